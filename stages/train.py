@@ -1,0 +1,67 @@
+"""train@student: the student from its base and the dataset, behind the validation gate."""
+
+import sys
+from pathlib import Path
+
+from stillhouse.base.lock import read_lock
+from stillhouse.base.params import load_section
+from stillhouse.base.records import Row
+from stillhouse.base.runtime import load_runtime, use_threads
+from stillhouse.base.stage import home, run_stage, say_counts
+from stillhouse.base.tables import read_all
+from stillhouse.distill.bases import open_base
+from stillhouse.distill.distributions import describe_origin, read_distributions
+from stillhouse.distill.encode import encode_rows
+from stillhouse.distill.params import Student
+from stillhouse.distill.students import save_student, write_curve
+from stillhouse.distill.train import load_tokenizer, train_student
+from stillhouse.lineage.gate import read_gate
+from stillhouse.lineage.inputs import InputGuard
+from stillhouse.lineage.provenance import BaseModel, write_provenance
+
+TRAIN = Path("data/dataset/train.parquet")
+VALIDATION = Path("data/dataset/validation.parquet")
+GATE = Path("reports/validation.json")
+
+
+def main() -> None:
+    name = sys.argv[1]
+    params, runtime, guard = load_section(f"students.{name}", Student), load_runtime(), InputGuard()
+    use_threads(runtime)
+    rows = {path: read_all(guard.open(path), Row) for path in (TRAIN, VALIDATION)}
+    read_gate(guard.open(GATE), guard.opened, rows)
+    base = open_base(params.model, home() / "bases")
+    tokenizer = load_tokenizer(base.folder)
+    train = encode_rows(rows[TRAIN], tokenizer, params.max_tokens)
+    taught = [row for row in rows[VALIDATION] if row.task not in ("abstain", "replay")]
+    captured = guard.open(Path("data/distributions") / name)
+    distributions = None
+    if params.wants_distributions:
+        replay = [row for row in train if row.task == "replay"]
+        origin = describe_origin(base, params.replay_top_k)
+        distributions = read_distributions(captured, origin, replay)
+    trained = train_student(
+        base.folder,
+        train,
+        encode_rows(taught, tokenizer, params.max_tokens),
+        distributions,
+        params,
+        runtime,
+    )
+    folder = Path("models") / name
+    save_student(folder, trained, tokenizer, params.save_dtype)
+    write_curve(Path("reports/students") / name / "training" / "curves.csv", trained.curve)
+    write_provenance(
+        folder,
+        student=name,
+        guard=guard,
+        train=TRAIN,
+        base=BaseModel(base.name, base.sha256, base.origin),
+        parameters=params.model_dump(mode="json"),
+        upstream=read_lock().upstream_of(TRAIN.parent),
+    )
+    say_counts(f"train@{name}", rows=len(train), steps=trained.steps, best_step=trained.best_step)
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,122 @@
+"""The questions that measure a student, read from ``data/seed/eval``, and the question in a row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from stillhouse.base.errors import InputError
+from stillhouse.base.files import read_jsonl
+from stillhouse.base.records import Message
+
+GOLD_KINDS: Final = ("recall", "multi_step", "exception", "unanswerable")
+SCOPES: Final = ("core", "other", "held_out")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question with its accepted answers; no stage trains on it.
+
+    ``kind`` is one of ``GOLD_KINDS`` or ``general``; ``scope`` one of ``SCOPES`` or ``general``.
+    ``fact`` is the focus fact's id, or empty; ``sources`` are paths below ``data/seed/documents``.
+    """
+
+    id: str
+    question: str
+    answers: tuple[str, ...]
+    kind: str
+    scope: str
+    fact: str
+    sources: tuple[str, ...]
+
+
+def read_gold(path: Path) -> list[Question]:
+    """Return the gold questions of a JSONL file in its order.
+
+    Raises:
+        InputError: a key is missing or of the wrong type, a kind or scope is unknown, an id twice.
+    """
+    return _refuse_repeats(path, [_gold(record, place) for record, place in _lines(path)])
+
+
+def read_general(path: Path) -> list[Question]:
+    """Return the everyday questions of a JSONL file in its order; errors as in ``read_gold``."""
+    questions = [
+        Question(
+            _text(record, "id", place),
+            _text(record, "question", place),
+            _texts(record, "answers", place),
+            kind="general",
+            scope="general",
+            fact="",
+            sources=(),
+        )
+        for record, place in _lines(path)
+    ]
+    return _refuse_repeats(path, questions)
+
+
+def question_of(messages: Sequence[Message], context: str) -> str:
+    """Return the bare question of a prompt: its last user turn, without the passage shown in it.
+
+    A prompt with a passage ends with the question, after the passage, on a line of its own.
+    """
+    asked = next((turn.content for turn in reversed(messages) if turn.role == "user"), "")
+    if not context:
+        return asked.strip()
+    lines = [line for line in asked.rpartition(context.strip())[2].splitlines() if line.strip()]
+    return lines[-1].strip().removeprefix("Question:").strip() if lines else ""
+
+
+def _gold(record: dict[str, object], place: str) -> Question:
+    return Question(
+        id=_text(record, "id", place),
+        question=_text(record, "question", place),
+        answers=_texts(record, "answers", place),
+        kind=_choice(record, "kind", GOLD_KINDS, place),
+        scope=_choice(record, "scope", SCOPES, place),
+        fact=_text(record, "fact", place),
+        sources=_texts(record, "sources", place),
+    )
+
+
+def _lines(path: Path) -> list[tuple[dict[str, object], str]]:
+    return [(record, f"{path}:{number}") for number, record in read_jsonl(path)]
+
+
+def _value(record: dict[str, object], key: str, place: str) -> object:
+    if key not in record:
+        raise InputError(f"`{key}` is missing", where=place, remedy=f'add `"{key}": …` to the line')
+    return record[key]
+
+
+def _text(record: dict[str, object], key: str, place: str) -> str:
+    value = _value(record, key, place)
+    if not isinstance(value, str):
+        raise InputError(f"`{key}` is not a text", where=place, expected='a text in "quotes"')
+    return value
+
+
+def _texts(record: dict[str, object], key: str, place: str) -> tuple[str, ...]:
+    values = _value(record, key, place)
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise InputError(f"`{key}` is not a list of texts", where=place, expected='["…", "…"]')
+    return tuple(values)
+
+
+def _choice(record: dict[str, object], key: str, allowed: Sequence[str], place: str) -> str:
+    value = _text(record, key, place)
+    if value not in allowed:
+        raise InputError(
+            f"`{key}` is {value!r}", where=place, expected="one of " + ", ".join(allowed)
+        )
+    return value
+
+
+def _refuse_repeats(path: Path, questions: list[Question]) -> list[Question]:
+    seen: set[str] = set()
+    for question in questions:
+        if question.id in seen:
+            raise InputError(f"the id {question.id!r} is used twice", where=str(path))
+        seen.add(question.id)
+    return questions

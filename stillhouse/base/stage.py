@@ -1,0 +1,75 @@
+"""What every DVC stage does first and last: know its place, say what it did, die with its parent."""
+
+import ctypes
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Final, TypeVar
+
+import stillhouse
+from stillhouse.base.errors import StillhouseError
+
+T = TypeVar("T")
+
+_PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
+log = logging.getLogger("stillhouse")
+
+
+def run_stage(main: Callable[[], None]) -> None:
+    """Run a stage's ``main``; a ``StillhouseError`` becomes one sentence and its exit code."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
+    try:
+        check_place()
+        die_with_parent()
+        main()
+    except StillhouseError as exc:
+        print(f"error: {exc}", file=sys.stderr)
+        sys.exit(exc.exit_code)
+
+
+def check_place() -> None:
+    """Refuse to run code that lies outside the working directory.
+
+    Under ``dvc exp run --temp`` a stage could otherwise import the parent checkout's package, and
+    DVC would have hashed other code than the code that ran.
+    """
+    package = Path(stillhouse.__file__).resolve().parent
+    if not package.is_relative_to(Path.cwd().resolve()):
+        raise StillhouseError(
+            f"the library was imported from {package}",
+            expected="the copy in this working directory",
+            remedy="run stages as `python -m stages.<name>` from the project's root",
+        )
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to end this process when its parent ends (Linux; elsewhere a no-op)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def home() -> Path:
+    """Return the folder of the journal, checkpoints and converted weights; never hashed by DVC.
+
+    ``$STILLHOUSE_HOME``, else ``$DVC_ROOT`` (under ``--temp`` that is the parent repository: wanted,
+    so that experiments share what was paid for), else the working directory; plus ``.stillhouse``.
+    """
+    root = os.environ.get("STILLHOUSE_HOME") or os.environ.get("DVC_ROOT") or "."
+    path = Path(root).resolve() / ".stillhouse"
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def say_counts(stage: str, **counts: int | str) -> None:
+    """Log a stage's closing line: ``curate: in=500 kept=431 rejected=69``."""
+    log.info("%s: %s", stage, " ".join(f"{name}={value}" for name, value in counts.items()))
+
+
+def show_progress(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
+    """Yield the items behind a progress bar with rate and time left; silent off a terminal."""
+    from tqdm import tqdm
+
+    yield from tqdm(items, desc=what, total=total, disable=not sys.stderr.isatty(), leave=False)

@@ -1,0 +1,17 @@
+"""Versions of everything whose change would change ids or recorded bytes.
+
+Bump one only when its output changes for the same input; a refactor leaves them alone.
+A test pins the output of each against a fixture, so that a change without a bump is noticed.
+"""
+
+from typing import Final
+
+IDS: Final = 1  # canonical JSON and the layout of every content id
+NORMALISER: Final = 1  # document -> normalised text
+CHUNKER: Final = 1  # normalised text -> chunks
+ANSWER_FORMAT: Final = 1  # a teacher's JSON answer -> pairs
+OFFLINE_TEACHER: Final = 1  # what the offline teacher answers to a request
+JUDGE: Final = 1  # scores of the offline judge
+FILTERS: Final = 1  # what curate rejects
+PROVENANCE: Final = 1  # layout of models/<student>/provenance.json
+JOURNAL: Final = 1  # layout of journal.sqlite

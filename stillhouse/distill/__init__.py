@@ -1,0 +1,1 @@
+"""From a dataset to a student: base weights, captured distributions, losses, training."""

@@ -1,0 +1,112 @@
+"""Which rows make which optimiser step, and those rows as padded tensors."""
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+
+from stillhouse.distill.distributions import Distributions
+from stillhouse.distill.encode import Encoded
+from stillhouse.distill.params import BatchMix
+
+IGNORED: Final = -100  # the label that cross-entropy skips, by PyTorch's convention
+_WINDOW: Final = 16  # batches whose rows are sorted by length together
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """The training rows by the part that they play in a batch, as indices."""
+
+    taught: tuple[int, ...]
+    abstain: tuple[int, ...]
+    replay: tuple[int, ...]
+
+
+def sort_kinds(rows: Sequence[Encoded]) -> Kinds:
+    """Return the indices of the rows that teach, that decline, and that keep the base alive."""
+    by_task: dict[str, list[int]] = {"taught": [], "abstain": [], "replay": []}
+    for index, row in enumerate(rows):
+        by_task[row.task if row.task in by_task else "taught"].append(index)
+    return Kinds(*(tuple(by_task[name]) for name in ("taught", "abstain", "replay")))
+
+
+def plan_batches(
+    rows: Sequence[Encoded], mix: BatchMix, epochs: float, seed: int
+) -> list[list[int]]:
+    """Return the rows of every step as indices: one epoch is one pass over the taught rows.
+
+    Taught rows are shuffled, then grouped by length within a window of batches: padding costs as
+    much as text. Abstain and replay rows go round and round, reshuffled at each turn. A kind without
+    rows is left out; every batch is otherwise full, the last taught rows wrap into the next epoch.
+    """
+    generator = random.Random(seed)
+    kinds = sort_kinds(rows)
+    steps = max(1, math.ceil(epochs * len(kinds.taught) / mix.taught))
+    taught = _cycle(kinds.taught, steps * mix.taught, generator)
+    groups = _group_by_length(taught, rows, mix.taught, generator)
+    abstain = _cycle(kinds.abstain, steps * mix.abstain, generator)
+    replay = _cycle(kinds.replay, steps * mix.replay, generator)
+    return [
+        group
+        + abstain[step * mix.abstain : (step + 1) * mix.abstain]
+        + replay[step * mix.replay : (step + 1) * mix.replay]
+        for step, group in enumerate(groups)
+    ]
+
+
+def collate(
+    rows: Sequence[Encoded], pad: int, distributions: Distributions | None
+) -> dict[str, torch.Tensor]:
+    """Return a batch, padded on the right.
+
+    ``labels`` [rows, length] name the tokens learned by cross-entropy; ``soft_mask`` [rows, length]
+    the tokens of replay rows, whose targets lie end to end, in that order, in ``soft_ids`` and
+    ``soft_log_probs`` [soft tokens, k]. Without distributions replay rows are learned as words.
+    """
+    length = max(len(row.input_ids) for row in rows)
+    batch = {
+        "input_ids": torch.full((len(rows), length), pad),
+        "attention_mask": torch.zeros(len(rows), length, dtype=torch.long),
+        "labels": torch.full((len(rows), length), IGNORED),
+        "soft_mask": torch.zeros(len(rows), length, dtype=torch.bool),
+    }
+    soft: list[tuple[torch.Tensor, torch.Tensor]] = []
+    for place, row in enumerate(rows):
+        ids, end = torch.tensor(row.input_ids), len(row.input_ids)
+        batch["input_ids"][place, :end] = ids
+        batch["attention_mask"][place, :end] = 1
+        if distributions is not None and row.task == "replay":
+            batch["soft_mask"][place, row.start : end] = True
+            soft.append(distributions.of_row(row.row_id))
+        else:
+            batch["labels"][place, row.start : end] = ids[row.start :]
+    if soft:
+        batch["soft_ids"] = torch.cat([ids for ids, _ in soft])
+        batch["soft_log_probs"] = torch.cat([log_probs for _, log_probs in soft])
+    return batch
+
+
+def _cycle(indices: Sequence[int], count: int, generator: random.Random) -> list[int]:
+    drawn: list[int] = []
+    while indices and len(drawn) < count:
+        turn = list(indices)
+        generator.shuffle(turn)
+        drawn += turn
+    return drawn[:count]
+
+
+def _group_by_length(
+    order: list[int], rows: Sequence[Encoded], width: int, generator: random.Random
+) -> list[list[int]]:
+    groups: list[list[int]] = []
+    for start in range(0, len(order), width * _WINDOW):
+        window = sorted(
+            order[start : start + width * _WINDOW], key=lambda index: len(rows[index].input_ids)
+        )
+        batches = [window[place : place + width] for place in range(0, len(window), width)]
+        generator.shuffle(batches)
+        groups += batches
+    return groups

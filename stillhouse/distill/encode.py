@@ -1,0 +1,59 @@
+"""Rows into token ids, once, in the one way that capture, training and their checks share."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stillhouse.base.errors import InputError
+from stillhouse.base.ids import content_id
+from stillhouse.base.records import Row
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A row as tokens: ``input_ids[start:]`` is the completion with its end token."""
+
+    row_id: str
+    task: str
+    input_ids: tuple[int, ...]
+    start: int
+
+    @property
+    def tokens_id(self) -> str:
+        """The content id of the tokens: a captured distribution belongs to these and no others."""
+        return content_id("tokens", {"ids": list(self.input_ids), "start": self.start})
+
+
+def encode_rows(
+    rows: list[Row], tokenizer: "PreTrainedTokenizerBase", max_tokens: int
+) -> list[Encoded]:
+    """Return the rows as tokens, in their order; a row that does not fit is an error, never cut.
+
+    The prompt is the student's own chat template, up to and including the generation prompt; the
+    completion is the answer and the end token, without the line end that some templates add.
+    """
+    if not tokenizer.chat_template:
+        raise InputError(
+            "the tokenizer has no chat template",
+            where=str(tokenizer.name_or_path),
+            remedy="choose an instruction-tuned student",
+        )
+    return [_encode(row, tokenizer, max_tokens) for row in rows]
+
+
+def _encode(row: Row, tokenizer: "PreTrainedTokenizerBase", max_tokens: int) -> Encoded:
+    turns = [{"role": turn.role, "content": turn.content} for turn in row.prompt]
+    prompt = tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+    head = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    text = "".join(turn.content for turn in row.completion)
+    tail = tokenizer(text, add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
+    if len(head) + len(tail) > max_tokens:
+        raise InputError(
+            f"row {row.row_id[:12]} has {len(head) + len(tail)} tokens",
+            where=row.slot_id,
+            expected=f"at most {max_tokens}",
+            remedy="raise `students.<name>.max_tokens` or lower `ingest.max_tokens`",
+        )
+    return Encoded(row.row_id, row.task, tuple(head + tail), len(head))

@@ -1,0 +1,53 @@
+"""The parameters of one student: ``students.<name>`` in ``params.yaml``."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from stillhouse.base.params import Params
+
+Positive = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Lora(Params):
+    """Low-rank adaptation; the adapter is merged into the weights before they are saved."""
+
+    rank: Positive
+    alpha: Positive
+    dropout: Share = 0.0
+
+
+class BatchMix(Params):
+    """How many rows of each kind make one optimiser step."""
+
+    taught: Positive
+    abstain: Annotated[int, Field(ge=0)]
+    replay: Annotated[int, Field(ge=0)]
+
+
+class Student(Params):
+    """How one student is trained."""
+
+    model: str
+    method: Literal["sft"]
+    epochs: Annotated[float, Field(gt=0)]
+    batch: BatchMix
+    learning_rate: Annotated[float, Field(gt=0)]
+    warmup_steps: Annotated[int, Field(ge=0)]
+    weight_decay: Annotated[float, Field(ge=0)]
+    max_grad_norm: Annotated[float, Field(gt=0)]
+    replay_weight: Annotated[float, Field(ge=0)]
+    replay_top_k: Positive
+    max_tokens: Positive
+    lora: Lora | None
+    gradient_checkpointing: bool
+    eval_every: Positive
+    patience: Positive
+    save_dtype: Literal["bfloat16", "float32"]
+    seed: int
+
+    @property
+    def wants_distributions(self) -> bool:
+        """Whether the recipe uses what the base would have said: replay rows with some weight."""
+        return self.batch.replay > 0 and self.replay_weight > 0

@@ -1,0 +1,78 @@
+"""TRL's ``SFTTrainer`` with a loss that looks only at the positions that are learned.
+
+Off CUDA, TRL 1.16 scores every position, prompt and padding included, and runs the head's backward
+pass in float32. Picking the learned positions first gives equal losses in about 0.7 of the time.
+"""
+
+from typing import Any
+
+import torch
+from torch.nn import functional
+from trl import SFTTrainer
+
+from stillhouse.distill.batches import IGNORED
+from stillhouse.distill.losses import sparse_forward_kl
+
+
+class StudentTrainer(SFTTrainer):
+    """Cross-entropy on completions, plus ``replay_weight`` × KL to the base's own distribution."""
+
+    def __init__(self, *args: Any, replay_weight: float, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.replay_weight = replay_weight
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        """Return the batch's loss; cross-entropy is a mean over the labels of the optimiser step."""
+        labels = inputs["labels"][:, 1:]
+        soft = inputs["soft_mask"][:, 1:]
+        hard = labels != IGNORED
+        with self.accelerator.autocast():  # the backbone is called past the wrapper that autocasts
+            logits = _score(model, inputs, hard | soft)
+        is_soft = soft[hard | soft]
+        count = hard.sum() if num_items_in_batch is None else num_items_in_batch
+        ce = functional.cross_entropy(
+            logits[~is_soft].float(), labels[hard], reduction="sum"
+        ) / torch.as_tensor(count).clamp(min=1)
+        loss = ce
+        mode = "train" if model.training else "eval"
+        self._metrics[mode]["cross_entropy"].append(ce.item())
+        if is_soft.any():
+            kl = sparse_forward_kl(
+                logits[is_soft], inputs["soft_ids"], inputs["soft_log_probs"]
+            ).mean()
+            self._metrics[mode]["replay_kl"].append(kl.item())
+            loss = loss + self.replay_weight * kl
+        self._count_tokens(mode, inputs["attention_mask"])
+        return (loss, {"loss": loss}) if return_outputs else loss
+
+    def _count_tokens(self, mode: str, attention_mask: torch.Tensor) -> None:
+        if mode == "train":
+            self._total_train_tokens += int(attention_mask.sum())
+        self._metrics[mode]["num_tokens"] = [self._total_train_tokens]
+
+    def _set_signature_columns_if_needed(self) -> None:
+        self._signature_columns = ["index"]
+
+
+def _score(model: Any, inputs: dict[str, torch.Tensor], wanted: torch.Tensor) -> torch.Tensor:
+    """Return logits [wanted positions, vocabulary]; ``wanted`` is [rows, length − 1].
+
+    Models that scale or cap their logits after the head are scored by their own forward pass.
+    """
+    core = model.module if hasattr(model, "module") else model
+    config = core.config.get_text_config()
+    marks = ("final_logit_softcapping", "logit_scale", "logits_scaling", "lm_head_multiplier")
+    passed = {name: inputs[name] for name in ("input_ids", "attention_mask")}
+    if any(getattr(config, mark, None) is not None for mark in marks) or core is not model:
+        logits: torch.Tensor = model(**passed, use_cache=False).logits[:, :-1][wanted]
+        return logits
+    inner = core.get_base_model() if hasattr(core, "peft_config") else core
+    hidden = inner.base_model(**passed, use_cache=False).last_hidden_state[:, :-1]
+    scored: torch.Tensor = inner.get_output_embeddings()(hidden[wanted])
+    return scored

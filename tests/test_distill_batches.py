@@ -1,0 +1,129 @@
+import dataclasses
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+
+from stillhouse.base.errors import DriftError, InputError
+from stillhouse.base.records import Message, Row
+from stillhouse.distill.batches import IGNORED, collate, plan_batches
+from stillhouse.distill.distributions import Origin, read_distributions, write_distributions
+from stillhouse.distill.encode import Encoded, encode_rows
+from stillhouse.distill.params import BatchMix
+from stillhouse.distill.train import load_tokenizer
+from tests.tiny import build_tiny_model
+
+ORIGIN = Origin(
+    base="tiny", weights_sha256="w", tokenizer_sha256="t", vocabulary=100, top_k=3
+)
+
+
+def row_of(task: str, question: str, answer: str, row_id: str = "r") -> Row:
+    empty = {field.name: "" for field in dataclasses.fields(Row)}
+    messages = {
+        "prompt": (Message("user", question),),
+        "completion": (Message("assistant", answer),),
+        "chunk_ids": (),
+        "document_ids": (),
+    }
+    return Row(**{**empty, **messages, "task": task, "row_id": row_id})
+
+
+def encoded(task: str, length: int, row_id: str = "r") -> Encoded:
+    return Encoded(row_id, task, tuple(range(2, length + 2)), length // 2)
+
+
+ROWS = (
+    [encoded("recall", 6 + n % 5, f"t{n}") for n in range(20)]
+    + [encoded("abstain", 6, f"a{n}") for n in range(3)]
+    + [encoded("replay", 8, f"r{n}") for n in range(5)]
+)
+MIX = BatchMix(taught=4, abstain=1, replay=2)
+
+
+def test_every_batch_holds_each_kind_in_the_share_asked_for() -> None:
+    for batch in plan_batches(ROWS, MIX, epochs=2, seed=1):
+        kinds = Counter(ROWS[index].task for index in batch)
+        assert kinds == {"recall": 4, "abstain": 1, "replay": 2}
+
+
+def test_one_epoch_passes_each_taught_row_once() -> None:
+    seen = Counter(i for batch in plan_batches(ROWS, MIX, epochs=1, seed=1) for i in batch)
+    assert [seen[index] for index in range(20)] == [1] * 20
+
+
+def test_the_plan_depends_on_the_seed_alone() -> None:
+    assert plan_batches(ROWS, MIX, 2, seed=1) == plan_batches(ROWS, MIX, 2, seed=1)
+    assert plan_batches(ROWS, MIX, 2, seed=1) != plan_batches(ROWS, MIX, 2, seed=2)
+
+
+def test_a_kind_without_rows_is_left_out_of_the_batches() -> None:
+    batches = plan_batches(ROWS[:20], MIX, epochs=1, seed=1)
+    assert {len(batch) for batch in batches} == {4}
+
+
+def test_labels_cover_the_completion_alone() -> None:
+    batch = collate([encoded("recall", 6), encoded("recall", 4)], pad=0, distributions=None)
+    assert batch["labels"].tolist() == [
+        [IGNORED, IGNORED, IGNORED, 5, 6, 7],
+        [IGNORED, IGNORED, 4, 5, IGNORED, IGNORED],
+    ]
+    assert batch["attention_mask"].sum(1).tolist() == [6, 4]
+
+
+def test_encoding_masks_the_prompt_and_ends_with_the_end_token(tmp_path: Path) -> None:
+    build_tiny_model(tmp_path)
+    tokenizer = load_tokenizer(tmp_path)
+    (row,) = encode_rows([row_of("recall", "How many days?", "Nine days.")], tokenizer, 200)
+    assert tokenizer.decode(row.input_ids[row.start : -1]) == "Nine days."
+    assert row.input_ids[-1] == tokenizer.eos_token_id
+    assert "How many days?" in tokenizer.decode(row.input_ids[: row.start])
+
+
+def test_a_row_that_does_not_fit_is_refused_and_never_cut(tmp_path: Path) -> None:
+    build_tiny_model(tmp_path)
+    with pytest.raises(InputError, match="expected at most 10"):
+        encode_rows([row_of("recall", "word " * 50, "x")], load_tokenizer(tmp_path), 10)
+
+
+def captured(tmp_path: Path) -> list[Encoded]:
+    rows = [encoded("replay", 6, "a"), encoded("replay", 4, "b")]
+    ids = torch.arange(15).reshape(5, 3)
+    write_distributions(tmp_path, ORIGIN, rows, ids, -ids.float())
+    return rows
+
+
+def test_a_captured_row_comes_back_with_its_own_tokens(tmp_path: Path) -> None:
+    rows = captured(tmp_path)
+    ids, log_probs = read_distributions(tmp_path, ORIGIN, rows).of_row("b")
+    assert ids.tolist() == [[9, 10, 11], [12, 13, 14]]
+    assert log_probs.tolist() == [[-9.0, -10.0, -11.0], [-12.0, -13.0, -14.0]]
+
+
+@pytest.mark.parametrize("field", ["base", "weights_sha256", "tokenizer_sha256", "vocabulary"])
+def test_distributions_of_another_origin_are_refused(tmp_path: Path, field: str) -> None:
+    rows = captured(tmp_path)
+    other = dataclasses.replace(ORIGIN, **{field: 7 if field == "vocabulary" else "other"})
+    with pytest.raises(DriftError, match=field):
+        read_distributions(tmp_path, other, rows)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"input_ids": (2, 3, 4, 5, 6, 8)},  # another token
+        {"input_ids": (2, 3, 4, 5, 6)},  # truncated
+        {"start": 2},  # shifted
+    ],
+)
+def test_a_row_with_other_tokens_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    row = dataclasses.replace(captured(tmp_path)[0], **change)
+    with pytest.raises(DriftError, match="other tokens"):
+        read_distributions(tmp_path, ORIGIN, [row])
+
+
+def test_a_row_that_was_never_captured_is_refused(tmp_path: Path) -> None:
+    captured(tmp_path)
+    with pytest.raises(InputError, match="not captured"):
+        read_distributions(tmp_path, ORIGIN, [encoded("replay", 6, "c")])

@@ -1,0 +1,154 @@
+"""Training with a tiny, randomly initialised student: what it learns, and what it leaves behind."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+from trl import SFTConfig, SFTTrainer
+
+from stillhouse.base.runtime import Runtime
+from stillhouse.distill.batches import collate
+from stillhouse.distill.bases import weights_sha256
+from stillhouse.distill.capture import capture_distributions
+from stillhouse.distill.distributions import Distributions, Origin
+from stillhouse.distill.encode import Encoded, encode_rows
+from stillhouse.distill.params import BatchMix, Lora, Student
+from stillhouse.distill.students import save_student
+from stillhouse.distill.train import Trained, load_model, load_tokenizer, train_student
+from stillhouse.distill.trainer import StudentTrainer
+from tests.test_distill_batches import row_of
+from tests.tiny import build_tiny_model
+
+RUNTIME = Runtime(device="cpu", threads=1)
+PARAMS = Student(
+    model="tiny",
+    method="sft",
+    epochs=8,
+    batch=BatchMix(taught=2, abstain=1, replay=1),
+    learning_rate=5e-3,
+    warmup_steps=2,
+    weight_decay=0.0,
+    max_grad_norm=1.0,
+    replay_weight=0.1,
+    replay_top_k=8,
+    max_tokens=200,
+    lora=None,
+    gradient_checkpointing=False,
+    eval_every=4,
+    patience=3,
+    save_dtype="float32",
+    seed=0,
+)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("base")
+    build_tiny_model(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def rows(base: Path) -> list[Encoded]:
+    written = [row_of("recall", f"How long is thing {n}?", f"{n} days.", f"t{n}") for n in range(6)]
+    written += [row_of("abstain", f"Why {n}?", "Not said.", f"a{n}") for n in range(2)]
+    written += [row_of("replay", f"Colour {n}?", "Red or blue.", f"r{n}") for n in range(2)]
+    return encode_rows(written, load_tokenizer(base), 200)
+
+
+def capture(base: Path, rows: list[Encoded]) -> Distributions:
+    replay = [row for row in rows if row.task == "replay"]
+    ids, log_probs = capture_distributions(load_model(base), replay, 8, RUNTIME)
+    spans, place = {}, 0
+    for row in replay:
+        end = place + len(row.input_ids) - row.start
+        spans[row.row_id], place = (place, end), end
+    return Distributions(Origin("tiny", "", "", 0, 8), ids, log_probs, spans)
+
+
+def train(base: Path, rows: list[Encoded], params: Student = PARAMS) -> Trained:
+    return train_student(base, rows, rows[:4], capture(base, rows), params, RUNTIME)
+
+
+def test_training_lowers_the_loss_and_counts_its_tokens(base: Path, rows: list[Encoded]) -> None:
+    trained = train(base, rows)
+    losses = [p.validation_loss for p in trained.curve if p.validation_loss is not None]
+    assert losses[-1] < 0.7 * losses[0]
+    assert trained.steps == 24
+    assert trained.tokens > 24 * 4 * 5
+
+
+def test_the_same_inputs_give_the_same_weights(
+    base: Path, rows: list[Encoded], tmp_path: Path
+) -> None:
+    for name in ("a", "b"):
+        save_student(tmp_path / name, train(base, rows), load_tokenizer(base), "bfloat16")
+    assert weights_sha256(tmp_path / "a") == weights_sha256(tmp_path / "b")
+
+
+def test_a_saved_student_loads_and_holds_no_pickle(
+    base: Path, rows: list[Encoded], tmp_path: Path
+) -> None:
+    save_student(tmp_path, train(base, rows), load_tokenizer(base), "bfloat16")
+    assert AutoModelForCausalLM.from_pretrained(tmp_path).num_parameters() > 0
+    assert {path.suffix for path in tmp_path.iterdir()} <= {".json", ".safetensors", ".jinja"}
+
+
+def test_low_rank_training_is_merged_into_plain_weights(
+    base: Path, rows: list[Encoded], tmp_path: Path
+) -> None:
+    lora = PARAMS.model_copy(update={"lora": Lora(rank=4, alpha=8)})
+    save_student(tmp_path, train(base, rows, lora), load_tokenizer(base), "float32")
+    merged = AutoModelForCausalLM.from_pretrained(tmp_path).state_dict()
+    before = load_model(base).state_dict()
+    assert merged.keys() == before.keys()
+    assert any(not torch.equal(merged[name], before[name]) for name in before)
+
+
+def test_early_stop_returns_the_weights_of_the_best_look(base: Path, rows: list[Encoded]) -> None:
+    params = PARAMS.model_copy(
+        update={"learning_rate": 0.5, "epochs": 40, "eval_every": 1, "patience": 2}
+    )
+    trained = train(base, rows, params)
+    assert trained.best_step < trained.steps < 120
+
+
+def test_replay_by_distribution_keeps_the_student_nearer_to_its_base(
+    base: Path, rows: list[Encoded]
+) -> None:
+    def drift(weight: float) -> float:
+        heavy = PARAMS.model_copy(update={"replay_weight": weight})
+        model = train(base, rows, heavy).model
+        batch = collate([row for row in rows if row.task == "replay"], 0, None)
+        inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
+        with torch.no_grad():
+            log_q = model(**inputs).logits.float().log_softmax(-1)
+            log_p = load_model(base)(**inputs).logits.float().log_softmax(-1)
+        return (log_p.exp() * (log_p - log_q)).sum(-1)[batch["labels"] >= 0].mean().item()
+
+    assert drift(10.0) < 0.5 * drift(0.0)
+
+
+def test_the_loss_equals_that_of_trl(base: Path, rows: list[Encoded], tmp_path: Path) -> None:
+    from datasets import Dataset
+
+    tokenizer = load_tokenizer(base)
+    taught = [row for row in rows if row.task == "recall"]
+    config = SFTConfig(
+        output_dir=str(tmp_path), use_cpu=True, bf16=False, report_to="none", max_length=None,
+        gradient_checkpointing=False, dataset_kwargs={"skip_prepare_dataset": True},
+        remove_unused_columns=False,
+    )  # fmt: skip
+    batch = collate(taught, tokenizer.pad_token_id, None)
+    losses = []
+    for kind, more in ((SFTTrainer, {}), (StudentTrainer, {"replay_weight": 0.0})):
+        data = Dataset.from_dict({"input_ids": [[1]], "labels": [[1]]})
+        trainer = kind(
+            model=load_model(base), args=config, train_dataset=data, processing_class=tokenizer, **more
+        )
+        inputs = dict(batch)
+        if kind is SFTTrainer:
+            inputs.pop("soft_mask")
+        losses.append(trainer.compute_loss(trainer.model, inputs).item())
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
