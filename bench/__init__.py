@@ -1,0 +1,1 @@
+"""Speed, measured against a peer or a bare baseline in the same run."""

@@ -1,0 +1,134 @@
+"""Training speed: our trainer against TRL's own, on the same batches, alternating in one run.
+
+The peer is ``SFTTrainer`` at its best on a CPU: gradient checkpointing off, bf16, the same fused
+optimiser, the same collated batches. Padding is not counted as work done.
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from transformers import TrainerCallback
+from trl import SFTConfig, SFTTrainer
+
+from stillhouse.base.records import Row
+from stillhouse.base.runtime import load_runtime, use_threads
+from stillhouse.base.stage import home
+from stillhouse.base.tables import read_all
+from stillhouse.distill.bases import open_base
+from stillhouse.distill.batches import collate, plan_batches
+from stillhouse.distill.encode import Encoded, encode_rows
+from stillhouse.distill.params import BatchMix
+from stillhouse.distill.train import load_model, load_tokenizer
+from stillhouse.distill.trainer import StudentTrainer
+
+STEPS, WARM, ROUNDS, WIDTH = 12, 2, 2, 12
+TRAIN = Path("data/dataset/train.parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Median seconds a step after the warm-up, and every step's loss."""
+
+    seconds: float
+    losses: tuple[float, ...]
+
+
+class StepClock(TrainerCallback):
+    """Time each optimiser step and keep its logged loss."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self.losses: list[float] = []
+        self._began = 0.0
+
+    def on_step_begin(self, *_: Any, **__: Any) -> None:
+        self._began = time.perf_counter()
+
+    def on_step_end(self, *_: Any, **__: Any) -> None:
+        self.seconds.append(time.perf_counter() - self._began)
+
+    def on_log(self, *_: Any, logs: dict[str, float], **__: Any) -> None:
+        if "loss" in logs:
+            self.losses.append(float(logs["loss"]))
+
+
+def measure(base: Path, batches: list[dict[str, torch.Tensor]], ours: bool) -> Measured:
+    """Train from the base over the given batches and return what it took."""
+    clock = StepClock()
+    with tempfile.TemporaryDirectory() as scratch:
+        config = SFTConfig(
+            output_dir=scratch,
+            per_device_train_batch_size=1,
+            num_train_epochs=1,
+            train_sampling_strategy="sequential",
+            learning_rate=1e-4,
+            weight_decay=0.0,
+            optim="adamw_torch_fused",
+            bf16=True,
+            use_cpu=not torch.cuda.is_available(),
+            gradient_checkpointing=False,
+            dataset_kwargs={"skip_prepare_dataset": True},
+            remove_unused_columns=False,
+            max_length=None,
+            logging_steps=1,
+            dataloader_pin_memory=False,
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+        )
+        kind: Callable[..., SFTTrainer] = StudentTrainer if ours else SFTTrainer
+        more = {"replay_weight": 0.0} if ours else {}
+        trainer = kind(
+            model=load_model(base),
+            args=config,
+            train_dataset=Dataset.from_dict({"index": list(range(len(batches)))}),
+            data_collator=lambda examples: _strip(batches[examples[0]["index"]], ours),
+            processing_class=load_tokenizer(base),
+            callbacks=[clock],
+            **more,
+        )
+        trainer.train()
+    return Measured(statistics.median(clock.seconds[WARM:]), tuple(clock.losses))
+
+
+def main() -> None:
+    """Print tokens a second of both, their ratio, and the largest difference of a loss."""
+    use_threads(load_runtime())
+    base = open_base("smollm2-135m-instruct", home() / "bases").folder
+    tokenizer = load_tokenizer(base)
+    batches = _batches(encode_rows(read_all(TRAIN, Row), tokenizer, 512), tokenizer.pad_token_id)
+    tokens = statistics.median(int(batch["attention_mask"].sum()) for batch in batches[WARM:])
+    results: dict[bool, list[Measured]] = {True: [], False: []}
+    for _ in range(ROUNDS):
+        for ours in (False, True):
+            results[ours].append(measure(base, batches, ours))
+    peer, own = (min(r.seconds for r in results[ours]) for ours in (False, True))
+    apart = max(
+        abs(a - b)
+        for one, other in zip(results[False], results[True], strict=True)
+        for a, b in zip(one.losses, other.losses, strict=True)
+    )
+    print(f"SFTTrainer     {peer:6.2f} s a step  {tokens / peer:7.0f} tokens/s without padding")
+    print(f"StudentTrainer {own:6.2f} s a step  {tokens / own:7.0f} tokens/s without padding")
+    print(f"ratio {peer / own:.2f}, largest difference of a step's loss {apart:.1e}")
+
+
+def _batches(rows: list[Encoded], pad: int) -> list[dict[str, torch.Tensor]]:
+    mix = BatchMix(taught=WIDTH, abstain=0, replay=0)
+    plan = plan_batches(rows, mix, epochs=1, seed=0)[:STEPS]
+    return [collate([rows[index] for index in batch], pad, None) for batch in plan]
+
+
+def _strip(batch: dict[str, torch.Tensor], ours: bool) -> dict[str, torch.Tensor]:
+    return {name: value for name, value in batch.items() if ours or name != "soft_mask"}
+
+
+if __name__ == "__main__":
+    main()

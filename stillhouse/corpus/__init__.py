@@ -1,0 +1,1 @@
+"""Documents into normalised Markdown, and that into chunks."""

@@ -1,0 +1,187 @@
+"""HTML into blocks. Markdown and DOCX come this way too, through well-kept converters to HTML."""
+
+import io
+from collections.abc import Iterator
+from typing import Final
+
+import mammoth
+from bs4 import BeautifulSoup
+from bs4.element import NavigableString, PageElement, PreformattedString, Tag
+from markdown_it import MarkdownIt
+
+from stillhouse.corpus.blocks import Block, Code, Heading, Item, Paragraph, Table, clean
+
+# Not text for a reader, or struck out, or the way around a web site rather than the document.
+_DROPPED: Final = frozenset(
+    """script style noscript template svg math head nav form button select iframe object audio
+    video del s strike""".split()  # noqa: SIM905 - a list of sixty quoted names is harder to read
+)
+_HEADINGS: Final = {f"h{level}": level for level in range(1, 7)}
+_LISTS: Final = frozenset({"ul", "ol", "menu"})
+_BLOCKS: Final = frozenset(
+    """address article aside blockquote body caption center dd details dialog div dl dt fieldset
+    figcaption figure footer h1 h2 h3 h4 h5 h6 header hr html legend li main menu ol p pre section
+    summary table tbody td tfoot th thead tr ul""".split()  # noqa: SIM905
+)
+# Word's own title comes above its `Heading 1`; without this map mammoth makes it a paragraph.
+_WORD_STYLES: Final = "p[style-name='Title'] => h1.title:fresh\np[style-name='Subtitle'] => p:fresh"
+
+
+def read_html(markup: str | bytes) -> list[Block]:
+    """Return the blocks of an HTML page or fragment; a page's encoding is read from its bytes."""
+    return list(_walk(BeautifulSoup(markup, "lxml"), depth=0))
+
+
+def read_page_title(markup: str | bytes) -> str:
+    """Return what the ``<title>`` of an HTML page says, or an empty text."""
+    found = BeautifulSoup(markup, "lxml").find("title")
+    return clean(found.get_text()) if found else ""
+
+
+def read_markdown(text: str) -> list[Block]:
+    """Return the blocks of a CommonMark text with tables; YAML front matter is left out."""
+    parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    return read_html(parser.render(_without_front_matter(text)))
+
+
+def read_docx(data: bytes) -> list[Block]:
+    """Return the blocks of a Word document. Headers, footers and comments are not part of it."""
+    result = mammoth.convert_to_html(
+        io.BytesIO(data),
+        style_map=_WORD_STYLES,
+        convert_image=mammoth.images.img_element(_no_image),
+    )
+    blocks = read_html(result.value)
+    return _below_title(blocks) if 'class="title"' in result.value else blocks
+
+
+def _no_image(_image: object) -> dict[str, str]:
+    return {}
+
+
+def _below_title(blocks: list[Block]) -> list[Block]:
+    found = next(i for i, block in enumerate(blocks) if isinstance(block, Heading))
+    return [
+        Heading(block.level + 1, block.text) if isinstance(block, Heading) and i != found else block
+        for i, block in enumerate(blocks)
+    ]
+
+
+def _without_front_matter(text: str) -> str:
+    lines = text.removeprefix("\ufeff").splitlines(keepends=True)
+    if lines and lines[0].rstrip() == "---":
+        for number, line in enumerate(lines[1:], start=1):
+            if line.rstrip() in ("---", "..."):
+                return "".join(lines[number + 1 :])
+    return text
+
+
+def _walk(parent: Tag, depth: int) -> Iterator[Block]:
+    """Yield the blocks below ``parent``; text between two blocks is a paragraph of its own."""
+    inline: list[str] = []
+    for child in parent.children:
+        if not _is_block(child):
+            inline.append(_inline(child))
+            continue
+        yield from _paragraph(inline)
+        inline = []
+        assert isinstance(child, Tag)
+        yield from _block(child, depth)
+    yield from _paragraph(inline)
+
+
+def _paragraph(inline: list[str]) -> Iterator[Block]:
+    if text := clean("".join(inline)):
+        yield Paragraph(text)
+
+
+def _block(tag: Tag, depth: int) -> Iterator[Block]:
+    if tag.name in _HEADINGS:
+        yield Heading(_HEADINGS[tag.name], clean(_inline(tag)))
+    elif tag.name in _LISTS:
+        yield from _list(tag, depth)
+    elif tag.name == "dl":
+        yield from _definitions(tag, depth)
+    elif tag.name == "table":
+        yield from _table(tag)
+    elif tag.name == "pre":
+        yield Code(tag.get_text().expandtabs(4))
+    elif tag.name not in _DROPPED:
+        yield from _walk(tag, depth)
+
+
+def _list(tag: Tag, depth: int) -> Iterator[Block]:
+    number = _start(tag) if tag.name == "ol" else None
+    for entry in tag.find_all("li", recursive=False):
+        nested = [child for child in entry.children if _is_list(child)]
+        text = clean("".join(_inline(child) for child in entry.children if not _is_list(child)))
+        yield Item(_without_tick(text), number, depth)
+        for inner in nested:
+            assert isinstance(inner, Tag)
+            yield from _block(inner, depth + 1)
+        number = None if number is None else number + 1
+
+
+def _start(tag: Tag) -> int:
+    start = str(tag.get("start") or "1")
+    return int(start) if start.isdecimal() else 1
+
+
+def _without_tick(text: str) -> str:
+    return text[4:] if text[:4] in ("[ ] ", "[x] ", "[X] ") else text
+
+
+def _definitions(tag: Tag, depth: int) -> Iterator[Block]:
+    term = ""
+    for entry in tag.find_all(["dt", "dd"]):
+        text = clean(_inline(entry))
+        if entry.name == "dt":
+            term = text
+        else:
+            yield Item(f"{term}: {text}" if term else text, None, depth)
+
+
+def _table(tag: Tag) -> Iterator[Block]:
+    """Yield a table; rows named by their first cell, without a head, are ``name: value`` items."""
+    if caption := tag.find("caption"):
+        yield Paragraph(clean(_inline(caption)))
+    found = [
+        row.find_all(["td", "th"], recursive=False)
+        for row in tag.find_all("tr")
+        if row.find_parent("table") is tag
+    ]
+    found = [cells for cells in found if any(cell.get_text(strip=True) for cell in cells)]
+    rows = tuple(tuple(clean(_inline(cell)) for cell in cells) for cells in found)
+    if all(len(row) == 1 for row in rows):  # a table that only lays out the page
+        yield from (Paragraph(row[0]) for row in rows)
+    elif all([cell.name for cell in cells] == ["th", "td"] for cells in found):
+        yield from (Item(f"{name}: {value}") for name, value in rows)
+    else:
+        yield Table(rows)
+
+
+def _is_list(node: PageElement) -> bool:
+    return isinstance(node, Tag) and (node.name in _LISTS or node.name == "dl")
+
+
+def _is_block(node: PageElement) -> bool:
+    """Say whether a node breaks a line of text: it is a block, or an inline tag around one."""
+    if not isinstance(node, Tag) or node.name in _DROPPED:
+        return False
+    return node.name in _BLOCKS or node.find(sorted(_BLOCKS)) is not None
+
+
+def _inline(node: PageElement) -> str:
+    """Return a node's text as a reader sees it: no marks, a space where a block or line ends."""
+    if isinstance(node, PreformattedString):  # comments, declarations, processing instructions
+        return ""
+    if isinstance(node, NavigableString):
+        return str(node)
+    if not isinstance(node, Tag) or node.name in _DROPPED:
+        return ""
+    if node.name == "br":
+        return " "
+    if node.name == "img":
+        return str(node.get("alt") or "")
+    text = "".join(_inline(child) for child in node.children)
+    return f" {text} " if node.name in _BLOCKS else text

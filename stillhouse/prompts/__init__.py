@@ -1,0 +1,1 @@
+"""Prompt files into requests: templates, variations, personas, focus, passages."""

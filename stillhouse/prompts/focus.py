@@ -1,0 +1,73 @@
+"""``focus.yaml``: which documents the plan weighs most, and which are never trained on."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import Field
+
+from stillhouse.base.errors import InputError
+from stillhouse.base.params import Params, load_yaml, parse_section
+
+Group = Literal["core", "other", "held_out"]
+GROUPS: Final[tuple[Group, ...]] = ("core", "other", "held_out")
+
+
+class FocusFact(Params):
+    """A fact that somebody is expected to ask for, with its answer."""
+
+    id: str
+    fact: str
+    answer: str
+
+
+class FocusDocument(Params):
+    """A document of a group, with its facts where they are listed."""
+
+    source: str
+    facts: tuple[FocusFact, ...] = ()
+
+
+class Focus(Params):
+    """The groups; without a core list, every document that is not held out is core."""
+
+    version: int = Field(default=1, ge=1, le=1)
+    core: tuple[FocusDocument, ...] | None = None
+    held_out: tuple[FocusDocument, ...] | None = None
+
+
+def load_focus(path: Path) -> Focus:
+    """Return ``focus.yaml``; a wrong key or a document in both lists is an ``InputError``."""
+    focus = parse_section("focus.yaml", Focus, load_yaml(path), path)
+    both = _names(focus.core) & _names(focus.held_out)
+    if both:
+        raise InputError(f"{min(both)!r} is both core and held out", where=str(path))
+    return focus
+
+
+def group_sources(sources: Iterable[str], focus: Focus) -> dict[str, Group]:
+    """Return the group of each source.
+
+    Raises:
+        InputError: the focus names a document that is not among the sources.
+    """
+    sources = set(sources)
+    core, held_out = _names(focus.core), _names(focus.held_out)
+    unknown = (core | held_out) - sources
+    if unknown:
+        raise InputError(
+            f"{min(unknown)!r} is not a document of the corpus",
+            where="focus.yaml",
+            remedy="mend the path, or look for it in data/corpus/skipped.parquet",
+        )
+    return {source: _choose(source, core, held_out) for source in sorted(sources)}
+
+
+def _choose(source: str, core: set[str], held_out: set[str]) -> Group:
+    if source in held_out:
+        return "held_out"
+    return "core" if not core or source in core else "other"
+
+
+def _names(documents: tuple[FocusDocument, ...] | None) -> set[str]:
+    return {document.source for document in documents or ()}

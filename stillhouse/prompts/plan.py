@@ -1,0 +1,72 @@
+"""How much is asked of which documents: ``render:`` in params.yaml."""
+
+import hashlib
+
+from pydantic import Field
+
+from stillhouse.base.params import Params
+from stillhouse.base.records import Chunk
+from stillhouse.base.text import words
+from stillhouse.prompts.focus import Group
+
+_OPENING_WORDS = 6
+
+
+class TaskPlan(Params):
+    """What is asked in one task of one group; None leaves what the prompt file says.
+
+    ``fraction`` of the passages are asked about; ``pairs`` is the most facts of a request,
+    ``phrasings`` the questions for each; each combination of variation, persona and sample is a
+    request of its own.
+    """
+
+    fraction: float = Field(default=0.0, ge=0, le=1)
+    pairs: int | None = Field(default=None, ge=1)
+    phrasings: int | None = Field(default=None, ge=1)
+    variations: tuple[str, ...] | None = Field(default=None, min_length=1)
+    personas: tuple[str, ...] | None = Field(default=None, min_length=1)
+    samples: int = Field(default=1, ge=1)
+
+
+class Plan(Params):
+    """A task plan for each task of each group, by name; a task that is not named is not asked.
+
+    Held-out documents have no place here, so that no parameter can train on them.
+    """
+
+    core: dict[str, TaskPlan] = Field(default_factory=dict)
+    other: dict[str, TaskPlan] = Field(default_factory=dict)
+    questions: dict[str, TaskPlan] = Field(default_factory=dict)
+
+    def for_group(self, group: Group) -> dict[str, TaskPlan]:
+        """Return the tasks of a group of documents; none for held-out ones."""
+        return {"core": self.core, "other": self.other}.get(group, {})
+
+
+class RenderParams(Params):
+    """``render:`` in params.yaml; ``base`` names the student that answers everyday questions."""
+
+    seed: int = 17
+    base: str = "smollm2-135m-instruct"
+    plan: Plan
+
+
+def draw_chunk(chunk: Chunk, task: str, fraction: float, seed: int) -> bool:
+    """Say whether a chunk is among the ``fraction`` that a task asks about.
+
+    The draw hangs on the chunk's source, headings and first words, not on its place among others:
+    a chunk added elsewhere moves no other in or out, and an edit further on in it moves none.
+    """
+    opening = words(chunk.text)[:_OPENING_WORDS]
+    return _draw([chunk.source, *chunk.headings, *opening], task, fraction, seed)
+
+
+def draw_question(question_id: str, task: str, fraction: float, seed: int) -> bool:
+    """Say whether a question is among the ``fraction`` that a task asks, by its id alone."""
+    return _draw([question_id], task, fraction, seed)
+
+
+def _draw(place: list[str], task: str, fraction: float, seed: int) -> bool:
+    key = "\n".join([str(seed), task, *place]).encode()
+    number = int.from_bytes(hashlib.blake2b(key, digest_size=6).digest())
+    return number < fraction * 2**48

@@ -1,0 +1,228 @@
+"""Prompt files: YAML front matter, then a `## system` and a `## user` template in Jinja2.
+
+Templates are strict (an unknown name is an error, before anything is sent) and sandboxed; every
+error names the file and the line.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import yaml
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, nodes
+from jinja2.meta import find_undeclared_variables
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from pydantic import Field, ValidationError, model_validator
+
+from stillhouse.base.errors import InputError
+from stillhouse.base.files import read_text
+from stillhouse.base.ids import sha256_file
+from stillhouse.base.params import Params, load_yaml
+
+VARIABLES: Final = (
+    "answer",
+    "pairs",
+    "passages",
+    "persona",
+    "phrasings",
+    "question",
+    "question_block",
+    "reasoning",
+    "variation",
+)
+_PART: Final = re.compile(r"^## (system|user)[ \t]*$", re.MULTILINE)
+_ENVIRONMENT: Final = ImmutableSandboxedEnvironment(
+    undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True
+)
+
+
+class PromptMeta(Params):
+    """A prompt file's front matter.
+
+    ``source`` says over what the prompt is rendered: chunks, or the questions of a seed file.
+    ``answer`` is the fixed answer of a task that has one (declining).
+    """
+
+    task: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    teacher: Literal["offline", "base"] = "offline"
+    passages: Literal["one", "two", "none"] = "one"
+    source: Literal["chunks", "everyday", "unanswered"] = "chunks"
+    pairs: int = Field(default=1, ge=1)
+    phrasings: int = Field(default=1, ge=1)
+    reasoning: bool = True
+    max_tokens: int = Field(default=1024, ge=1)
+    variations: tuple[str, ...] = Field(default=("plain",), min_length=1)
+    personas: tuple[str, ...] = Field(default=("staff",), min_length=1)
+    answer: str = ""
+    json_answer: bool = True
+
+    @model_validator(mode="after")
+    def _passages_come_from_chunks(self) -> "PromptMeta":
+        if (self.passages == "none") == (self.source == "chunks"):
+            raise ValueError("`passages: none` goes with questions, `one` or `two` with chunks")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A loaded prompt file; ``sha256`` is that of its bytes."""
+
+    path: str
+    sha256: str
+    meta: PromptMeta
+    system: Template | None
+    user: Template
+
+
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """All prompt files by task, and what each variation and persona says."""
+
+    by_task: dict[str, Prompt]
+    variations: dict[str, str]
+    personas: dict[str, str]
+
+
+def load_prompts(folder: Path) -> Prompts:
+    """Return the prompts of a folder: ``*.md``, ``variations.yaml`` and ``personas.yaml``.
+
+    Raises:
+        InputError: a file is missing or broken, a name is unknown, or two files share a task.
+    """
+    if not folder.is_dir():
+        raise InputError("folder not found", where=str(folder), expected="prompt files (*.md)")
+    prompts = Prompts(
+        {}, _load_texts(folder / "variations.yaml"), _load_texts(folder / "personas.yaml")
+    )
+    for path in sorted(folder.glob("*.md")):
+        prompt = load_prompt(path)
+        task = prompt.meta.task
+        if task in prompts.by_task:
+            other = prompts.by_task[task].path
+            raise InputError(f"task `{task}` is that of {other} too", where=str(path))
+        check_choices(prompts, prompt.meta.variations, prompt.meta.personas, where=str(path))
+        prompts.by_task[task] = prompt
+    return prompts
+
+
+def check_choices(
+    prompts: Prompts, variations: tuple[str, ...], personas: tuple[str, ...], where: str
+) -> None:
+    """Raise ``InputError`` unless every variation and persona is defined."""
+    for kind, names, known in (
+        ("variation", variations, prompts.variations),
+        ("persona", personas, prompts.personas),
+    ):
+        for name in names:
+            if name not in known:
+                raise InputError(
+                    f"unknown {kind} `{name}`",
+                    where=where,
+                    expected="one of " + ", ".join(sorted(known)),
+                    remedy=f"define it in {kind}s.yaml",
+                )
+
+
+def load_prompt(path: Path) -> Prompt:
+    """Return one prompt file; what is wrong in it is an ``InputError`` with file and line."""
+    text = read_text(path)
+    front, offset = _split_front_matter(text, path)
+    meta = _parse_meta(front, path)
+    parts = _split_parts(text, offset, path)
+    if "user" not in parts:
+        raise InputError("there is no user part", where=str(path), expected="a line `## user`")
+    system = _compile(parts["system"], path) if parts.get("system", "").strip() else None
+    return Prompt(path.as_posix(), sha256_file(path), meta, system, _compile(parts["user"], path))
+
+
+def fill(template: Template | None, prompt: Prompt, values: dict[str, object]) -> str:
+    """Return the text of a template, without white space around it; a failure names its file."""
+    if template is None:
+        return ""
+    try:
+        return template.render(values).strip()
+    except (TemplateError, TypeError, ValueError, ArithmeticError) as exc:
+        raise InputError(f"the template failed: {exc}", where=prompt.path) from exc
+
+
+def _load_texts(path: Path) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for name, text in load_yaml(path).items():
+        if not isinstance(text, str):
+            raise InputError(f"`{name}` is not a text", where=str(path), expected="`name: text`")
+        texts[name] = text.strip()
+    return texts
+
+
+def _split_front_matter(text: str, path: Path) -> tuple[str, int]:
+    """Return the front matter with its place's line breaks kept, and where the rest begins."""
+    found = re.match(r"---[ \t]*\n(.*?^)---[ \t]*(?:\n|\Z)", text, re.DOTALL | re.MULTILINE)
+    if found is None:
+        raise InputError(
+            "there is no front matter", where=f"{path}:1", expected="YAML between two `---` lines"
+        )
+    return "\n" + found[1], found.end()
+
+
+def _parse_meta(front: str, path: Path) -> PromptMeta:
+    try:
+        value = yaml.load(front, Loader=yaml.CSafeLoader)
+    except yaml.YAMLError as exc:
+        mark = getattr(exc, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        problem = getattr(exc, "problem", None) or "cannot be parsed"
+        raise InputError(f"the front matter is not valid YAML ({problem})", where=where) from exc
+    try:
+        return PromptMeta.model_validate({} if value is None else value)
+    except ValidationError as exc:
+        raise _explain(exc, front, path) from exc
+
+
+def _explain(exc: ValidationError, front: str, path: Path) -> InputError:
+    first = exc.errors(include_url=False)[0]
+    key = str(first["loc"][0]) if first["loc"] else ""
+    lines = [i for i, line in enumerate(front.split("\n"), 1) if line.startswith(f"{key}:")]
+    where = f"{path}:{lines[0]}" if key and lines else str(path)
+    if first["type"] == "extra_forbidden":
+        known = ", ".join(sorted(PromptMeta.model_fields))
+        return InputError(f"unknown key `{key}`", where=where, expected=f"one of {known}")
+    return InputError(f"front matter `{key}`: {first['msg']}".replace(" ``:", ":"), where=where)
+
+
+def _split_parts(text: str, offset: int, path: Path) -> dict[str, str]:
+    """Return the parts by name, each after as many line breaks as stand before it in the file.
+
+    So a line number within a template is the line of the file.
+    """
+    marks = list(_PART.finditer(text, offset))
+    parts: dict[str, str] = {}
+    for index, mark in enumerate(marks):
+        if mark[1] in parts:
+            raise InputError(
+                f"a second `## {mark[1]}`", where=f"{path}:{_line(text, mark.start())}"
+            )
+        end = marks[index + 1].start() if index + 1 < len(marks) else len(text)
+        parts[mark[1]] = "\n" * text.count("\n", 0, mark.end()) + text[mark.end() : end]
+    return parts
+
+
+def _line(text: str, position: int) -> int:
+    return text.count("\n", 0, position) + 1
+
+
+def _compile(source: str, path: Path) -> Template:
+    try:
+        tree = _ENVIRONMENT.parse(source)
+        unknown = find_undeclared_variables(tree) - set(VARIABLES)
+        for name in tree.find_all(nodes.Name):
+            if name.name in unknown:
+                raise InputError(
+                    f"unknown name `{name.name}`",
+                    where=f"{path}:{name.lineno}",
+                    expected="one of " + ", ".join(VARIABLES),
+                )
+        return _ENVIRONMENT.from_string(source)
+    except TemplateSyntaxError as exc:
+        where = f"{path}:{exc.lineno}"
+        raise InputError(f"the template is broken ({exc.message})", where=where) from exc

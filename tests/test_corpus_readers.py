@@ -1,0 +1,329 @@
+"""Every format becomes the same Markdown; what cannot be read is named with its reason."""
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from docx import Document as WordDocument
+from fpdf import FPDF
+
+from stillhouse.base.errors import InputError
+from stillhouse.base.ids import sha256_text
+from stillhouse.base.records import Document
+from stillhouse.corpus.blocks import Code, Heading, Item, Paragraph, Table, write_blocks
+from stillhouse.corpus.ingest import Sources, ingest_folder, load_sources
+from stillhouse.corpus.readers import SourceFile, UnreadableError, read_document
+
+HARBOUR = """# Harbour rules
+
+Boats leave by the north gate.
+
+## Fees
+
+| Boat | Fee |
+| --- | --- |
+| Dinghy | £4 |
+| Ketch | £11 |
+
+- Fees are due on Mondays.
+- Late boats pay double.
+"""
+
+
+def read(name: str, data: bytes | str, title: str = "") -> Document:
+    raw = data.encode() if isinstance(data, str) else data
+    return read_document(SourceFile(name, raw, "0" * 64, "CC0-1.0", title))
+
+
+def write_word() -> bytes:
+    word = WordDocument()
+    word.add_heading("Harbour rules", 0)
+    word.add_paragraph("Boats leave by the north gate.")
+    word.add_heading("Fees", 1)
+    table = word.add_table(rows=0, cols=2)
+    for row in (("Boat", "Fee"), ("Dinghy", "£4"), ("Ketch", "£11")):
+        cells = table.add_row().cells
+        cells[0].text, cells[1].text = row
+    word.add_paragraph("Fees are due on Mondays.", style="List Bullet")
+    word.add_paragraph("Late boats pay double.", style="List Bullet")
+    file = io.BytesIO()
+    word.save(file)
+    return file.getvalue()
+
+
+def write_pdf(pages: list[list[tuple[str, int, str]]]) -> bytes:
+    """Write lines (text, size, style) with a running head and a page number."""
+    pdf = FPDF()
+    for number, lines in enumerate(pages, start=1):
+        pdf.add_page()
+        pdf.set_font("helvetica", "I", 8)
+        pdf.cell(0, 10, "Harbour rules, issue 3", new_x="LMARGIN", new_y="NEXT")
+        for text, size, style in lines:
+            pdf.set_font("helvetica", style, size)
+            pdf.cell(0, 6 if size < 14 else 14, text, new_x="LMARGIN", new_y="NEXT")
+        pdf.set_y(-25)
+        pdf.set_font("helvetica", "", 8)
+        pdf.cell(0, 10, f"Page {number} of {len(pages)}")
+    return bytes(pdf.output())
+
+
+HTML = """<html><head><title>x</title><script>var a = "no";</script></head><body><nav>Home</nav>
+<h1>Harbour <em>rules</em></h1><p>Boats leave
+by the <a href="/gate">north gate</a>.<!-- not this --></p><h2>Fees</h2>
+<table><tr><th>Boat</th><th>Fee</th></tr><tr><td>Dinghy</td><td>£4</td></tr>
+<tr><td>Ketch</td><td>£11</td></tr></table>
+<ul><li>Fees are due on <b>Mondays</b>.</li><li>Late boats pay double.</li></ul></body></html>"""
+
+MARKDOWN = """---
+owner: nobody
+---
+Harbour rules
+=============
+
+Boats leave by
+the **north gate**.
+
+## Fees
+
+Boat | Fee
+-----|----
+Dinghy | £4
+Ketch | £11
+
+* Fees are due on Mondays.
+* [ ] Late boats pay double.
+"""
+
+PLAIN = """HARBOUR RULES
+
+Boats leave by the north gate.
+
+2. Fees
+
+   Boat        Fee
+   ----------------
+   Dinghy      £4
+   Ketch       £11
+
+- Fees are due on
+  Mondays.
+- Late boats pay double.
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "data"), [("a.md", MARKDOWN), ("a.html", HTML), ("a.docx", write_word())]
+)
+def test_markup_of_every_kind_becomes_the_same_markdown(name: str, data: bytes | str) -> None:
+    document = read(name, data)
+    assert (document.text, document.title) == (HARBOUR, "Harbour rules")
+
+
+def test_plain_text_headings_tables_and_wrapped_items_are_found() -> None:
+    expected = HARBOUR.replace("# Harbour rules", "# HARBOUR RULES").replace(
+        "Fees\n", "2. Fees\n", 1
+    )
+    assert read("a.txt", PLAIN).text == expected
+
+
+def test_plain_text_letterhead_is_one_title() -> None:
+    text = "ACME BOATS\nNOTICE FOUR          7 April 2026\nOwner: the yard\n\nREASON\n\nA chain broke.\n"
+    assert read("a.txt", text).text == (
+        "# ACME BOATS: NOTICE FOUR\n\n7 April 2026\n\nOwner: the yard\n\n## REASON\n\nA chain broke.\n"
+    )
+
+
+def test_plain_text_clauses_keep_their_labels_and_aligned_lists_become_items() -> None:
+    text = (
+        "Rules of the yard\n\n2.1  A boat is anything that floats and that is\n     longer than a man.\n"
+        "2.2  A raft is not a boat.\n\nGate          north\nCrane         south\n"
+    )
+    assert read("a.txt", text).text == (
+        "# Rules of the yard\n\n- 2.1 A boat is anything that floats and that is longer than a man.\n"
+        "- 2.2 A raft is not a boat.\n- Gate: north\n- Crane: south\n"
+    )
+
+
+def test_plain_text_numbered_lines_in_a_row_are_a_list_not_headings() -> None:
+    text = "Shopping\n\n1. Bread\n\n2. Milk\n\n3. Eggs\n"
+    assert read("a.txt", text).text == "# Shopping\n\n1. Bread\n2. Milk\n3. Eggs\n"
+
+
+def test_plain_text_broken_words_are_made_whole_and_hyphens_of_their_own_stay() -> None:
+    text = "A near-miss is told. The har-\nbour is told of every near-\nmiss, and so is the yard.\n"
+    assert read("a.txt", text).text == (
+        "A near-miss is told. The harbour is told of every near-miss, and so is the yard.\n"
+    )
+
+
+def test_csv_rows_become_sections() -> None:
+    data = 'model;price_eur;note\nKelda;"1;5";\n\nTarn;9;"two\nlines"\n'
+    assert read("price-list.csv", data).text == (
+        "# Price list\n\n## Kelda\n\n- price eur: 1;5\n\n## Tarn\n\n- price eur: 9\n- note: two lines\n"
+    )
+
+
+def test_pdf_furniture_goes_and_paragraphs_cross_pages() -> None:
+    first = [
+        ("Harbour rules", 20, "B"),
+        ("Fees", 14, "B"),
+        ("A boat that lies in the har-", 11, ""),
+    ]
+    second = [
+        ("bour pays four pounds.", 11, ""),
+        ("Gates", 14, "B"),
+        ("The gate is north.", 11, ""),
+    ]
+    assert read("a.pdf", write_pdf([first, second])).text == (
+        "# Harbour rules\n\n## Fees\n\nA boat that lies in the harbour pays four pounds.\n\n"
+        "## Gates\n\nThe gate is north.\n"
+    )
+
+
+def test_text_that_looks_like_markup_stays_text() -> None:
+    blocks = [Paragraph("# no heading"), Paragraph("1. no item"), Paragraph("| no | row")]
+    assert write_blocks(blocks) == "\\# no heading\n\n1\\. no item\n\n\\| no | row\n"
+
+
+def test_every_block_is_written_in_one_way() -> None:
+    blocks = [
+        Heading(2, "A\u00a0 title"),
+        Item("one", 1),
+        Item("inner", None, 1),
+        Table((("a", "b|c"), ("d",))),
+        Code("x = 1\n# no heading\n"),
+    ]
+    assert write_blocks(blocks) == (
+        "## A title\n\n1. one\n  - inner\n\n| a | b\\|c |\n| --- | --- |\n| d |  |\n\n"
+        "```\nx = 1\n# no heading\n```\n"
+    )
+
+
+def test_a_glossary_keeps_term_and_meaning_together() -> None:
+    assert read("a.html", "<dl><dt>Heave</dt><dd>A movement up.</dd></dl>").text == (
+        "- Heave: A movement up.\n"
+    )
+
+
+def test_the_title_is_given_or_the_first_heading_or_the_name() -> None:
+    assert read("a/b.md", "text").title == "b"
+    assert read("a/b.md", "# T\n\ntext").title == "T"
+    assert read("a/b.md", "# T\n\ntext", title="Given").title == "Given"
+
+
+def test_old_encodings_are_read() -> None:
+    text = "The fee is £4 for every boat. " * 20
+    assert "£4" in read("a.txt", text.encode("cp1252")).text
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "reason"),
+    [
+        ("a.xyz", b"x", "unsupported"),
+        ("a", b"x", "unsupported"),
+        ("a.md", b" \n", "empty"),
+        ("a.md", b"<!-- nothing -->", "no_text"),
+        ("a.csv", b"only,a,head\n", "no_text"),
+        ("a.pdf", b"%PDF-1.4 broken", "corrupt"),
+        ("a.docx", b"PK\x03\x04 broken", "corrupt"),
+        ("a.txt", b"one\x00two", "corrupt"),
+    ],
+)
+def test_what_cannot_be_read_has_a_named_reason(name: str, data: bytes, reason: str) -> None:
+    with pytest.raises(UnreadableError) as caught:
+        read(name, data)
+    assert caught.value.reason == reason
+
+
+def test_a_locked_pdf_is_named_as_such() -> None:
+    pdf = FPDF()
+    pdf.add_page()
+    pdf.set_encryption(owner_password="a", user_password="b")
+    with pytest.raises(UnreadableError) as caught:
+        read("a.pdf", bytes(pdf.output()))
+    assert caught.value.reason == "encrypted"
+
+
+def fill_folder(root: Path) -> None:
+    (root / "in" / "deep").mkdir(parents=True)
+    (root / "in" / "deep" / "b.md").write_text("# B\n\nText.")
+    (root / "a.txt").write_text("Some text.")
+    (root / "z.bin").write_bytes(b"\x01")
+    (root / "draft.md").write_text("Draft.")
+    (root / ".keep").write_text("")
+    outside = root.parent / "outside.md"
+    outside.write_text("secret")
+    (root / "link.md").symlink_to(outside)
+    (root / "round").symlink_to(root / "in")
+    (root / "gone.md").symlink_to(root / "nowhere.md")
+
+
+def test_a_folder_is_read_in_order_and_everything_left_out_is_listed(tmp_path: Path) -> None:
+    root = tmp_path / "documents"
+    fill_folder(root)
+    sources = Sources.model_validate(
+        {
+            "defaults": {"license": "CC0-1.0"},
+            "exclude": ["**/draft*"],
+            "sources": {"in/deep/b.md": {"license": "MIT", "title": "Bee"}},
+        }
+    )
+    result = ingest_folder(root, sources)
+    found = [(d.source, d.license, d.title) for d in result.documents]
+    assert found == [("a.txt", "CC0-1.0", "a"), ("in/deep/b.md", "MIT", "Bee")]
+    assert [(s.rejected_id, s.reason) for s in result.skipped] == [
+        (".keep", "hidden"),
+        ("draft.md", "excluded"),
+        ("gone.md", "unreadable"),
+        ("link.md", "outside"),
+        ("round", "linked_folder"),
+        ("z.bin", "unsupported"),
+    ]
+
+
+def test_a_source_entry_without_its_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"'b\.md' is not a file"):
+        ingest_folder(tmp_path, Sources.model_validate({"sources": {"b.md": {}}}))
+
+
+def test_an_unknown_key_in_sources_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "sources.yaml"
+    path.write_text("version: 1\nlicence: CC0\n")
+    with pytest.raises(InputError, match="licence"):
+        load_sources(path)
+
+
+def test_the_document_id_changes_with_source_and_text_and_with_nothing_else() -> None:
+    base = read("a.md", "Text.").document_id
+    assert base == read("a.md", "Text.", title="Other").document_id
+    assert base == read("a.md", "*Text.*\n\n").document_id
+    assert len({base, read("b.md", "Text.").document_id, read("a.md", "Text!").document_id}) == 3
+
+
+def test_the_normaliser_writes_what_its_version_says() -> None:
+    """Pins versions.NORMALISER: if this changes on purpose, bump the version with it."""
+    samples = {"a.md": MARKDOWN, "a.html": HTML, "a.txt": PLAIN, "a.csv": "a,b\n1,2\n"}
+    text = "\n".join(read(name, data).text for name, data in samples.items())
+    assert sha256_text(text)[:16] == "ede901900f21d7e2"
+
+
+def test_documents_are_equal_across_processes(tmp_path: Path) -> None:
+    root = tmp_path / "documents"
+    fill_folder(root)
+    code = (
+        "from pathlib import Path; from stillhouse.corpus.ingest import *;"
+        f"print(ingest_folder(Path({str(root)!r}), Sources()))"
+    )
+    runs = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": "."},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(runs) == 1
