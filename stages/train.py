@@ -42,11 +42,11 @@ def main() -> None:
         distributions = read_distributions(captured, origin, replay)
     trained = train_student(
         base.folder,
-        train,
-        encode_rows(taught, tokenizer, params.max_tokens),
-        distributions,
-        params,
-        runtime,
+        train=train,
+        validation=encode_rows(taught, tokenizer, params.max_tokens),
+        distributions=distributions,
+        params=params,
+        runtime=runtime,
     )
     folder = Path("models") / name
     save_student(folder, trained, tokenizer, params.save_dtype)

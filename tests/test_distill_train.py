@@ -8,8 +8,8 @@ from transformers import AutoModelForCausalLM
 from trl import SFTConfig, SFTTrainer
 
 from stillhouse.base.runtime import Runtime
-from stillhouse.distill.batches import collate
 from stillhouse.distill.bases import weights_sha256
+from stillhouse.distill.batches import collate
 from stillhouse.distill.capture import capture_distributions
 from stillhouse.distill.distributions import Distributions, Origin
 from stillhouse.distill.encode import Encoded, encode_rows
@@ -68,7 +68,10 @@ def capture(base: Path, rows: list[Encoded]) -> Distributions:
 
 
 def train(base: Path, rows: list[Encoded], params: Student = PARAMS) -> Trained:
-    return train_student(base, rows, rows[:4], capture(base, rows), params, RUNTIME)
+    return train_student(
+        base, train=rows, validation=rows[:4], distributions=capture(base, rows),
+        params=params, runtime=RUNTIME,
+    )  # fmt: skip
 
 
 def test_training_lowers_the_loss_and_counts_its_tokens(base: Path, rows: list[Encoded]) -> None:

@@ -62,3 +62,13 @@ def parse_section(name: str, model: type[P], value: object, path: Path = PARAMS)
             known = ", ".join(sorted(model.model_fields))
             message = f"unknown parameter (this section knows: {known})"
         raise InputError(f"`{key}`: {message}", where=str(path)) from exc
+
+
+def list_keys(name: str, path: Path = PARAMS) -> tuple[str, ...]:
+    """Return the keys of a section in their order: the students that ``students`` declares."""
+    value = load_yaml(path).get(name)
+    if not isinstance(value, dict) or not value:
+        raise InputError(
+            f"section `{name}` is missing or empty", where=str(path), remedy=f"add `{name}:` to it"
+        )
+    return tuple(str(key) for key in value)

@@ -139,7 +139,8 @@ class Row:
     """One training example, with the hashes that name the cause of any change.
 
     ``row_id`` is the pair's id. ``prompt`` and ``completion`` are the messages as TRL takes them.
-    ``holdout`` says why a row is not trained on (``phrasing``, ``fact``, ``document``), or is empty.
+    ``holdout`` says why a row is not trained on (``phrasing``, ``fact``, ``document``, ``question``), or is
+    empty.
     """
 
     row_id: str

@@ -8,7 +8,7 @@ import types
 import typing
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, fields, is_dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -37,8 +37,8 @@ def write_table(path: Path, record_type: type[T], records: Iterable[T]) -> int:
         ValueError: two records share an id.
     """
     key = fields(record_type)[0].name  # type: ignore[arg-type]
-    ordered = sorted(records, key=lambda record: typing.cast(str, getattr(record, key)))
-    for before, after in zip(ordered, ordered[1:], strict=False):
+    ordered = sorted(records, key=lambda record: str(getattr(record, key)))
+    for before, after in pairwise(ordered):
         if getattr(before, key) == getattr(after, key) and before == after:
             raise ValueError(f"{path}: the same record twice: {key}={getattr(after, key)}")
     return write_sorted(path, record_type, ordered)
@@ -101,7 +101,7 @@ def _builder(record_type: type[T]) -> typing.Callable[[dict[str, Any]], T]:
         for name, item_type in nested.items():
             items = values[name]
             values[name] = tuple(
-                item_type(**item) if is_dataclass(item_type) else item for item in items
+                item_type(**item) if isinstance(item, dict) else item for item in items
             )
         return record_type(**values)
 
@@ -124,8 +124,8 @@ def _arrow_type(hint: Any) -> pa.DataType:
         return _SCALARS[hint]
     if _is_tuple(hint):
         return pa.list_(pa.field("element", _arrow_type(typing.get_args(hint)[0]), nullable=False))
-    if is_dataclass(hint):
-        return pa.struct(list(arrow_schema(typing.cast(type, hint))))
+    if isinstance(hint, type) and is_dataclass(hint):
+        return pa.struct(list(arrow_schema(hint)))
     raise TypeError(f"no Parquet type is declared for {hint}")
 
 

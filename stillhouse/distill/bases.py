@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -116,7 +115,7 @@ def _convert(gguf: Path, digest: str, folder: Path) -> None:
 
 def _move_into_place(part: Path, folder: Path) -> None:
     try:
-        os.rename(part, folder)
+        part.rename(folder)
     except OSError:
         # Another process converted the same file first: equal by content, so either will do.
         if not (folder / "origin.json").exists():

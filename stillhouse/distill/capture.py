@@ -23,9 +23,9 @@ def capture_distributions(
     Returns:
         ids and log-probabilities, each [sum of completion tokens, k].
     """
-    model.eval()
+    model.train(mode=False)
     device = choose_device(runtime)
-    model.to(device)
+    torch.nn.Module.to(model, torch.device(device))  # the typed wrapper of transformers hides it
     ids, log_probs = [torch.zeros(0, top_k, dtype=torch.long)], [torch.zeros(0, top_k)]
     for row in show_progress(rows, "capture", total=len(rows)):
         tokens = torch.tensor([row.input_ids], device=device)

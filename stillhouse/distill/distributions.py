@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from stillhouse.base.errors import DriftError, InputError
 from stillhouse.base.files import write_json
+from stillhouse.base.ids import Json
 from stillhouse.distill.bases import Base, tokenizer_sha256
 from stillhouse.distill.encode import Encoded
 
@@ -71,7 +72,7 @@ def write_distributions(
     tensors = {"ids": ids.to(kind).contiguous(), "log_probs": log_probs.half().contiguous()}
     if rows:
         save_file(tensors, folder / TENSORS)
-    manifest = {
+    manifest: dict[str, Json] = {
         "origin": {name: getattr(origin, name) for name in Origin.__slots__},
         "rows": [
             {"row_id": row.row_id, "tokens_id": row.tokens_id, "tokens": _length(row)}

@@ -27,7 +27,7 @@ def save_student(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     model = trained.model.to(getattr(torch, dtype))
-    model.config._name_or_path = ""  # else the folder of the base on this machine
+    model.config.name_or_path = ""  # else the folder of the base on this machine
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 

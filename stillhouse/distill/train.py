@@ -20,7 +20,7 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
-from trl import SFTConfig
+from trl.trainer.sft_config import SFTConfig
 
 from stillhouse.base.errors import InputError
 from stillhouse.base.runtime import Runtime, choose_device
@@ -73,6 +73,7 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
 
 def train_student(
     base: Path,
+    *,
     train: Sequence[Encoded],
     validation: Sequence[Encoded],
     distributions: Distributions | None,
@@ -134,7 +135,7 @@ class BestWeights(TrainerCallback):
 
     def on_evaluate(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    ) -> None:  # noqa: ARG002 - the signature is Trainer's
         """Compare the loss that was just measured with the best so far."""
         loss = state.log_history[-1]["eval_loss"]
         if loss < self.best_loss:
@@ -196,7 +197,7 @@ def _index_dataset(indices: Sequence[int]) -> Dataset:
 
 
 def _offsets(train: Sequence[Encoded], validation: Sequence[Encoded]) -> list[int]:
-    """Validation rows follow the training rows, sorted by length: padding costs as much as text."""
+    """Return the places of validation rows behind the training rows, by length to save padding."""
     order = sorted(range(len(validation)), key=lambda index: len(validation[index].input_ids))
     return [len(train) + index for index in order]
 

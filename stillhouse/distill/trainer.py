@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch.nn import functional
-from trl import SFTTrainer
+from trl.trainer.sft_trainer import SFTTrainer
 
 from stillhouse.distill.batches import IGNORED
 from stillhouse.distill.losses import sparse_forward_kl
@@ -57,7 +57,7 @@ class StudentTrainer(SFTTrainer):
         self._metrics[mode]["num_tokens"] = [self._total_train_tokens]
 
     def _set_signature_columns_if_needed(self) -> None:
-        self._signature_columns = ["index"]
+        self._signature_columns = ["index"]  # type: ignore[assignment]  # Trainer starts it as None
 
 
 def _score(model: Any, inputs: dict[str, torch.Tensor], wanted: torch.Tensor) -> torch.Tensor:

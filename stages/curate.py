@@ -1,0 +1,39 @@
+"""curate: judged pairs into rows; what is dropped goes to its own table, with the reason."""
+
+from collections import Counter
+from pathlib import Path
+
+from stillhouse.base.params import load_section
+from stillhouse.base.questions import read_general, read_gold
+from stillhouse.base.records import Chunk, Judgement, Pair, Rejection, Request, Row
+from stillhouse.base.stage import run_stage, say_counts
+from stillhouse.base.tables import read_all, read_table, write_table
+from stillhouse.quality.curate import CurateParams, curate
+from stillhouse.quality.judge import JudgeParams
+
+DATA = Path("data")
+EVAL = DATA / "seed" / "eval"
+
+
+def main() -> None:
+    """Write ``data/curated/{rows,rejections}.parquet``."""
+    pairs = read_all(DATA / "generated" / "pairs.parquet", Pair)
+    requests = read_table(DATA / "requests.parquet", Request)
+    chunks = read_table(DATA / "corpus" / "chunks.parquet", Chunk)
+    curated = curate(
+        pairs,
+        {request.request_id: request for request in requests},
+        {chunk.chunk_id: chunk for chunk in chunks},
+        read_table(DATA / "judgements.parquet", Judgement),
+        read_gold(EVAL / "gold.jsonl") + read_general(EVAL / "general.jsonl"),
+        load_section("curate", CurateParams),
+        load_section("judge", JudgeParams),
+    )
+    kept = write_table(DATA / "curated" / "rows.parquet", Row, curated.rows)
+    write_table(DATA / "curated" / "rejections.parquet", Rejection, curated.rejections)
+    reasons = Counter(rejection.reason for rejection in curated.rejections)
+    say_counts("curate", **{"in": len(pairs), "kept": kept, **dict(sorted(reasons.items()))})
+
+
+if __name__ == "__main__":
+    run_stage(main)

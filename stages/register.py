@@ -1,0 +1,24 @@
+"""register@student: the student's entry in MLflow, and where it is. Safe to repeat."""
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from stillhouse.base.files import write_json
+from stillhouse.base.params import load_section
+from stillhouse.base.stage import run_stage, say_counts
+from stillhouse.lineage.params import Register
+from stillhouse.lineage.registry import register_student
+
+
+def main() -> None:
+    """Write ``registration.json``: it names a run in MLflow, so DVC keeps no copy of it."""
+    student = sys.argv[1]
+    registered = register_student(student, Path(), load_section("register", Register))
+    told = {key: value for key, value in asdict(registered).items() if key != "created"}
+    write_json(Path("reports/students") / student / "registration.json", told)
+    say_counts(f"register@{student}", uri=registered.uri, created=int(registered.created))
+
+
+if __name__ == "__main__":
+    run_stage(main)

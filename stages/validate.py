@@ -1,0 +1,75 @@
+"""validate: the gate before training; red or green, the report is written first."""
+
+import logging
+from pathlib import Path
+
+from stillhouse.base.files import write_json, write_text
+from stillhouse.base.ids import md5_file
+from stillhouse.base.params import load_section
+from stillhouse.base.questions import read_general, read_gold
+from stillhouse.base.records import (
+    Chunk,
+    Document,
+    Judgement,
+    Pair,
+    Rejection,
+    Request,
+    Response,
+    Row,
+)
+from stillhouse.base.stage import run_stage, say_counts
+from stillhouse.base.tables import declared_columns, read_all, stored_columns
+from stillhouse.prompts.focus import load_focus
+from stillhouse.quality.curate import CurateParams
+from stillhouse.quality.expectations import ValidateParams
+from stillhouse.quality.frames import Tables
+from stillhouse.quality.gate import describe_failed, refuse_drift, refuse_failed, report_validation
+from stillhouse.quality.validate import Against, validate
+from stillhouse.quality.validation_page import render_validation
+
+SEED, REPORTS = Path("data/seed"), Path("reports")
+TABLES = {
+    "documents": ("data/corpus/documents.parquet", Document),
+    "chunks": ("data/corpus/chunks.parquet", Chunk),
+    "skipped": ("data/corpus/skipped.parquet", Rejection),
+    "requests": ("data/requests.parquet", Request),
+    "responses": ("data/generated/responses.parquet", Response),
+    "pairs": ("data/generated/pairs.parquet", Pair),
+    "unused": ("data/generated/rejections.parquet", Rejection),
+    "judgements": ("data/judgements.parquet", Judgement),
+    "curated": ("data/curated/rows.parquet", Row),
+    "dropped": ("data/curated/rejections.parquet", Rejection),
+    "reviewed": ("data/reviewed.parquet", Row),
+    "train": ("data/dataset/train.parquet", Row),
+    "validation": ("data/dataset/validation.parquet", Row),
+    "test": ("data/dataset/test.parquet", Row),
+}
+log = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Write ``reports/validation.{json,html}``; end with exit code 1 where a check failed."""
+    opened = {path: md5_file(Path(path)) for path, _ in TABLES.values()}
+    focus = load_focus(SEED / "focus.yaml")
+    against = Against(
+        gold=read_gold(SEED / "eval/gold.jsonl") + read_general(SEED / "eval/general.jsonl"),
+        closed_sources=[document.source for document in focus.held_out or ()],
+        declared={path: declared_columns(record) for path, record in TABLES.values()},
+        stored={path: stored_columns(Path(path)) for path, _ in TABLES.values()},
+    )
+    tables = Tables(
+        **{name: read_all(Path(path), record) for name, (path, record) in TABLES.items()}
+    )
+    params = load_section("validate", ValidateParams)
+    validation = validate(opened, tables, against, params, load_section("curate", CurateParams))
+    refuse_drift(opened, {path: md5_file(Path(path)) for path in opened})
+    write_json(REPORTS / "validation.json", report_validation(validation))
+    write_text(REPORTS / "validation.html", render_validation(validation))
+    for check in validation.failed():
+        log.error("%s", describe_failed(check))
+    say_counts("validate", checks=len(validation.checks), failed=len(validation.failed()))
+    refuse_failed(validation)
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,66 @@
+"""DVC's cache, read as the plain files that it is: where the bytes behind an md5 lie, if they do."""
+
+import configparser
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+
+def find_caches(*projects: Path) -> list[Path]:
+    """Return the DVC cache folders that the projects (a workspace, its parent) use."""
+    found = [cache for project in projects for cache in _configured(project / ".dvc")]
+    return list(dict.fromkeys(path for path in found if path.is_dir()))
+
+
+def find_cached(
+    caches: Iterable[Path], outs: Mapping[str, str], path: str
+) -> tuple[str, Path | None]:
+    """Return (md5, cached file) of ``path`` among a stage's ``outs``, itself or inside a folder.
+
+    The md5 is that of the out which holds the path, or empty where none does. The file is None
+    where the cache lacks it or holds other bytes than its name says.
+    """
+    folders = list(caches)
+    if md5 := outs.get(path):
+        return md5, _open_object(folders, md5)
+    for out, md5 in outs.items():
+        if md5.endswith(".dir") and path.startswith(out + "/"):
+            return md5, _open_inner(folders, md5, path.removeprefix(out + "/"))
+    return "", None
+
+
+def _configured(dvc: Path) -> list[Path]:
+    """Return a project's cache folder: the first that a configuration file names, or DVC's own."""
+    user = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "dvc" / "config"
+    for path in (dvc / "config.local", dvc / "config", user):
+        config = configparser.ConfigParser(interpolation=None, strict=False)
+        try:
+            config.read(path, encoding="utf-8")
+        except configparser.Error:
+            continue
+        if folder := config.get("cache", "dir", fallback=""):
+            return [path.parent / folder.strip("\"'")]
+    return [dvc / "cache"]
+
+
+def _open_object(caches: list[Path], md5: str) -> Path | None:
+    for cache in caches:
+        path = cache / "files" / "md5" / md5[:2] / md5[2:]
+        if path.is_file() and _hash(path) == md5.removesuffix(".dir"):
+            return path
+    return None
+
+
+def _open_inner(caches: list[Path], md5: str, relpath: str) -> Path | None:
+    listing = _open_object(caches, md5)
+    if listing is None:
+        return None
+    entries = {entry["relpath"]: entry["md5"] for entry in json.loads(listing.read_bytes())}
+    return _open_object(caches, entries[relpath]) if relpath in entries else None
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()

@@ -1,0 +1,155 @@
+"""``dvc.lock``, of now and of earlier commits, read as the plain file that it is, without DVC.
+
+It says which bytes, by md5, each stage last read and wrote; ``cache`` says where those bytes lie.
+"""
+
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from stillhouse.base.errors import InputError
+
+LOCK: Final = "dvc.lock"
+
+# DVC rewrites the lock in place, and a half of it may well be valid YAML: only a text that two
+# looks this far apart agree on counts.
+_LOOK_AGAIN_SECONDS: Final = 0.03
+_LOOKS: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class LockedStage:
+    """What a stage last read and wrote: path -> md5, ending in ``.dir`` for a folder."""
+
+    name: str
+    deps: Mapping[str, str]
+    outs: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """The stages of one version of ``dvc.lock`` by name (``train@smollm2``)."""
+
+    stages: Mapping[str, LockedStage]
+
+    def outs_of(self, stage: str) -> Mapping[str, str]:
+        """Return what a stage wrote: path -> md5; nothing where the lock does not know it."""
+        return self.stages[stage].outs if stage in self.stages else {}
+
+    def upstream_of(self, path: Path) -> dict[str, str]:
+        """Return path -> md5 of ``path`` and of all that it was made from, code included."""
+        found: dict[str, str] = {}
+        seen: set[str] = set()
+        waiting = [path.as_posix()]
+        while waiting:
+            wanted = waiting.pop()
+            for stage in self.stages.values():
+                made = {out: md5 for out, md5 in stage.outs.items() if _overlap(out, wanted)}
+                found = {**made, **found}  # what a reader read goes before what lies there now
+                if made and stage.name not in seen:
+                    seen.add(stage.name)
+                    found = {**found, **stage.deps}
+                    waiting += stage.deps
+        return dict(sorted(found.items()))
+
+
+class _TornLockError(ValueError):
+    """The text is not a whole lock."""
+
+
+def read_lock(project: Path = Path()) -> Lock:
+    """Return ``project/dvc.lock`` as it is now; one without stages where there is no such file.
+
+    Raises:
+        InputError: the file stays unreadable, also when looked at again for seconds.
+    """
+    path = project / LOCK
+    before: str | None = None
+    for _ in range(_LOOKS):
+        try:
+            text = path.read_bytes().decode()
+            if text == before:
+                return _parse(text)
+        except FileNotFoundError:
+            return Lock({})
+        except ValueError:
+            text = ""
+        before = text
+        time.sleep(_LOOK_AGAIN_SECONDS)
+    raise InputError(
+        "not a readable lock file", where=str(path), remedy="restore it: `git checkout dvc.lock`"
+    )
+
+
+def past_locks(repository: Path) -> Iterator[Lock]:
+    """Yield every version of ``dvc.lock`` that a commit on any ref holds, newest first, each once.
+
+    Experiments of DVC are refs too. A version that cannot be parsed is passed over.
+    """
+    for blob in _list_blobs(repository):
+        try:
+            yield _parse(_ask_git(repository, "cat-file", "blob", blob))
+        except _TornLockError:
+            continue
+
+
+def is_shallow(repository: Path) -> bool:
+    """Say whether the clone holds only a part of its history."""
+    return _ask_git(repository, "rev-parse", "--is-shallow-repository").strip() == "true"
+
+
+def _parse(text: str) -> Lock:
+    try:
+        lock = yaml.load(text, Loader=yaml.CSafeLoader)
+        if lock["schema"] and lock.keys() == {"schema"}:
+            return Lock({})
+        return Lock({name: _read_stage(name, body) for name, body in lock["stages"].items()})
+    except (yaml.YAMLError, TypeError, KeyError, AttributeError) as exc:
+        raise _TornLockError from exc
+
+
+def _read_stage(name: str, body: Mapping[str, list[Mapping[str, str]]]) -> LockedStage:
+    return LockedStage(name, _read_hashes(body.get("deps")), _read_hashes(body.get("outs")))
+
+
+def _read_hashes(entries: list[Mapping[str, str]] | None) -> dict[str, str]:
+    return {entry["path"]: entry["md5"] for entry in entries or [] if "md5" in entry}
+
+
+def _overlap(out: str, wanted: str) -> bool:
+    return f"{out}/".startswith(f"{wanted}/") or f"{wanted}/".startswith(f"{out}/")
+
+
+def _list_blobs(repository: Path) -> list[str]:
+    """Return the git blobs of every ``dvc.lock``; -m and full history show merged-away sides too."""
+    arguments = (
+        "--all",
+        "--full-history",
+        "-m",
+        "--raw",
+        "--no-abbrev",
+        "--no-renames",
+        "--format=",
+    )
+    lines = _ask_git(repository, "log", *arguments, "--", LOCK).splitlines()
+    blobs = [line.split()[3] for line in lines if line.startswith(":")]
+    return [blob for blob in dict.fromkeys(blobs) if blob.strip("0")]
+
+
+def _ask_git(repository: Path, *command: str) -> str:
+    """Return what git prints; nothing where there is no git or no repository."""
+    try:
+        done = subprocess.run(
+            ["git", "--no-optional-locks", "-C", str(repository), *command],
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+    except FileNotFoundError:
+        return ""
+    return done.stdout if done.returncode == 0 else ""

@@ -1,0 +1,1 @@
+"""Thin commands, one module each: parse, call the library, print."""

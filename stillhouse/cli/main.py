@@ -1,0 +1,42 @@
+"""``stillhouse``: the commands, and what an error looks like.
+
+Nothing heavy is imported before a command needs it: ``stillhouse --help`` must feel instant.
+"""
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from stillhouse.base.errors import StillhouseError
+from stillhouse.cli.ask import ask
+from stillhouse.cli.register import register
+from stillhouse.cli.summary import summary
+from stillhouse.cli.version import version
+
+
+class OneSentence(TyperGroup):
+    """Commands whose errors are one sentence on stderr and the error's own exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; a ``StillhouseError`` ends it without a traceback."""
+        try:
+            return super().invoke(ctx)
+        except StillhouseError as exc:
+            typer.echo(f"error: {exc}", err=True)
+            raise typer.Exit(exc.exit_code) from exc
+
+
+app = typer.Typer(
+    cls=OneSentence,
+    help="Distil documents into a small language model, and prove what went into it.",
+    epilog="Results go to stdout, everything else to stderr. Exit codes: 0 good, 1 the answer is "
+    "no, 2 something is missing or wrong.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (summary, ask, register, version):
+    app.command()(command)

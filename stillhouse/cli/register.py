@@ -1,0 +1,37 @@
+"""``stillhouse register``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stillhouse.cli.output import AsJson, print_json
+
+
+def register(
+    student: Annotated[
+        str, typer.Argument(help="A student of params.yaml; without one, all of them.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Write the students' MLflow entries from their files, again if need be.
+
+    After a clone and `dvc pull` this rebuilds MLflow; an entry that is there is brought up to date.
+
+    Example: stillhouse register smollm2
+    """
+    from dataclasses import asdict
+
+    from stillhouse.base.params import list_keys, load_section
+    from stillhouse.lineage.params import Register
+    from stillhouse.lineage.registry import register_student
+
+    params = load_section("register", Register)
+    names = (student,) if student else list_keys("students")
+    made = [register_student(name, Path(), params) for name in names]
+    if as_json:
+        print_json([asdict(item) for item in made])
+        return
+    for item in made:
+        verb = "registered" if item.created else "up to date"
+        typer.echo(f"{item.student}: {verb} as {item.uri}, run {item.run_id}")

@@ -1,0 +1,19 @@
+"""``stillhouse version``."""
+
+import typer
+
+from stillhouse import __version__
+from stillhouse.base import versions
+from stillhouse.cli.output import AsJson, print_json
+
+
+def version(as_json: AsJson = False) -> None:
+    """Print the version, with --json also those of the recorded formats.
+
+    Example: stillhouse version --json
+    """
+    if not as_json:
+        typer.echo(__version__)
+        return
+    formats = {name.lower(): value for name, value in vars(versions).items() if name.isupper()}
+    print_json({"stillhouse": __version__, "formats": formats})

@@ -1,0 +1,1 @@
+"""How well a student answers: matching, intervals, references, metrics, speed."""

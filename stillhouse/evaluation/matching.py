@@ -1,0 +1,237 @@
+"""Whether a reply is right, declines, and how much of its wording agrees. Rules, no judgement.
+
+* A reply is right when an accepted answer occurs in it on token boundaries, in any notation.
+* It is wrong all the same if it names a second, different value of the same type: a reply that
+  lists the possibilities knows none. Values that stand in the question are no second value.
+* A question with the answer yes or no is decided by the reply's first word.
+* A reply declines if it uses one of ``DECLINES`` and gives no value of its own.
+
+Names are compared only where they can stand for each other: two names of several words each
+(persons), or names joined by `and` or `or`; `Paris, France` is one answer.
+"""
+
+import re
+import string
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from stillhouse.base.text import normalise
+from stillhouse.evaluation.notation import STOPWORDS
+from stillhouse.evaluation.records import Item
+from stillhouse.evaluation.values import (
+    NAME,
+    NUMBER,
+    Token,
+    Value,
+    canonical_tokens,
+    find_values,
+    prepare,
+)
+
+REPLY_TOKENS: Final = 32  # only the beginning of a reply counts, in the model's own tokens
+DECLINES: Final = re.compile(
+    r"\b(?:"
+    r"(?:do(?:es)?|did) ?n[o']t (?:say|state|mention|specify|tell|know|cover|give|provide|include"
+    r"|contain|answer|explain|describe|address|list|have (?:any |that |this |the |enough )?inform)"
+    r"|(?:do(?:es)?|did) not (?:say|state|mention|specify|tell|know|cover|give|provide|include"
+    r"|contain|answer|explain|describe|address|list|have (?:any |that |this |the |enough )?inform)"
+    r"|(?:is|are|was|were)(?: not|n't) (?:mentioned|specified|stated|covered|given|provided"
+    r"|included|described|addressed|listed|in the (?:handbook|passage|text|document))"
+    r"|not (?:mentioned|specified|stated)"
+    r"|(?:there is )?no (?:information|mention|answer)"
+    r"|(?:can ?not|can't|could not|couldn't|unable to) (?:find|say|tell|answer|determine|be found)"
+    r"|not sure|unknown|says nothing|silent on"
+    r")"
+)
+_YES_NO: Final = frozenset({"yes", "no"})
+_ALTERNATIVE: Final = re.compile(
+    r"\s*,?\s*(?:\b(?:and|or|not|but)\b|/)\s*(?:the\s+)?", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The verdict on one reply; ``f1`` is SQuAD's token F1 with the best accepted answer."""
+
+    correct: bool
+    f1: float
+    abstained: bool
+
+
+def score_reply(item: Item, reply: str, common: frozenset[str] = frozenset()) -> Score:
+    """Return the verdict on a reply, cut to ``REPLY_TOKENS`` by whoever generated it.
+
+    Args:
+        item: the question with its accepted answers.
+        reply: what the model said.
+        common: words that are no names (``values.common_words`` of the corpus).
+    """
+    abstained = declines(item.question, reply, common)
+    best = max((token_f1(reply, answer) for answer in item.accepted), default=0.0)
+    if not item.answerable:
+        return Score(abstained, best, abstained)
+    if item.min_f1:
+        correct = best >= item.min_f1
+    elif item.parts:
+        correct = all_parts_given(item.question, item.parts, reply, common)
+    else:
+        correct = is_right(item.question, item.accepted, reply, common)
+    return Score(correct and not abstained, best, abstained)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A reply as matching sees it: prepared text, canonical tokens, typed values."""
+
+    text: str
+    tokens: Sequence[Token]
+    values: Sequence[Value]
+
+
+def read_reply(reply: str, common: frozenset[str] = frozenset()) -> Reply:
+    """Return a reply with its tokens and values found."""
+    text = prepare(reply)
+    return Reply(text, canonical_tokens(text), find_values(text, common))
+
+
+def is_right(
+    question: str, accepted: Sequence[str], reply: str, common: frozenset[str] = frozenset()
+) -> bool:
+    """Return whether the reply gives one of the accepted answers and no second value beside it."""
+    read = read_reply(reply, common)
+    verdicts = {normalise(answer).rstrip(".") for answer in accepted} & _YES_NO
+    if verdicts and read.tokens and read.tokens[0].text in _YES_NO:
+        return verdicts == {read.tokens[0].text}
+    answers = [answer for answer in accepted if normalise(answer).rstrip(".") not in _YES_NO]
+    spans = [span for answer in answers if (span := find_answer(read.tokens, answer)) is not None]
+    if not spans:
+        return False
+    span = max(spans, key=lambda found: found[1] - found[0])
+    return not _contradicts(question, accepted, read, span)
+
+
+def all_parts_given(
+    question: str, parts: Sequence[str], reply: str, common: frozenset[str] = frozenset()
+) -> bool:
+    """Return whether every part occurs in the reply, none with a second value of its type."""
+    read = read_reply(reply, common)
+    spans = [find_answer(read.tokens, part) for part in parts]
+    return all(span is not None and not _contradicts(question, parts, read, span) for span in spans)
+
+
+def find_answer(tokens: Sequence[Token], answer: str) -> tuple[int, int] | None:
+    """Return the characters of the first occurrence of an answer, or None; `not 27.5` is none."""
+    wanted = [token.text for token in canonical_tokens(prepare(answer))]
+    found = [token.text for token in tokens]
+    for i in range(len(found) - len(wanted) + 1) if wanted else ():
+        if found[i : i + len(wanted)] == wanted and not _negated(found, i):
+            return tokens[i].start, tokens[i + len(wanted) - 1].end
+    return None
+
+
+def declines(question: str, reply: str, common: frozenset[str] = frozenset()) -> bool:
+    """Return whether the reply says that it has no answer, and gives no value of its own."""
+    if not DECLINES.search(normalise(reply)):
+        return False
+    text = prepare(reply)
+    asked = _keys(question)
+    names = {token.text for token in canonical_tokens(prepare(question))}
+    for value in find_values(text, common):
+        sentence_start = value.start == 0 or text[value.start - 2] in ".!?"
+        known = value.key in asked or names.issuperset(value.tokens)
+        if not known and not (value.type == NAME and sentence_start) and not _is_one(value, text):
+            return False
+    return True
+
+
+def token_f1(reply: str, answer: str) -> float:
+    """Return SQuAD's token F1 (Rajpurkar et al. 2016): lower case, no articles, no punctuation."""
+    given, wanted = Counter(_squad_tokens(reply)), Counter(_squad_tokens(answer))
+    shared = (given & wanted).total()
+    return 2 * shared / (given.total() + wanted.total()) if shared else 0.0
+
+
+def first_words(text: str, count: int = REPLY_TOKENS) -> str:
+    """Return the first words of a text: the limit on replies that no model's tokenizer cut."""
+    return " ".join(text.split()[:count])
+
+
+def _squad_tokens(text: str) -> list[str]:
+    bare = normalise(text).translate(str.maketrans("", "", string.punctuation))
+    return [word for word in bare.split() if word not in ("a", "an", "the")]
+
+
+def _negated(found: Sequence[str], place: int) -> bool:
+    return place > 0 and (found[place - 1] == "not" or found[place - 1].endswith("n't"))
+
+
+def _keys(text: str) -> set[str]:
+    """Return the keys of a text's values, those of a duration's parts too."""
+    keys = {value.key for value in find_values(prepare(text))}
+    return keys | {part for key in keys for part in key.split()}
+
+
+def _is_one(value: Value, text: str) -> bool:
+    """Whether a value is the word `one`, which is a pronoun more often than a number."""
+    return value.key == "1" and text[value.start : value.core].casefold() == "one"
+
+
+def _contradicts(
+    question: str, accepted: Sequence[str], reply: Reply, span: tuple[int, int]
+) -> bool:
+    """Whether the reply holds, beside the answer at ``span``, a second value of the same type."""
+    matched = [v for v in reply.values if v.start < span[1] and v.core > span[0]]
+    exempt = _keys(question) | {v.key for v in matched}
+    exempt |= {key for answer in accepted for key in _keys(answer)}
+    others = [v for v in reply.values if v.key not in exempt and not _is_one(v, reply.text)]
+    typed = [value for value in matched if value.type != NAME]
+    if typed:
+        return any(value.type in _target_types(typed, accepted) for value in others)
+    known = {t.text for part in (question, *accepted) for t in canonical_tokens(prepare(part))}
+    rivals = [v for v in others if v.type == NAME and not known.issuperset(v.tokens)]
+    if any(value.type == NAME for value in matched):
+        return _names_rival(reply.text, span, rivals, accepted)
+    return _offers_other(reply.tokens, span, known)
+
+
+def _target_types(matched: Sequence[Value], accepted: Sequence[str]) -> set[str]:
+    """Return the types whose second value contradicts; a unit is taken from reply or answers."""
+    found = [*matched, *(v for answer in accepted for v in find_values(prepare(answer)))]
+    types = {value.type for value in found if value.type != NAME}
+    with_unit = {type_ for type_ in types if type_.startswith(f"{NUMBER}:")}
+    return types - {NUMBER} if with_unit else types
+
+
+def _names_rival(
+    text: str,
+    span: tuple[int, int],
+    rivals: Sequence[Value],
+    accepted: Sequence[str],
+) -> bool:
+    several = any(
+        value.type == NAME and len(value.tokens) > 1
+        for answer in accepted
+        for value in find_values(prepare(answer))
+    )
+    for rival in rivals:
+        between = (
+            text[span[1] : rival.start] if rival.start >= span[1] else text[rival.end : span[0]]
+        )
+        office = text[: rival.start].endswith("the ")  # `the Financial Controller, Odalys Brenk`
+        person = several and len(rival.tokens) > 1 and not office
+        if person or _ALTERNATIVE.fullmatch(between):
+            return True
+    return False
+
+
+def _offers_other(tokens: Sequence[Token], span: tuple[int, int], known: set[str]) -> bool:
+    """Whether an answer without a type (`teal`) stands directly beside an `or`: `teal or plum`."""
+    before = [token.text for token in tokens if token.end <= span[0]][-2:]
+    after = [token.text for token in tokens if token.start >= span[1]][:2]
+    pairs = ((before[::-1], before[:1]), (after, after[1:]))
+    return any(
+        len(side) == 2 and side[0] == "or" and not (known | STOPWORDS).issuperset(other)
+        for side, other in pairs
+    )

@@ -1,0 +1,1 @@
+"""What went into a model, written down so that it can be checked: hashes, git, MLflow."""

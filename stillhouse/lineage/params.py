@@ -1,0 +1,16 @@
+"""The section ``register`` of ``params.yaml``."""
+
+from pydantic import Field
+
+from stillhouse.base.params import Params
+
+
+class Register(Params):
+    """Under which names MLflow knows the runs and the models of this project."""
+
+    experiment: str = Field(min_length=1)
+    model_prefix: str = Field(pattern=r"^[\w.-]*$")
+
+    def name_model(self, student: str) -> str:
+        """Return the name of a student's registered model."""
+        return f"{self.model_prefix}{student}"

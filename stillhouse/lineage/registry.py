@@ -1,0 +1,269 @@
+"""MLflow: the only module that imports it.
+
+Everything here can be done again: an entry is found by what it is (weights and provenance), brought
+up to date and never doubled, because DVC may skip the stage or run it twice.
+"""
+
+import fcntl
+import logging
+import os
+import platform
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from stillhouse.base.ids import canonical_json
+from stillhouse.base.lock import read_lock
+from stillhouse.base.stage import home
+from stillhouse.lineage.entry import Entry, Table, read_entry
+from stillhouse.lineage.git import GitState, read_git
+from stillhouse.lineage.params import Register
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import DatasetInput, Run
+
+_BATCH: Final = 1000  # MLflow's limit of metrics in one request
+_TAG: Final = 5000  # and of characters in a tag's value
+_PARAMETER: Final = 6000
+_NOT_A_KEY: Final = re.compile(r"[^\w.\- :/]")
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """Where MLflow keeps a student; ``created`` is false if it was there before."""
+
+    student: str
+    run_id: str
+    model_name: str
+    version: int
+    uri: str
+    logged_model_id: str
+    weights_sha256: str
+    provenance_sha256: str
+    tracking_uri: str
+    created: bool
+
+
+def register(entry: Entry, params: Register, git: GitState) -> Registered:
+    """Log a student with its data and hashes, or bring its existing entry up to date.
+
+    The weights stay where they are: the model version's source is their folder, or, for a server
+    that refuses folders of its clients, a logged model without artifacts.
+    """
+    with _lock(home() / "mlflow.lock"):
+        client, uri = connect()
+        experiment = _open_experiment(client, params.experiment, uri)
+        tags = make_tags(entry, git)
+        run = _find_run(client, experiment, entry)
+        created = run is None
+        run = run or client.create_run(experiment, tags=tags, run_name=entry.student)
+        model_id = _link_model(client, experiment, run.info.run_id, entry, tags)
+        _log(client, run, entry, tags, model_id)
+        name = params.name_model(entry.student)
+        version = _link_version(client, name, run.info.run_id, entry, tags, (uri, model_id))
+        client.set_terminated(run.info.run_id)
+    return Registered(
+        student=entry.student,
+        run_id=run.info.run_id,
+        model_name=name,
+        version=version,
+        uri=f"models:/{name}/{version}",
+        logged_model_id=model_id,
+        weights_sha256=entry.provenance.weights_sha256,
+        provenance_sha256=entry.provenance_sha256,
+        tracking_uri=re.sub(r"//[^/@]*@", "//", uri),  # never a password
+        created=created,
+    )
+
+
+def register_student(student: str, root: Path, params: Register) -> Registered:
+    """Register a student of the project at ``root`` from its files; errors as ``read_entry``."""
+    outs = [out for stage in read_lock(root).stages.values() for out in stage.outs]
+    return register(read_entry(student, root), params, read_git(root, outs))
+
+
+def connect() -> "tuple[MlflowClient, str]":
+    """Return a client and its store: ``MLFLOW_TRACKING_URI``, else a database below ``home()``."""
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    os.environ.setdefault("DO_NOT_TRACK", "true")
+    for noisy in ("alembic", "mlflow.store", "mlflow.tracking"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    import mlflow
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # set again by the import
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home() / 'mlflow.db'}"
+    mlflow.set_tracking_uri(uri)
+    return mlflow.MlflowClient(uri), uri
+
+
+def make_tags(entry: Entry, git: GitState) -> dict[str, str]:
+    """Return what an entry can be found by: hashes first, then the machine's own state."""
+    provenance = entry.provenance
+    tags = {
+        "student": entry.student,
+        "weights_sha256": provenance.weights_sha256,
+        "provenance_sha256": entry.provenance_sha256,
+        "model_md5": entry.model_md5,
+        "dataset_md5": provenance.dataset.md5,
+        "dataset_sha256": provenance.dataset.sha256,
+        "merkle_root": provenance.dataset.merkle_root,
+        "base_name": provenance.base.name,
+        "base_sha256": provenance.base.sha256,
+        "base_origin": provenance.base.origin,
+        **{f"upstream.{path}": md5 for path, md5 in entry.upstream.items()},
+        "git_commit": git.commit or "none",
+        "git_branch": git.branch or "none",
+        "git_dirty": str(git.dirty).lower(),
+        "host": platform.node(),
+        "python": platform.python_version(),
+    }
+    if git.commit:
+        tags["mlflow.source.git.commit"] = git.commit
+    return {_NOT_A_KEY.sub("_", key): value[:_TAG] for key, value in tags.items()}
+
+
+def _find_run(client: "MlflowClient", experiment: str, entry: Entry) -> "Run | None":
+    query = (
+        f"tags.weights_sha256 = '{entry.provenance.weights_sha256}' "
+        f"and tags.provenance_sha256 = '{entry.provenance_sha256}'"
+    )
+    found = client.search_runs([experiment], query, max_results=1)
+    return found[0] if found else None
+
+
+def _open_experiment(client: "MlflowClient", name: str, uri: str) -> str:
+    experiment = client.get_experiment_by_name(name)
+    if experiment is not None:
+        return str(experiment.experiment_id)
+    # A local store would otherwise put `mlruns/` into the working directory.
+    location = (home() / "mlflow-artifacts").as_uri() if _is_local(uri) else None
+    return str(client.create_experiment(name, artifact_location=location))
+
+
+def _log(
+    client: "MlflowClient", run: "Run", entry: Entry, tags: dict[str, str], model_id: str
+) -> None:
+    from mlflow.entities import Metric, Param, RunTag
+
+    run_id, now = run.info.run_id, int(time.time() * 1000)
+    known = run.data.metrics
+    metrics = [
+        Metric(name, value, now, 0, model_id=model_id)
+        for name, value in sorted(entry.metrics.items())
+        if known.get(name) != value
+    ]
+    metrics += _new_points(client, run, entry)
+    parameters = [
+        Param(key, value[:_PARAMETER]) for key, value in _flat(entry.provenance.parameters)
+    ]
+    client.log_batch(
+        run_id,
+        params=[param for param in parameters if param.key not in run.data.params],
+        tags=[RunTag(key, value) for key, value in tags.items()],
+    )
+    for start in range(0, len(metrics), _BATCH):
+        client.log_batch(run_id, metrics=metrics[start : start + _BATCH])
+    client.log_inputs(run_id, datasets=[_dataset_input(table) for table in entry.tables])
+
+
+def _new_points(client: "MlflowClient", run: "Run", entry: Entry) -> list[Any]:
+    from mlflow.entities import Metric
+
+    names = {f"training.{point.name}" for point in entry.curve} & run.data.metrics.keys()
+    known = {
+        (name, metric.step)
+        for name in names
+        for metric in client.get_metric_history(run.info.run_id, name)
+    }
+    return [
+        Metric(f"training.{point.name}", point.value, run.info.start_time, point.step)
+        for point in entry.curve
+        if (f"training.{point.name}", point.step) not in known
+    ]
+
+
+def _dataset_input(table: Table) -> "DatasetInput":
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    source = canonical_json({"uri": table.path})
+    return DatasetInput(
+        Dataset(name=table.name, digest=table.md5, source_type="local", source=source),
+        tags=[InputTag("mlflow.data.context", table.context)],
+    )
+
+
+def _link_model(
+    client: "MlflowClient", experiment: str, run_id: str, entry: Entry, tags: dict[str, str]
+) -> str:
+    """Return the id of the logged model that stands for the weights, without copying them."""
+    import mlflow
+
+    found = client.search_logged_models([experiment], f"source_run_id = '{run_id}'", max_results=1)
+    if found:
+        client.set_logged_model_tags(found[0].model_id, tags)
+        return str(found[0].model_id)
+    model = mlflow.create_external_model(
+        name=entry.student,
+        source_run_id=run_id,
+        tags=tags,
+        params=dict(_flat(entry.provenance.parameters)),
+        model_type="student",
+        experiment_id=experiment,
+    )
+    return str(model.model_id)
+
+
+def _link_version(
+    client: "MlflowClient",
+    name: str,
+    run_id: str,
+    entry: Entry,
+    tags: dict[str, str],
+    place: tuple[str, str],
+) -> int:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name, description="A student, distilled by Stillhouse.")
+    except MlflowException as exc:
+        if exc.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    for version in client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'"):
+        for key, value in tags.items():
+            client.set_model_version_tag(name, version.version, key, value)
+        return int(version.version)
+    uri, model_id = place
+    source = entry.folder.resolve().as_uri() if _is_local(uri) else f"models:/{model_id}"
+    made = client.create_model_version(name, source, run_id, tags=tags, model_id=model_id)
+    return int(made.version)
+
+
+def _flat(value: object, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield nested parameters as dotted keys and canonical JSON values; texts stay bare."""
+    if isinstance(value, dict) and value:
+        for key, inner in sorted(value.items()):
+            yield from _flat(inner, f"{prefix}.{key}" if prefix else str(key))
+    else:
+        text = value if isinstance(value, str) else canonical_json(_plain(value))
+        yield _NOT_A_KEY.sub("_", prefix), text
+
+
+def _plain(value: object) -> Any:
+    return list(value) if isinstance(value, Sequence) else value
+
+
+def _is_local(uri: str) -> bool:
+    return not uri.startswith(("http:", "https:", "databricks", "uc:"))
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Let one process at a time look up and create: two would find nothing and both create."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,1 @@
+"""What may be trained on: judging, curating, reviewing, splitting and validating rows."""

@@ -1,0 +1,146 @@
+"""Pairs into rows: what falls short, copies or contradicts is dropped, each with its reason."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import Field
+
+from stillhouse.base.errors import InputError
+from stillhouse.base.params import Params
+from stillhouse.base.questions import Question, question_of
+from stillhouse.base.records import Chunk, Judgement, Pair, Rejection, Request, Row
+from stillhouse.quality.contamination import find_copied
+from stillhouse.quality.duplicates import (
+    Collision,
+    Merit,
+    find_conflicts,
+    find_exact_duplicates,
+    find_near_duplicates,
+)
+from stillhouse.quality.judge import JudgeParams
+from stillhouse.quality.rows import make_row, name_causes
+
+STAGE: Final = "curate"
+
+
+class CurateParams(Params):
+    """What a pair must reach, and how much alike two wordings may be."""
+
+    thresholds: dict[str, float] = Field(default_factory=dict)
+    near_duplicate: float = Field(default=0.8, gt=0, le=1)
+    copied_words: int = Field(default=8, ge=3)
+    copied_similarity: float = Field(default=0.9, gt=0, le=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Curated:
+    """Every pair that went in is either a row or a rejection with its reason."""
+
+    rows: tuple[Row, ...]
+    rejections: tuple[Rejection, ...]
+
+
+def curate(
+    pairs: Sequence[Pair],
+    requests: Mapping[str, Request],
+    chunks: Mapping[str, Chunk],
+    judgements: Iterable[Judgement],
+    gold: Sequence[Question],
+    params: CurateParams,
+    judge_params: JudgeParams,
+) -> Curated:
+    """Return the rows that may go on to review, and a rejection for each pair that may not.
+
+    The order matters: what is bad or copies gold is gone before duplicates are compared, so that no
+    good pair gives way to one that falls afterwards.
+    """
+    judged = _group_judgements(judgements, params)
+    left, rejections = list(pairs), list[Rejection]()
+
+    def drop(found: Iterable[Rejection]) -> None:
+        nonlocal left
+        news = list(found)
+        gone = {(rejection.slot_id, rejection.rejected_id) for rejection in news}
+        left = [pair for pair in left if (pair.slot_id, pair.pair_id) not in gone]
+        rejections.extend(news)
+
+    drop(_reject_low_scores(left, judged, params))
+    drop(_reject_copied(left, gold, params))
+    drop(_reject("duplicate", find_exact_duplicates(left)))
+    drop(_reject("conflict", find_conflicts(left, _merits(left, judged))))
+    drop(_reject("near_duplicate", find_near_duplicates(left, params.near_duplicate)))
+    causes = name_causes(
+        judge_params.model_dump(mode="json"),
+        params.thresholds,
+        params.model_dump(mode="json", exclude={"thresholds"}),
+    )
+    rows = tuple(make_row(pair, requests, chunks, causes) for pair in left)
+    return Curated(rows, tuple(rejections))
+
+
+def _group_judgements(
+    judgements: Iterable[Judgement], params: CurateParams
+) -> Mapping[str, list[Judgement]]:
+    """Return the judgements of each pair; a threshold that no judgement meets is an error."""
+    judged: dict[str, list[Judgement]] = defaultdict(list)
+    criteria: set[str] = set()
+    for judgement in judgements:
+        judged[judgement.pair_id].append(judgement)
+        criteria.add(judgement.criterion)
+    if criteria and (unknown := sorted(set(params.thresholds) - criteria)):
+        raise InputError(
+            f"`curate.thresholds.{unknown[0]}` names a criterion that no judgement has",
+            where="params.yaml",
+            expected="one of " + ", ".join(sorted(criteria)),
+        )
+    return judged
+
+
+def _reject_low_scores(
+    pairs: Iterable[Pair], judged: Mapping[str, list[Judgement]], params: CurateParams
+) -> Iterable[Rejection]:
+    for pair in pairs:
+        low = [
+            judgement
+            for judgement in judged.get(pair.pair_id, ())
+            if judgement.score < params.thresholds.get(judgement.criterion, 0.0)
+        ]
+        if low:
+            detail = "; ".join(_explain(judgement, params) for judgement in low)
+            yield _rejection(pair, low[0].criterion, detail)
+
+
+def _explain(judgement: Judgement, params: CurateParams) -> str:
+    return (
+        f"{judgement.criterion} {judgement.score:.2f} is below "
+        f"{params.thresholds[judgement.criterion]:.2f}: {judgement.rationale}"
+    )
+
+
+def _reject_copied(
+    pairs: Sequence[Pair], gold: Sequence[Question], params: CurateParams
+) -> Iterable[Rejection]:
+    asked = [question_of(pair.messages, pair.context) for pair in pairs]
+    copies = find_copied(asked, gold, params.copied_words, params.copied_similarity)
+    for pair, copied in zip(pairs, copies, strict=True):
+        if copied is not None:
+            yield _rejection(pair, "contamination", copied.detail)
+
+
+def _reject(reason: str, collisions: Iterable[Collision]) -> Iterable[Rejection]:
+    return (_rejection(hit.pair, reason, hit.detail) for hit in collisions)
+
+
+def _rejection(pair: Pair, reason: str, detail: str) -> Rejection:
+    return Rejection(pair.pair_id, "pair", pair.slot_id, pair.chunk_ids, STAGE, reason, detail)
+
+
+def _merits(pairs: Iterable[Pair], judged: Mapping[str, list[Judgement]]) -> dict[str, Merit]:
+    return {pair.pair_id: _merit(pair, judged.get(pair.pair_id, ())) for pair in pairs}
+
+
+def _merit(pair: Pair, judgements: Sequence[Judgement]) -> Merit:
+    scores = [judgement.score for judgement in judgements]
+    return sum(scores) / len(scores) if scores else 0.0, pair.confidence or 0.0

@@ -1,0 +1,292 @@
+"""What the dataset must be like: each expectation with a sentence that says what it means."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import Field
+
+from stillhouse.base.params import Params
+from stillhouse.quality.split import HOLDOUTS
+
+Value = str | int | float | bool | list[str] | list[bool] | None
+
+
+class ValidateParams(Params):
+    """The limits of the gate."""
+
+    question_words_max: int = Field(default=60, ge=1)
+    answer_words_max: int = Field(default=80, ge=1)
+    train_rows_min: int = Field(default=100, ge=1)
+    validation_rows_min: int = Field(default=1, ge=0)
+    test_rows_min: int = Field(default=10, ge=0)
+    rows_per_document_min: int = Field(default=1, ge=0)
+    rows_per_task_min: int = Field(default=3, ge=0)
+    answer_words_mean_max: float = Field(default=30, gt=0)
+    abstain_share_max: float = Field(default=0.25, ge=0, le=1)
+    replay_share_max: float = Field(default=0.5, ge=0, le=1)
+    opening_words: int = Field(default=4, ge=1)
+    opening_share_max: float = Field(default=0.25, ge=0, le=1)
+    email_rows_max: int = Field(default=0, ge=0)
+    phone_rows_max: int = Field(default=0, ge=0)
+    card_rows_max: int = Field(default=0, ge=0)
+    iban_rows_max: int = Field(default=0, ge=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """One expectation about one frame.
+
+    ``rule`` is the name of a class in ``great_expectations.expectations``, ``arguments`` what it is
+    given; up to ``allowed`` lines of the frame may break it.
+    """
+
+    name: str
+    meaning: str
+    frame: str
+    rule: str
+    column: str
+    arguments: tuple[tuple[str, Value], ...] = ()
+    allowed: int = 0
+
+
+def expect_all(params: ValidateParams) -> list[Expected]:
+    """Return every expectation of the gate, in the order in which the page shows them."""
+    return [
+        *_SCHEMA,
+        *_REFERENCES,
+        *_LEAKAGE,
+        *_expect_coverage(params),
+        *_expect_lengths(params),
+        *_expect_shares(params),
+        *_expect_no_personal_data(params),
+    ]
+
+
+def _all_true(name: str, meaning: str, frame: str, column: str) -> Expected:
+    return Expected(
+        name, meaning, frame, "ExpectColumnValuesToBeInSet", column, (("value_set", [True]),)
+    )
+
+
+def _all_false(name: str, meaning: str, frame: str, column: str) -> Expected:
+    return Expected(
+        name, meaning, frame, "ExpectColumnValuesToBeInSet", column, (("value_set", [False]),)
+    )
+
+
+def _all_empty(name: str, meaning: str, column: str, allowed: int = 0) -> Expected:
+    return Expected(
+        name,
+        meaning,
+        "rows",
+        "ExpectColumnValuesToBeInSet",
+        column,
+        (("value_set", [""]),),
+        allowed,
+    )
+
+
+def _between(
+    name: str, meaning: str, frame: str, column: str, low: float | None, high: float | None
+) -> Expected:
+    return Expected(
+        name,
+        meaning,
+        frame,
+        "ExpectColumnValuesToBeBetween",
+        column,
+        (("min_value", low), ("max_value", high)),
+    )
+
+
+def _figure(name: str, meaning: str, column: str, low: float, high: float | None) -> Expected:
+    bounds = (("min_value", low), ("max_value", high))
+    return Expected(name, meaning, "figures", "ExpectColumnMaxToBeBetween", column, bounds)
+
+
+def _matches(name: str, meaning: str, frame: str, column: str, regex: str) -> Expected:
+    return Expected(
+        name, meaning, frame, "ExpectColumnValuesToMatchRegex", column, (("regex", regex),)
+    )
+
+
+_SCHEMA: Final = (
+    _all_true(
+        "schema.columns",
+        "Every table has exactly the columns that its record declares, each of the declared type.",
+        "schema",
+        "as_declared",
+    ),
+    Expected(
+        "schema.unique",
+        "No id stands twice in its table, and no row or place is in two parts of the dataset.",
+        "keys",
+        "ExpectColumnValuesToBeUnique",
+        "key",
+    ),
+    _matches(
+        "schema.hashes",
+        "Every id and every cause of a row is a sha256: 64 hexadecimal digits.",
+        "hashes",
+        "value",
+        "^[0-9a-f]{64}$",
+    ),
+    _matches(
+        "schema.turns",
+        "Every prompt ends with the user's turn, and every completion is one answer.",
+        "rows",
+        "roles",
+        "^(?:system-)?(?:user-assistant-)*user-assistant$",
+    ),
+    Expected(
+        "schema.holdout",
+        "A row's reason for being held out is one that is known, or empty.",
+        "rows",
+        "ExpectColumnValuesToBeInSet",
+        "holdout",
+        (("value_set", ["", *HOLDOUTS]),),
+    ),
+    _all_true(
+        "schema.held_out_says_why",
+        "Rows outside train say why they are held out, and rows in train are not held out.",
+        "rows",
+        "held_out_says_why",
+    ),
+)
+
+_LINKS: Final = (
+    ("chunk_document", "Every chunk is part of a document of the corpus."),
+    ("request_chunk", "Every passage that a request shows is in the corpus."),
+    ("response_request", "Every answer belongs to a request that was made."),
+    ("pair_request", "Every pair was parsed from the answer to a request that was made."),
+    ("pair_chunk", "Every passage that a pair was drawn from is in the corpus."),
+    ("judgement_pair", "Every judgement is about a pair that exists."),
+    ("rejection_pair", "Every pair that was rejected exists."),
+    ("rejection_request", "Every request that was given up was made."),
+    ("rejection_chunk", "Every passage that a rejection names is in the corpus."),
+    ("row_request", "Every row leads to the request that it came from."),
+    ("row_chunk", "Every row leads to its passages."),
+    ("row_document", "Every row leads to its documents."),
+    ("row_pair", "Every row stands in the place of a pair."),
+    ("row_reviewed", "Every row of the dataset went through review."),
+)
+
+_REFERENCES: Final = (
+    *(_all_true(f"references.{link}", meaning, link, "found") for link, meaning in _LINKS),
+    _between(
+        "references.accounts",
+        "Every pair ended in exactly one place: as a row, or as a rejection with its reason.",
+        "accounts",
+        "ended",
+        1,
+        1,
+    ),
+)
+
+_LEAKAGE: Final = (
+    _all_false(
+        "leakage.question",
+        "No question of validation or test is asked in train, whatever its capitals and spaces.",
+        "rows",
+        "asked_in_train",
+    ),
+    _all_false(
+        "leakage.fact",
+        "No fact that the test set holds out as a control is taught in train.",
+        "rows",
+        "teaches_held_out_fact",
+    ),
+    _all_false(
+        "leakage.document",
+        "No document that the test set holds out is taught from in train.",
+        "rows",
+        "from_held_out_document",
+    ),
+    _all_false(
+        "leakage.focus",
+        "No row comes from a document that the focus file keeps out of training.",
+        "rows",
+        "from_closed_document",
+    ),
+    _all_empty(
+        "leakage.gold",
+        "No question copies the wording of a question that measures the student.",
+        "copied",
+    ),
+)
+
+
+def _expect_coverage(params: ValidateParams) -> list[Expected]:
+    sizes = (
+        ("train", params.train_rows_min),
+        ("validation", params.validation_rows_min),
+        ("test", params.test_rows_min),
+    )
+    return [
+        *(
+            _figure(f"coverage.{part}", f"The {part} set has enough rows: {least} or more.",
+                    f"{part}_rows", least, None)
+            for part, least in sizes
+        ),
+        _between(
+            "coverage.documents",
+            "Every document that questions were asked about is taught in train "
+            f"({params.rows_per_document_min} rows or more).",
+            "documents", "rows", params.rows_per_document_min, None,
+        ),
+        _between(
+            "coverage.tasks",
+            f"Every task that was asked for has rows ({params.rows_per_task_min} or more).",
+            "tasks", "rows", params.rows_per_task_min, None,
+        ),
+    ]  # fmt: skip
+
+
+def _expect_lengths(params: ValidateParams) -> list[Expected]:
+    return [
+        _between(
+            "lengths.question",
+            f"Every question has 1 to {params.question_words_max} words.",
+            "rows", "question_words", 1, params.question_words_max,
+        ),
+        _between(
+            "lengths.answer",
+            f"Every answer has 1 to {params.answer_words_max} words (answers of the base: any).",
+            "rows", "answer_words", 1, params.answer_words_max,
+        ),
+    ]  # fmt: skip
+
+
+def _expect_shares(params: ValidateParams) -> list[Expected]:
+    limits = (
+        ("answer_words_mean", params.answer_words_mean_max,
+         "Answers in train are short on average, so that what is learnt is the fact."),
+        ("abstain_share", params.abstain_share_max,
+         "Not too many rows of train decline to answer, or the student would decline everything."),
+        ("replay_share", params.replay_share_max,
+         "Not too many rows of train are everyday questions, or the student would learn little."),
+        ("opening_share", params.opening_share_max,
+         f"Not too many questions of train begin with the same {params.opening_words} words."),
+    )  # fmt: skip
+    return [
+        _figure(f"distribution.{column}", f"{meaning} Limit: {high:g}.", column, 0, high)
+        for column, high, meaning in limits
+    ]
+
+
+def _expect_no_personal_data(params: ValidateParams) -> list[Expected]:
+    limits = (
+        ("email", "e-mail address", params.email_rows_max),
+        ("phone", "telephone number", params.phone_rows_max),
+        ("card", "payment card number", params.card_rows_max),
+        ("iban", "bank account number", params.iban_rows_max),
+    )
+    return [
+        _all_empty(
+            f"personal.{column}",
+            f"At most {allowed} rows hold something that looks like a person's {what}.",
+            column,
+            allowed,
+        )
+        for column, what, allowed in limits
+    ]

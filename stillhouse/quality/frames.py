@@ -1,0 +1,170 @@
+"""The dataset as data frames, one question to a column, ready for the expectations."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from stillhouse.base.questions import Question, question_of
+from stillhouse.base.records import (
+    Chunk,
+    Document,
+    Judgement,
+    Pair,
+    Rejection,
+    Request,
+    Response,
+    Row,
+)
+from stillhouse.base.text import normalise, words
+from stillhouse.quality.contamination import find_copied
+from stillhouse.quality.personal import find_card, find_email, find_iban, find_phone
+from stillhouse.quality.split import DOCUMENT, FACT
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Every table whose ids are checked, in the order in which the pipeline writes them."""
+
+    documents: Sequence[Document]
+    chunks: Sequence[Chunk]
+    skipped: Sequence[Rejection]
+    requests: Sequence[Request]
+    responses: Sequence[Response]
+    pairs: Sequence[Pair]
+    unused: Sequence[Rejection]
+    judgements: Sequence[Judgement]
+    curated: Sequence[Row]
+    dropped: Sequence[Rejection]
+    reviewed: Sequence[Row]
+    train: Sequence[Row]
+    validation: Sequence[Row]
+    test: Sequence[Row]
+
+    def parts(self) -> dict[str, Sequence[Row]]:
+        """Return the dataset's parts by name."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+
+def build_rows(
+    tables: Tables, gold: Sequence[Question], run: int, similarity: float, closed: Collection[str]
+) -> pd.DataFrame:
+    """Return one line for each row of the dataset, with all that is asked about a row alone.
+
+    ``closed`` are the ids of the documents that no row may come from.
+    """
+    train = {_key(row) for row in tables.train}
+    facts = {row.fact_id for row in tables.test if row.holdout == FACT and row.fact_id}
+    documents = {d for row in tables.test if row.holdout == DOCUMENT for d in row.document_ids}
+    lines = [
+        {
+            **_describe(row, part),
+            "asked_in_train": part != "train" and _key(row) in train,
+            "teaches_held_out_fact": part == "train" and row.fact_id in facts,
+            "from_held_out_document": not documents.isdisjoint(row.document_ids)
+            if part == "train"
+            else False,
+            "from_closed_document": any(document in closed for document in row.document_ids),
+        }
+        for part, rows in tables.parts().items()
+        for row in rows
+    ]
+    frame = make_frame(lines, ["id", "question"])
+    copies = find_copied(frame["question"].tolist(), gold, run, similarity)
+    return frame.assign(copied=[hit.detail if hit else "" for hit in copies])
+
+
+def build_documents(tables: Tables) -> pd.DataFrame:
+    """Return the rows of train for each document that a request was made from.
+
+    A document that the split holds out whole is not expected there.
+    """
+    sources = {document.document_id: document.source for document in tables.documents}
+    asked = _asked_documents(tables)
+    held = {d for row in tables.test if row.holdout == DOCUMENT for d in row.document_ids}
+    rows = Counter(document for row in tables.train for document in row.document_ids)
+    lines = [
+        {"id": sources.get(document, document), "rows": rows[document]}
+        for document in sorted(asked - held)
+    ]
+    return make_frame(lines, ["id", "rows"])
+
+
+def build_tasks(tables: Tables) -> pd.DataFrame:
+    """Return the number of rows, all parts together, for each task that was requested."""
+    rows = Counter(row.task for part in tables.parts().values() for row in part)
+    tasks = sorted({request.task for request in tables.requests} | set(rows))
+    return make_frame([{"id": task, "rows": rows[task]} for task in tasks], ["id", "rows"])
+
+
+def build_figures(tables: Tables, opening_words: int) -> pd.DataFrame:
+    """Return one line of figures: rows of each part; means and shares in [0, 1] of train."""
+    taught = [row for row in tables.train if row.task != "replay"]
+    answers = [len(words(_answer(row))) for row in taught]
+    openings = (" ".join(words(_question(row))[:opening_words]) for row in taught)
+    figures = {
+        **{f"{part}_rows": len(rows) for part, rows in tables.parts().items()},
+        "answer_words_mean": round(sum(answers) / max(1, len(answers)), 4),
+        "abstain_share": _share(row.task == "abstain" for row in tables.train),
+        "replay_share": _share(row.task == "replay" for row in tables.train),
+        "opening_share": _largest_share(openings),
+    }
+    return make_frame([{"id": "dataset", **figures}], ["id"])
+
+
+def make_frame(lines: Sequence[Mapping[str, object]], columns: list[str]) -> pd.DataFrame:
+    """Return a frame that has its columns even where there is not one line."""
+    return pd.DataFrame(list(lines), columns=None if lines else columns)
+
+
+def _describe(row: Row, part: str) -> dict[str, object]:
+    question, answer = _question(row), _answer(row)
+    said = "\n".join([*(turn.content for turn in row.prompt), answer, row.reasoning])
+    return {
+        "id": row.row_id,
+        "part": part,
+        "task": row.task,
+        "holdout": row.holdout,
+        "held_out_says_why": bool(row.holdout) == (part != "train"),
+        "roles": "-".join(turn.role for turn in (*row.prompt, *row.completion)),
+        "question": question,
+        "question_words": len(words(question)),
+        "answer_words": len(words(answer)) if row.task != "replay" else 1,
+        "email": find_email(said),
+        "phone": find_phone(said),
+        "card": find_card(said),
+        "iban": find_iban(said),
+    }
+
+
+def _asked_documents(tables: Tables) -> set[str]:
+    documents = {chunk.chunk_id: chunk.document_id for chunk in tables.chunks}
+    return {
+        documents[chunk_id]
+        for request in tables.requests
+        for chunk_id in request.chunk_ids
+        if chunk_id in documents
+    }
+
+
+def _question(row: Row) -> str:
+    return question_of(row.prompt, row.context)
+
+
+def _answer(row: Row) -> str:
+    return row.completion[-1].content if row.completion else ""
+
+
+def _key(row: Row) -> str:
+    return normalise(_question(row))
+
+
+def _share(flags: Iterable[bool]) -> float:
+    values = list(flags)
+    return round(sum(values) / max(1, len(values)), 4)
+
+
+def _largest_share(values: Iterable[str]) -> float:
+    counts = Counter(values)
+    return round(max(counts.values(), default=0) / max(1, counts.total()), 4)

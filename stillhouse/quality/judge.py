@@ -1,0 +1,142 @@
+"""The offline judge: three criteria, each a score in [0, 1] with a rationale in plain words.
+
+A judgement depends on nothing but the pair and its chunks, so that a changed neighbour never
+changes a score.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from stillhouse.base import versions
+from stillhouse.base.errors import InputError
+from stillhouse.base.params import Params
+from stillhouse.base.questions import question_of
+from stillhouse.base.records import Chunk, Judgement, Pair
+from stillhouse.base.text import words
+from stillhouse.quality.arithmetic import find_equations
+from stillhouse.quality.claims import Evidence, extract_claims, gather_evidence
+from stillhouse.quality.wording import find_faults
+
+JUDGE: Final = f"offline/{versions.JUDGE}"
+REPLAY: Final = "replay"
+# These tasks ask about a case of the asker's own ("if I have worked 10 weeks"): its numbers are the
+# question's, not the passage's, and an answer may repeat them.
+_CASE_TASKS: Final = ("multi_step", "edge_cases", "exceptions")
+
+Scored = tuple[float, str]
+
+
+class JudgeParams(Params):
+    """Bounds in words; the rows of task ``replay`` are exempt, the base may speak as it does."""
+
+    question_words_min: int = 3
+    question_words_max: int = 40
+    answer_words_min: int = 1
+    answer_words_max: int = 60
+
+
+def judge_pairs(
+    pairs: Iterable[Pair], chunks: Mapping[str, Chunk], params: JudgeParams
+) -> Iterator[Judgement]:
+    """Yield one judgement for each pair and each criterion that applies to it, pair by pair.
+
+    Raises:
+        InputError: a pair names a chunk that is not in ``chunks``.
+    """
+    known: dict[str, Evidence] = {}
+    for pair in pairs:
+        evidence = _look_up(pair, chunks, known)
+        scores = {"format": score_format(pair), "length": score_length(pair, params)}
+        if evidence is not None:
+            scores["groundedness"] = score_groundedness(pair, evidence)
+        for criterion, (score, rationale) in sorted(scores.items()):
+            yield Judgement(pair.pair_id, JUDGE, criterion, score, rationale, request_id="")
+
+
+def score_groundedness(pair: Pair, evidence: Evidence) -> Scored:
+    """Score how far the answer stands in its passages.
+
+    A number, code or name that is not there makes the score 0: a wrong value is worse than none.
+    Else it is the share of the answer's other words that the passages or the question use.
+    """
+    claims = extract_claims(pair.response)
+    asked = gather_evidence([question_of(pair.messages, pair.context)])
+    known = evidence | asked if pair.task in _CASE_TASKS else evidence
+    missing = [value for value in claims.values if not known.has_value(value)]
+    computed = _computed_values(pair.reasoning, evidence | asked) if missing else frozenset()
+    if unfounded := [value for value in missing if value.replace(",", "") not in computed]:
+        return 0.0, f"{_quote(unfounded)}: not in the passage and not worked out from it"
+    strange = [word for word in claims.words if not (evidence | asked).has_word(word)]
+    score = 1.0 - len(strange) / len(claims.words) if claims.words else 1.0
+    if strange:
+        return round(score, 4), f"{_quote(strange)}: neither in the passage nor in the question"
+    if not claims.values and not claims.words:
+        return 1.0, "the answer names nothing that could be looked up"
+    return 1.0, "every value and word of the answer is in the passage or follows from it"
+
+
+def score_format(pair: Pair) -> Scored:
+    """Score 1 for a question and answer that are cleanly worded, 0 for any fault."""
+    faults = find_faults(
+        question_of(pair.messages, pair.context),
+        pair.response,
+        closed_book=not pair.context and pair.task != REPLAY,
+        plain_answer=pair.task != REPLAY,
+    )
+    if faults:
+        return 0.0, "; ".join(faults)
+    return 1.0, "the question and the answer are cleanly worded"
+
+
+def score_length(pair: Pair, params: JudgeParams) -> Scored:
+    """Score 1 where question and answer have a length within the bounds, else 0."""
+    asked = len(words(question_of(pair.messages, pair.context)))
+    answered = len(words(pair.response))
+    said = f"question {asked} words, answer {answered} words"
+    if pair.task == REPLAY:
+        return 1.0, f"{said}; answers of the base itself have no bounds"
+    fits = (
+        params.question_words_min <= asked <= params.question_words_max
+        and params.answer_words_min <= answered <= params.answer_words_max
+    )
+    bounds = (
+        f"allowed {params.question_words_min} to {params.question_words_max} "
+        f"and {params.answer_words_min} to {params.answer_words_max}"
+    )
+    return float(fits), f"{said}; {bounds}"
+
+
+def _look_up(
+    pair: Pair, chunks: Mapping[str, Chunk], known: dict[str, Evidence]
+) -> Evidence | None:
+    """Return the evidence of a pair's chunks with their headings; None where it has no chunk."""
+    found: Evidence | None = None
+    for chunk_id in pair.chunk_ids:
+        if chunk_id not in known:
+            known[chunk_id] = _chunk_evidence(pair, chunk_id, chunks)
+        found = known[chunk_id] if found is None else found | known[chunk_id]
+    return found
+
+
+def _chunk_evidence(pair: Pair, chunk_id: str, chunks: Mapping[str, Chunk]) -> Evidence:
+    chunk = chunks.get(chunk_id)
+    if chunk is None:
+        raise InputError(
+            f"pair {pair.pair_id} names the chunk {chunk_id}, which the corpus does not have",
+            remedy="run `dvc repro` so that pairs and corpus are of one version",
+        )
+    return gather_evidence([*chunk.headings, chunk.text, chunk.source])
+
+
+def _computed_values(reasoning: str, evidence: Evidence) -> frozenset[str]:
+    """Return the results of right sums whose operands are given, or are such results themselves."""
+    results: set[str] = set()
+    for equation in find_equations(reasoning):
+        operands = (number.replace(",", "") for number in equation.operands)
+        if equation.holds and all(n in results or evidence.has_value(n) for n in operands):
+            results.add(equation.result.replace(",", ""))
+    return frozenset(results)
+
+
+def _quote(tokens: Iterable[str]) -> str:
+    return ", ".join(f'"{token}"' for token in tokens)

@@ -1,0 +1,52 @@
+"""Personal data that a pattern can find: e-mail addresses, telephone, card and account numbers.
+
+Patterns, not understanding: names and postal addresses are not found, and a number that happens to
+have the form of a telephone number is.
+"""
+
+import re
+from typing import Final
+
+# A simple address: local part, @, and a domain with a dot (far narrower than RFC 5322).
+_EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
+# +44 20 7946 0000, 020 7946 0000, (020) 7946-0000: a plus or a 0 first, 9 to 15 digits (E.164).
+_PHONE: Final = re.compile(r"(?<![\w.])(?:\+|\(?0)\d(?:[ ()/-]{0,2}\d){7,13}(?![\w-])")
+_CARD: Final = re.compile(r"(?<![\w-])\d(?:[ -]?\d){12,18}(?![\w-])")
+_IBAN: Final = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
+
+
+def find_email(text: str) -> str:
+    """Return the first e-mail address of ``text``, or nothing."""
+    return _first(_EMAIL, text)
+
+
+def find_phone(text: str) -> str:
+    """Return the first telephone number of ``text``, or nothing."""
+    return _first(_PHONE, text)
+
+
+def find_card(text: str) -> str:
+    """Return the first payment card number: 13 to 19 digits whose Luhn checksum holds."""
+    return next((hit[0] for hit in _CARD.finditer(text) if _luhn_holds(hit[0])), "")
+
+
+def find_iban(text: str) -> str:
+    """Return the first account number of ``text`` whose checksum holds (ISO 13616, mod 97 = 1)."""
+    return next((hit[0] for hit in _IBAN.finditer(text) if _iban_holds(hit[0])), "")
+
+
+def _first(pattern: re.Pattern[str], text: str) -> str:
+    hit = pattern.search(text)
+    return hit[0] if hit else ""
+
+
+def _luhn_holds(number: str) -> bool:
+    """Every second digit from the right is doubled; the digits of all sum to a multiple of ten."""
+    digits = [int(character) for character in reversed(number) if character.isdigit()]
+    doubled = (sum(divmod(2 * digit, 10)) for digit in digits[1::2])
+    return (sum(digits[::2]) + sum(doubled)) % 10 == 0
+
+
+def _iban_holds(number: str) -> bool:
+    plain = number.replace(" ", "")
+    return int("".join(str(int(sign, 36)) for sign in plain[4:] + plain[:4])) % 97 == 1

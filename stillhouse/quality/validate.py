@@ -1,0 +1,69 @@
+"""The whole gate in one call: frames, expectations, outcomes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from stillhouse.base.questions import Question
+from stillhouse.quality import frames, integrity
+from stillhouse.quality.curate import CurateParams
+from stillhouse.quality.expectations import ValidateParams, expect_all
+from stillhouse.quality.frames import Tables
+from stillhouse.quality.gate import Validation, run_checks
+
+Columns = Mapping[str, Mapping[str, str]]  # the type of each column of each file
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """What the tables are held against besides each other.
+
+    ``closed_sources`` are the documents that the focus file keeps out of training; ``declared`` and
+    ``stored`` the columns that each file should have and has.
+    """
+
+    gold: Sequence[Question]
+    closed_sources: Sequence[str]
+    declared: Columns
+    stored: Columns
+
+
+def validate(
+    opened: Mapping[str, str],
+    tables: Tables,
+    against: Against,
+    params: ValidateParams,
+    curate_params: CurateParams,
+) -> Validation:
+    """Return every check of the gate on the tables; ``opened`` is the md5 of each file by path."""
+    built = build_frames(tables, against, params, curate_params)
+    return Validation(opened, run_checks(built, expect_all(params)))
+
+
+def build_frames(
+    tables: Tables, against: Against, params: ValidateParams, curate_params: CurateParams
+) -> dict[str, pd.DataFrame]:
+    """Return every frame that an expectation is about, by the name it calls it."""
+    closed = {
+        document.document_id
+        for document in tables.documents
+        if document.source in against.closed_sources
+    }
+    return {
+        "schema": integrity.build_schema(against.declared, against.stored),
+        "keys": integrity.build_keys(tables),
+        "hashes": integrity.build_hashes(tables),
+        "rows": frames.build_rows(
+            tables,
+            against.gold,
+            curate_params.copied_words,
+            curate_params.copied_similarity,
+            closed,
+        ),
+        **integrity.build_links(tables),
+        "accounts": integrity.build_accounts(tables),
+        "documents": frames.build_documents(tables),
+        "tasks": frames.build_tasks(tables),
+        "figures": frames.build_figures(tables, params.opening_words),
+    }

@@ -1,0 +1,1 @@
+"""Whoever answers requests, what has been answered before, and how an answer becomes pairs."""

@@ -1,0 +1,222 @@
+"""The journal: every answer that a teacher gave here, written before anything else happens with it.
+
+One SQLite file, shared by all runs and experiments of a project. A request in flight is leased to
+the process that asks it, so that two processes never buy the same answer. Failures stand apart,
+with their error; they are never answers. The file must lie on a local disk (SQLite's WAL).
+"""
+
+import json
+import sqlite3
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple, fields
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from stillhouse.base import versions
+from stillhouse.base.errors import InputError
+from stillhouse.base.records import Response
+from stillhouse.teachers.owner import Owner, name_process
+from stillhouse.teachers.protocol import Failure
+
+# ruff: noqa: S608 - into the text of a query go only the constants below, never a value
+
+# Only an owner on another machine or in another container is judged by the clock; one that can be
+# seen keeps its lease for as long as it lives.
+LEASE_SECONDS: Final = 900.0
+_BUSY_SECONDS: Final = 60.0
+
+_COLUMNS: Final = tuple(field.name for field in fields(Response))
+_LAYOUT: Final = """
+CREATE TABLE answers (
+    request_id TEXT PRIMARY KEY, text TEXT NOT NULL, reasoning TEXT NOT NULL,
+    stop_reason TEXT NOT NULL, input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
+    cached_tokens INTEGER NOT NULL, model TEXT NOT NULL
+) STRICT;
+CREATE TABLE failures (
+    request_id TEXT PRIMARY KEY, error TEXT NOT NULL, permanent INTEGER NOT NULL,
+    attempts INTEGER NOT NULL
+) STRICT;
+CREATE TABLE leases (
+    request_id TEXT PRIMARY KEY, place TEXT NOT NULL, pid INTEGER NOT NULL, started TEXT NOT NULL,
+    expires REAL NOT NULL
+) STRICT;
+"""
+_AMONG: Final = "request_id IN (SELECT value FROM json_each(?))"
+_MINE: Final = "place = ? AND pid = ? AND started = ?"
+
+
+class Journal:
+    """The open journal. Leave it as a context manager: that gives the leases back."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the journal at ``path`` and lay it out if it is new.
+
+        Raises:
+            InputError: the file is no journal, or of another layout than this version knows.
+        """
+        self._path = path
+        self._owner = name_process()
+        self._renewed = time.monotonic()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._explained():
+            self._base = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+            self._base.execute("PRAGMA journal_mode = WAL")
+            self.set_durable(True)
+            self._lay_out()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
+        self._base.close()
+
+    def set_durable(self, durable: bool) -> None:
+        """Have each commit survive a power cut (milliseconds), or only the end of this process."""
+        self._base.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+
+    def read(self, request_ids: Collection[str]) -> dict[str, Response]:
+        """Return the answers known among ``request_ids``."""
+        query = f"SELECT {', '.join(_COLUMNS)} FROM answers WHERE {_AMONG}"
+        with self._explained():
+            found = self._base.execute(query, (_list(request_ids),))
+            return {row[0]: Response(*row) for row in found}
+
+    def read_failures(self) -> list[Failure]:
+        """Return every request that has failed and has had no answer since, by id."""
+        query = "SELECT request_id, error, permanent FROM failures ORDER BY request_id"
+        with self._explained():
+            return [Failure(name, error, bool(p)) for name, error, p in self._base.execute(query)]
+
+    def claim(self, request_ids: Iterable[str], limit: int) -> list[str]:
+        """Lease up to ``limit`` of the requests that are neither answered nor leased; return those.
+
+        A lease whose owner has ended is taken over.
+        """
+        with self._transaction():
+            ids = list(request_ids)
+            taken = self._read_held(ids) | self._read_answered(ids)
+            granted = [name for name in ids if name not in taken][:limit]
+            lease = (self._owner.place, self._owner.pid, self._owner.started, _expiry())
+            self._base.executemany(
+                "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?)",
+                [(name, *lease) for name in granted],
+            )
+        return granted
+
+    def has_free(self, request_ids: Collection[str]) -> bool:
+        """Say whether any of the requests could be claimed now, if it is not answered."""
+        with self._explained():
+            return len(self._read_held(request_ids)) < len(request_ids)
+
+    def record(self, outcomes: Sequence[Response | Failure]) -> None:
+        """Write answers and failures, in one transaction, and give back their leases."""
+        if not outcomes:
+            return
+        with self._transaction():
+            for outcome in outcomes:
+                if isinstance(outcome, Response):
+                    self._write_answer(outcome)
+                else:
+                    self._write_failure(outcome)
+            self._base.execute(
+                f"DELETE FROM leases WHERE {_AMONG} AND {_MINE}",
+                (_list([outcome.request_id for outcome in outcomes]), *astuple(self._owner)),
+            )
+            self._renew()
+
+    def release(self) -> None:
+        """Give back every lease of this process."""
+        with self._transaction():
+            self._base.execute(f"DELETE FROM leases WHERE {_MINE}", astuple(self._owner))
+
+    def _lay_out(self) -> None:
+        with self._transaction():
+            (layout,) = self._base.execute("PRAGMA user_version").fetchone()
+            if layout == 0:
+                for statement in filter(str.strip, _LAYOUT.split(";")):
+                    self._base.execute(statement)
+                self._base.execute(f"PRAGMA user_version = {versions.JOURNAL}")
+            elif layout != versions.JOURNAL:
+                raise InputError(
+                    f"the journal has layout {layout}",
+                    where=str(self._path),
+                    expected=f"layout {versions.JOURNAL}",
+                    remedy="use the version of this program that wrote it, "
+                    "or name another folder in STILLHOUSE_HOME",
+                )
+
+    def _write_answer(self, response: Response) -> None:
+        # The first answer stays: outputs made from it must come out the same again.
+        marks = ", ".join("?" * len(_COLUMNS))
+        self._base.execute(f"INSERT OR IGNORE INTO answers VALUES ({marks})", astuple(response))
+        self._base.execute("DELETE FROM failures WHERE request_id = ?", (response.request_id,))
+
+    def _write_failure(self, failure: Failure) -> None:
+        self._base.execute(
+            "INSERT INTO failures VALUES (?, ?, ?, 1) ON CONFLICT (request_id) DO UPDATE SET"
+            " error = excluded.error, permanent = excluded.permanent, attempts = attempts + 1",
+            (failure.request_id, failure.error, failure.permanent),
+        )
+
+    def _read_answered(self, ids: Collection[str]) -> set[str]:
+        found = self._base.execute(f"SELECT request_id FROM answers WHERE {_AMONG}", (_list(ids),))
+        return {name for (name,) in found}
+
+    def _read_held(self, ids: Collection[str]) -> set[str]:
+        """Return which of the requests are leased to a process that still counts."""
+        query = f"SELECT request_id, place, pid, started, expires FROM leases WHERE {_AMONG}"
+        leases = self._base.execute(query, (_list(ids),)).fetchall()
+        now, held = time.time(), {}
+        for _, place, pid, started, expires in leases:
+            owner = Owner(place, pid, started)
+            if owner not in held:
+                gone = owner.is_gone(self._owner.place)
+                held[owner] = expires > now if gone is None else not gone
+        return {name for name, *owner, _ in leases if held[Owner(*owner)]}
+
+    def _renew(self) -> None:
+        if time.monotonic() - self._renewed > LEASE_SECONDS / 10:
+            self._renewed = time.monotonic()
+            self._base.execute(
+                f"UPDATE leases SET expires = ? WHERE {_MINE}", (_expiry(), *astuple(self._owner))
+            )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._explained():
+            self._base.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._base.execute("ROLLBACK")
+                raise
+            self._base.execute("COMMIT")
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as exc:
+            raise InputError(
+                f"the journal cannot be used ({exc})",
+                where=str(self._path),
+                expected="a SQLite file on a local disk with room left",
+                remedy="free the disk, or name another folder in STILLHOUSE_HOME",
+            ) from exc
+
+
+def _list(request_ids: Collection[str]) -> str:
+    return json.dumps(list(request_ids))
+
+
+def _expiry() -> float:
+    return time.time() + LEASE_SECONDS

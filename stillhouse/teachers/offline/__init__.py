@@ -1,0 +1,82 @@
+"""The offline teacher: it reads the structure of a passage and writes pairs, without any model.
+
+It answers a rendered request as a language model would, in the same JSON, but by rules of general
+English: no key, no network, no randomness. The same request gives the same bytes on every machine.
+"""
+
+import json
+from typing import Final
+
+from stillhouse.base.errors import TeacherError
+from stillhouse.base.ids import Json
+from stillhouse.base.records import Request
+from stillhouse.prompts.passages import Passage, parse_passages, parse_questions
+from stillhouse.teachers.offline import reasoning, recall, style
+from stillhouse.teachers.offline.facts import Fact
+from stillhouse.teachers.offline.orders import Order, read_order
+
+DECLINED: Final = "The handbook does not say."
+
+
+def answer(request: Request) -> str:
+    """Return the JSON answer to a rendered request.
+
+    Raises:
+        TeacherError: the request's task or parameters are not understood.
+    """
+    order = read_order(request)
+    text = "\n".join([request.system, *(message.content for message in request.messages)])
+    if order.task == "abstain":
+        return _write_pairs([_declined(text, order)])
+    passages = parse_passages(text)
+    facts = _find_facts(passages, order)
+    return _write_pairs([_write_pair(fact, order) for fact in facts[: order.pairs]])
+
+
+def _find_facts(passages: list[Passage], order: Order) -> list[Fact]:
+    if order.task == "multi_step":
+        return reasoning.combine_facts(_read_all(passages))
+    if order.task == "exceptions":
+        return reasoning.find_exceptions([recall.read_facts(passage) for passage in passages])
+    if order.task == "edge_cases":
+        return reasoning.find_boundaries(_read_all(passages))
+    if order.task == "simplified":
+        return reasoning.explain_facts(_read_all(passages))
+    if order.task in ("recall", "open_book"):
+        return _read_all(passages)
+    raise TeacherError(
+        f"the offline teacher does not know the task `{order.task}`",
+        where=order.prompt,
+        expected="recall, multi_step, exceptions, simplified, edge_cases, open_book or abstain",
+        remedy="name one of these in the prompt's front matter, or choose another teacher",
+    )
+
+
+def _read_all(passages: list[Passage]) -> list[Fact]:
+    return [fact for passage in passages for fact in recall.read_facts(passage)]
+
+
+def _write_pair(fact: Fact, order: Order) -> Json:
+    questions = recall.choose_questions(fact, order.phrasings)
+    return {
+        "fact": fact.statement,
+        "questions": [style.say_question(question, order) for question in questions],
+        "reasoning": style.say_reasoning(fact) if order.reasoning else "",
+        "answer": style.say_answer(fact, order),
+        "confidence": fact.confidence,
+    }
+
+
+def _declined(text: str, order: Order) -> Json:
+    questions = parse_questions(text)[-1:]
+    return {
+        "fact": "",
+        "questions": questions,
+        "reasoning": "No passage answers this." if order.reasoning else "",
+        "answer": order.style or DECLINED,
+        "confidence": 1.0,
+    }
+
+
+def _write_pairs(pairs: list[Json]) -> str:
+    return json.dumps({"pairs": pairs}, ensure_ascii=False, sort_keys=True)

@@ -1,0 +1,62 @@
+"""Names in a sentence: people, places, and things with a name of their own."""
+
+import re
+from collections.abc import Sequence
+
+from stillhouse.teachers.offline.lexicon import (
+    MONTHS,
+    PLACE_NOUNS,
+    PREPOSITIONS,
+    STOP,
+    WEEKDAYS,
+)
+from stillhouse.teachers.offline.spans import CODE, UNIT_ENDS, Value, low_at, make_value
+from stillhouse.teachers.offline.tagging import Token, lexicon
+
+
+def find_name(tokens: Sequence[Token], at: int) -> Value | None:
+    """Return the name that begins at a token, or None."""
+    if at == 0 or not _is_name_word(tokens, at):
+        return None
+    end = at + 1
+    while end < len(tokens) and _is_name_word(tokens, end):
+        end += 1
+    text = [token.text for token in tokens[at:end]]
+    if text[-1].endswith(("'s", "’s")) or text[-1].lower() in STOP:
+        return None
+    if end - at == 1 and (tokens[at].low in lexicon() or (text[0].isupper() and len(text[0]) < 2)):
+        return None
+    kind = "name"
+    if _has_noun_after(tokens, at, end) and text[-1].lower() not in PLACE_NOUNS:
+        return make_value("name", tokens, at, end + 1, tokens[end].low)
+    if text[-1].lower() in PLACE_NOUNS:
+        kind = "place"
+    elif _looks_like_person(tokens, at, end):
+        kind = "person"
+    return make_value(kind, tokens, at, end)
+
+
+def _has_noun_after(tokens: Sequence[Token], at: int, end: int) -> bool:
+    """Whether a common noun completes the name, as in ``the Aster card``."""
+    if low_at(tokens, at - 1) not in ("the", "a", "an") or end >= len(tokens) or end - at > 2:
+        return False
+    noun = tokens[end]
+    after = tokens[end + 1].tag if end + 1 < len(tokens) else "."
+    plain = noun.tag in ("NN", "NNS") and noun.low not in UNIT_ENDS | PREPOSITIONS
+    return plain and not after.startswith(("NN", "VBZ", "VBD"))
+
+
+def _is_name_word(tokens: Sequence[Token], at: int) -> bool:
+    word = tokens[at].text
+    if not re.match(r"^[A-Z][\w’'&-]*$", word) or tokens[at].low in MONTHS | WEEKDAYS:
+        return False
+    return not CODE.match(word)
+
+
+def _looks_like_person(tokens: Sequence[Token], at: int, end: int) -> bool:
+    if end - at not in (2, 3) or low_at(tokens, at - 1) in ("the", "a", "an", "our", "this"):
+        return False
+    if any(token.text.isupper() for token in tokens[at:end]):
+        return False
+    return not all(token.low in lexicon() and lexicon()[token.low] in ("NN", "NNS", "JJ", "VB")
+                   for token in tokens[at:end])  # fmt: skip

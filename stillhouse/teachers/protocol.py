@@ -1,0 +1,37 @@
+"""What a teacher is: it takes requests and yields, for each, an answer or the reason for none."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from stillhouse.base.records import Request, Response
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A request without an answer. ``permanent``: asking again the same way fails the same way."""
+
+    request_id: str
+    error: str
+    permanent: bool
+
+
+class Teacher(Protocol):
+    """Answers requests. One that ``costs`` is never asked before every earlier answer was sought."""
+
+    @property
+    def name(self) -> str:
+        """The name by which prompts ask for it: ``Request.teacher``."""
+        ...
+
+    @property
+    def costs(self) -> bool:
+        """Whether an answer costs money."""
+        ...
+
+    def answer(self, requests: Sequence[Request]) -> Iterator[Response | Failure]:
+        """Yield one outcome for each request as soon as it is there, in any order.
+
+        Whatever has been yielded is kept, also when the teacher raises afterwards.
+        """
+        ...

@@ -1,0 +1,118 @@
+"""A finished project on disk with every table that the report reads: a few rows in each."""
+
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from stillhouse.base.files import write_json
+from stillhouse.base.ids import Json
+from stillhouse.base.records import Document, Judgement, Pair, Rejection, Request, Row
+from stillhouse.base.tables import read_all, write_table
+from stillhouse.evaluation.records import Prediction, name_prediction
+from tests.lineage_project import BASE, TRAIN, make_row, score, write_student
+
+NASTY: Final = '</style><script>alert("x")</script> & “quotes”'
+
+
+def make_metrics(student: str = "tiny") -> dict[str, Json]:
+    """Return metrics of a student that beats its base and a guess, and loses to a look-up."""
+
+    def gold(right: int, held_out: int) -> dict[str, Json]:
+        return {
+            **score(120, right),
+            "f1": 0.5,
+            "by_kind_scope": {"recall/core": score(100, right)},
+            "by_scope": {"held_out": score(20, held_out)},
+        }
+
+    def test(phrasing: int, fact: int) -> dict[str, Json]:
+        by_kind = {"phrasing": score(50, phrasing), "fact": score(30, fact)}
+        return {**score(80, phrasing + fact), "by_kind": by_kind}
+
+    return {
+        "student": student,
+        "sets": {
+            "gold": {"base": gold(1, 0), "student": gold(70, 1), "lookup": gold(95, 0)}
+            | {"guess": gold(15, 1), "retrieval": gold(72, 9), "passage": gold(80, 12)},
+            "gold_open": {"base": gold(60, 10), "student": gold(75, 14)},
+            "test": {"student": test(41, 3), "base": test(1, 0)},
+            "general": {"base": score(64, 48), "student": score(64, 46)},
+        },
+        "abstention": {"right": score(20, 14), "false": score(100, 3)},
+        "coverage": {**score(120, 96), "core_recall": score(100, 90)},
+        "learned": {**score(96, 70), "core_recall": score(90, 69)},
+        "differences": {"general": {"n": 64, "difference": -0.03125, "low": -0.11, "high": 0.04}},
+        "retention": "not defined: the teacher is not a model",
+    }
+
+
+def write_project(root: Path, student: str = "tiny") -> None:
+    """Write every table, a trained student and its evaluation below ``root``."""
+    write_student(root, student)
+    data, reports = root / "data", root / "reports"
+    rows = [*read_all(root / TRAIN, Row), make_row(50, "abstain")]
+    write_table(data / "curated/rows.parquet", Row, rows)
+    write_table(data / "reviewed.parquet", Row, rows)
+    write_table(data / "corpus/documents.parquet", Document, [DOCUMENT])
+    write_table(data / "requests.parquet", Request, [])
+    write_table(data / "generated/pairs.parquet", Pair, [])
+    write_table(data / "judgements.parquet", Judgement, [])
+    write_table(data / "corpus/skipped.parquet", Rejection, [])
+    write_table(data / "generated/rejections.parquet", Rejection, [])
+    dropped = Rejection("f" * 64, "pair", "", (), "curate", "exact duplicate", "")
+    write_table(data / "curated/rejections.parquet", Rejection, [dropped])
+    write_table(data / "references.parquet", Prediction, [make_prediction("base", "q1", False)])
+    write_json(reports / "students" / student / "metrics.json", make_metrics(student))
+    predictions = [
+        make_prediction("student", "q1", True),
+        make_prediction("student", "q2", False, NASTY),
+        make_prediction("student", "q3", False, "The handbook does not say.", "unanswerable"),
+    ]
+    folder = reports / "students" / student / "evaluation"
+    write_table(folder / "predictions.parquet", Prediction, predictions)
+    check: dict[str, Json] = {
+        "name": "keys",
+        "meaning": "Ids are unique.",
+        "passed": True,
+        "observed": "0 of 5",
+    }
+    write_json(
+        reports / "validation.json",
+        {"passed": True, "tables": {}, "checks": [{**check, "rows": []}]},
+    )
+    sections = {
+        "students": {student: {"model": "tiny-base"}},
+        "report": {"title": "Test report", "samples": 4, "failures": 3, "seed": 1},
+        "register": {"experiment": "test", "model_prefix": "test-"},
+    }
+    (root / "params.yaml").write_text(yaml.safe_dump(sections))
+
+
+DOCUMENT: Final = Document(
+    "d" * 64, "people/leave.md", "text/markdown", "Leave", "", "CC0-1.0", "0" * 64
+)
+
+
+def make_prediction(
+    reference: str, question: str, correct: bool, answer: str = "4 days", kind: str = "recall"
+) -> Prediction:
+    """Return one reply to a gold question about ``people/leave.md``."""
+    return Prediction(
+        prediction_id=name_prediction(BASE.sha256, "gold", reference, question),
+        base=BASE.name,
+        set="gold",
+        reference=reference,
+        question_id=question,
+        kind=kind,
+        scope="core",
+        task="",
+        document="people/leave.md",
+        cluster=question,
+        question=f"How many days of {question}?",
+        accepted=("4 days",),
+        answer=answer,
+        correct=correct,
+        f1=1.0 if correct else 0.0,
+        abstained="does not say" in answer,
+    )

@@ -1,0 +1,118 @@
+"""Commands say what they mean, fail in one sentence, and start in no time."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from stillhouse import __version__
+from stillhouse.cli.ask import find_model
+from stillhouse.cli.main import app
+from tests.report_project import write_project
+
+COMMANDS = ("summary", "ask", "register", "version")
+HEAVY = ("torch", "transformers", "mlflow", "dvc", "great_expectations", "pyarrow", "pandas")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A finished project, which is the working directory."""
+    write_project(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STILLHOUSE_HOME", str(tmp_path))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return tmp_path
+
+
+def test_every_command_is_listed_with_help_and_an_example() -> None:
+    listed = CliRunner().invoke(app, ["--help"]).stdout
+    assert {
+        command.callback.__name__ for command in app.registered_commands if command.callback
+    } == {*COMMANDS}
+    for name in COMMANDS:
+        assert name in listed
+        help_text = CliRunner().invoke(app, [name, "--help"])
+        assert help_text.exit_code == 0
+        assert f"Example: stillhouse {name}" in help_text.stdout
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from stillhouse.cli.main import app; app(['--help'], standalone_mode=False);"
+        f"print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stderr.strip() == "[]"
+
+
+def test_summary_prints_the_sentence_and_where_the_page_is(project: Path) -> None:
+    (project / "reports/index.html").write_text("page")
+    first, second = CliRunner().invoke(app, ["summary"]).stdout.splitlines()
+    assert first.startswith("tiny answers 70% (95% interval 60–80%) of 100 questions")
+    assert second == f"The page: {project}/reports/index.html"
+    told = json.loads(CliRunner().invoke(app, ["summary", "--json"]).stdout)
+    assert told["students"][0]["core_recall"] == {
+        "n": 100,
+        "accuracy": 0.7,
+        "low": pytest.approx(0.6),
+        "high": pytest.approx(0.8),
+    }
+
+
+def test_an_error_is_one_sentence_on_stderr_with_its_exit_code(project: Path) -> None:
+    (project / "reports/students/tiny/metrics.json").unlink()
+    missing = CliRunner().invoke(app, ["summary"])
+    assert (missing.exit_code, missing.stdout) == (2, "")
+    assert missing.stderr == "error: reports/students/tiny/metrics.json: file not found\n"
+    (project / "models/tiny/model.safetensors").write_bytes(b"swapped")
+    refused = CliRunner().invoke(app, ["register", "tiny"])
+    assert refused.exit_code == 1  # the answer is no; 2 would mean that something is missing
+    assert refused.stderr.startswith("error: models/tiny: `model.safetensors` is not the file")
+    assert len(refused.stderr.splitlines()) == 1
+
+
+def test_a_model_is_found_by_name_or_folder_and_an_unknown_one_is_explained(project: Path) -> None:
+    assert find_model("tiny") == Path("models/tiny")
+    assert find_model(str(project / "models/tiny")) == project / "models/tiny"
+    asked = CliRunner().invoke(app, ["ask", "timy", "How many days?"])
+    assert asked.exit_code == 2
+    assert asked.stderr == (
+        "error: no model called `timy`; expected a model folder or one of: tiny\n"
+    )
+
+
+def test_a_student_answers_a_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.tiny import build_tiny_model
+
+    build_tiny_model(tmp_path / "models" / "tiny")
+    monkeypatch.chdir(tmp_path)
+    asked = CliRunner().invoke(app, ["ask", "tiny", "models/tiny", "Which code?", "--json"])
+    assert asked.exit_code == 0, asked.output
+    told = json.loads(asked.stdout)
+    assert told["question"] == "Which code?"
+    assert [answer["model"] for answer in told["answers"]] == ["tiny", "models/tiny"]
+    assert told["answers"][0]["answer"] == told["answers"][1]["answer"]
+
+
+def test_register_rebuilds_the_entry_from_files(project: Path) -> None:
+    done = CliRunner().invoke(app, ["register", "--json"])
+    assert done.exit_code == 0, done.output
+    (entry,) = json.loads(done.stdout)
+    assert (entry["student"], entry["uri"], entry["created"]) == (
+        "tiny",
+        "models:/test-tiny/1",
+        True,
+    )
+    assert (project / ".stillhouse" / "mlflow.db").exists()
+    again = CliRunner().invoke(app, ["register", "tiny"])
+    assert again.stdout == f"tiny: up to date as models:/test-tiny/1, run {entry['run_id']}\n"
+
+
+def test_version_says_which_formats_it_writes() -> None:
+    assert CliRunner().invoke(app, ["version"]).stdout == f"{__version__}\n"
+    told = json.loads(CliRunner().invoke(app, ["version", "--json"]).stdout)
+    assert told["stillhouse"] == __version__
+    assert told["formats"]["provenance"] == 1

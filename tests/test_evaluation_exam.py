@@ -1,0 +1,288 @@
+"""Exam, passages, references, coverage, metrics: a small handbook, answered by plain functions."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from stillhouse.base.errors import InputError
+from stillhouse.base.questions import Question
+from stillhouse.base.records import Row
+from stillhouse.base.runtime import Runtime
+from stillhouse.base.tables import read_all, write_table
+from stillhouse.evaluation.answering import Answering
+from stillhouse.evaluation.coverage import find_covered
+from stillhouse.evaluation.evaluate import EvaluateParams, Evaluation, evaluate, write_accuracy
+from stillhouse.evaluation.exam import (
+    Exam,
+    ExamParams,
+    Material,
+    answer_parts,
+    build_exam,
+    map_sources,
+)
+from stillhouse.evaluation.intervals import paired_difference, share
+from stillhouse.evaluation.passages import find_passage, retrieve
+from stillhouse.evaluation.records import Prediction
+from stillhouse.evaluation.references import (
+    Examinee,
+    ReferenceParams,
+    ask_base,
+    embed_texts,
+    guess,
+    look_up,
+)
+from tests.making import LEAVE, make_chunk, make_document, make_pair, make_row
+
+VANS = "fleet/vans.md"
+CHUNKS = [
+    make_chunk(LEAVE, "Full-time staff have 27.5 days of leave a year."),
+    make_chunk(LEAVE, "The leave calendar is called Leeward. Apprentices have 24 days of leave."),
+    make_chunk(VANS, "The highest load of the small van is 410 kilograms."),
+]
+PARAMS = EvaluateParams(answering=Answering(), exam=ExamParams())
+
+
+def _gold(number: int, question: str, answers: tuple[str, ...], **changes: object) -> Question:
+    gold = Question(f"g{number}", question, answers, "recall", "core", f"fact-{number}", (LEAVE,))
+    return replace(gold, **changes)  # type: ignore[arg-type]
+
+
+GOLD = [
+    _gold(1, "How much holiday do I get in a year?", ("27.5 days",)),
+    _gold(2, "Where do I enter my leave, in which calendar?", ("Leeward",)),
+    _gold(3, "How many days of leave do apprentices have?", ("24 days",), scope="other"),
+    _gold(4, "Who pays for the dog?", (), kind="unanswerable", fact="", sources=()),
+    _gold(5, "What can the small van carry?", ("410 kg",), scope="held_out", sources=(VANS,)),
+]
+GENERAL = [
+    Question("x1", "What is the capital of Italy?", ("Rome",), "general", "general", "", ()),
+]
+
+
+def _row(
+    question: str, answer: str, fact: str, holdout: str = "", chunk: int = 0, task: str = "recall"
+) -> Row:
+    chunks = CHUNKS[chunk : chunk + 1] if task != "replay" else []
+    pair = make_pair(question, answer, chunks, task=task, fact=fact)
+    return make_row(pair, [make_document(c.source, c.text) for c in chunks], holdout)
+
+
+TRAIN = [
+    _row("How many days of leave do staff have a year?", "They have 27.5 days.", "a"),
+    _row("How long is the leave of full-time staff?", "It is 27.5 days a year.", "a"),
+    _row("How many days do apprentices have?", "Apprentices have 24 days.", "b", chunk=1),
+    _row("What is the capital of Italy?", "It is Rome.", "", task="replay"),
+]
+TEST = [
+    _row("What leave do full-time staff have?", "Staff have 27.5 days.", "a", "phrasing"),
+    _row("What is the calendar called?", "It is called Leeward.", "c", "fact", chunk=1),
+    _row("Who feeds the cat?", "The handbook does not say.", "", "phrasing", task="abstain"),
+    _row("Tell me a joke.", "A long one.", "", "phrasing", task="replay"),
+]
+MATERIAL = Material(GOLD, GENERAL, TRAIN, TEST, CHUNKS)
+
+
+@pytest.fixture(scope="module")
+def exam() -> Exam:
+    return build_exam(MATERIAL, PARAMS.exam)
+
+
+def _say(reply: str) -> Examinee:
+    return Examinee("tiny", "0" * 64, lambda prompts, _what: [reply] * len(prompts))
+
+
+def _know(facts: dict[str, str]) -> Examinee:
+    def answer(prompts: Sequence[str], _what: str) -> list[str]:
+        return [
+            next((reply for key, reply in facts.items() if key in prompt), "I don't know.")
+            for prompt in prompts
+        ]
+
+    return Examinee("tiny", "1" * 64, answer)
+
+
+STUDENT = {"holiday": "27.5 days", "van": "410 kg", "Italy": "Rome", "full-time": "27.5 days"}
+
+
+@pytest.fixture(scope="module")
+def evaluation(exam: Exam) -> Evaluation:
+    references = ask_base(exam, _say("It is 24 days."), ReferenceParams(bases=("tiny",)))
+    return evaluate("s", _know(STUDENT), exam, references, PARAMS)
+
+
+def test_held_out_documents_are_asked_with_their_passage_and_replay_is_not_asked(
+    exam: Exam,
+) -> None:
+    assert [item.question_id for item in exam.gold] == ["g1", "g2", "g3", "g4"]
+    assert [item.prompt for item in exam.gold_open] == [
+        f"Passage:\n{CHUNKS[2].text}\n\nQuestion: What can the small van carry?"
+    ]
+    assert sorted(item.question for item in exam.test) == [
+        "What is the calendar called?",
+        "What leave do full-time staff have?",
+        "Who feeds the cat?",
+    ]
+    assert {item.question: item.answerable for item in exam.test}["Who feeds the cat?"] is False
+
+
+def test_a_smaller_sample_of_test_rows_is_part_of_the_larger() -> None:
+    few, more = (build_exam(MATERIAL, ExamParams(test_rows=n)).test for n in (1, 2))
+    assert few == more[:1]
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "parts"),
+    [
+        ("How many days?", "Staff have 27.5 days.", ("27.5 days",)),
+        ("In 4 weeks?", "After 4 weeks it is £20.", ("£20",)),
+        ("Which badge is it?", "It is the violet badge.", ("violet",)),
+        ("What is a yard?", "A place at the river where boats lie dry all winter long.", ()),
+    ],
+)
+def test_a_test_row_is_judged_by_what_its_answer_adds_to_its_question(
+    question: str, answer: str, parts: tuple[str, ...]
+) -> None:
+    assert answer_parts(question, answer, frozenset({"staff"})) == parts
+
+
+def test_the_right_passage_holds_the_answer_not_merely_the_words() -> None:
+    assert find_passage(GOLD[2], CHUNKS) == CHUNKS[1].text
+    assert find_passage(GOLD[3], CHUNKS) == ""
+    both = replace(GOLD[2], kind="exception", sources=(LEAVE, VANS))
+    assert find_passage(both, CHUNKS) == f"{CHUNKS[1].text}\n\n{CHUNKS[2].text}"
+
+
+def test_bm25_finds_the_chunk_that_shares_the_rare_word() -> None:
+    assert retrieve(["Which load may the van have?", "apprentices"], CHUNKS) == [
+        CHUNKS[2],
+        CHUNKS[1],
+    ]
+
+
+def test_a_base_is_asked_closed_book_and_with_both_passages(exam: Exam) -> None:
+    found = ask_base(exam, _say("27.5 days"), ReferenceParams(bases=("tiny",)))
+    counts = {(p.set, p.reference): 0 for p in found}
+    for p in found:
+        counts[p.set, p.reference] += 1
+    assert counts == {
+        ("gold", "base"): 4,
+        ("gold_open", "base"): 1,
+        ("test", "base"): 3,
+        ("general", "base"): 1,
+        ("gold", "passage"): 3,
+        ("gold", "retrieval"): 4,
+    }
+    few = ReferenceParams(bases=("tiny",), passage_questions_per_kind=0, base_test_rows=0)
+    less = ask_base(exam, _say("x"), few)
+    assert sorted(p.question_id for p in less if p.reference == "passage") == ["g1", "g2"]
+
+
+def test_the_look_up_gives_the_answer_of_the_nearest_training_question(exam: Exam) -> None:
+    def embed(texts: Sequence[str]) -> object:
+        return np.array([["apprentices" in t, "apprentices" not in t] for t in texts], float)
+
+    answers = {p.question_id: p for p in look_up(exam, embed)}
+    assert answers["g3"].answer == "Apprentices have 24 days."
+    assert answers["g3"].correct
+    assert "Italy" not in {p.question for p in answers.values()}
+
+
+def test_the_packaged_embedding_puts_a_rewording_nearest() -> None:
+    texts = ["How long is my holiday?", "How many days of leave do I have?", "Where is the van?"]
+    vectors = np.asarray(embed_texts(texts, Runtime(device="cpu", threads=1)))
+    assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2]
+
+
+def test_the_guess_is_the_most_frequent_value_of_the_right_type(exam: Exam) -> None:
+    answers = {p.question_id: (p.answer, p.correct) for p in guess(exam, seed=0)}
+    assert answers["g1"] == ("27.5 days", True)
+    assert answers["g3"] == ("27.5 days", False)
+
+
+def test_a_question_is_covered_by_a_row_of_its_document_about_the_same_thing() -> None:
+    gold = [question for question in GOLD if question.answers]
+    assert find_covered(gold, TRAIN, map_sources(CHUNKS), shared_words=1) == {"g1", "g3"}
+    assert find_covered(gold, TRAIN, map_sources(CHUNKS), shared_words=2) == {"g3"}
+    moved = [replace(question, sources=(VANS,)) for question in gold]
+    assert find_covered(moved, TRAIN, map_sources(CHUNKS), shared_words=1) == frozenset()
+
+
+def test_metrics_hold_every_number_of_a_small_evaluation(evaluation: Evaluation) -> None:
+    metrics = json.loads(json.dumps(evaluation.metrics))
+    student = metrics["sets"]["gold"]["student"]
+    assert (student["n"], student["accuracy"]) == (4, 0.5)
+    assert student["by_kind_scope"]["recall/core"]["accuracy"] == 0.5
+    assert metrics["sets"]["gold_open"]["student"]["accuracy"] == 1.0
+    assert metrics["sets"]["test"]["student"]["by_kind"]["phrasing"]["n"] == 2
+    assert metrics["abstention"]["right"]["accuracy"] == 1.0
+    assert metrics["abstention"]["false"]["accuracy"] == pytest.approx(2 / 3, abs=1e-6)
+    assert metrics["abstention"]["base"]["right"]["accuracy"] == 0.0
+    assert metrics["coverage"]["n"] == 3
+    assert metrics["learned"] == {
+        "n": 2,
+        "accuracy": 0.5,
+        "low": pytest.approx(0.094531),
+        "high": pytest.approx(0.905469),
+        "core_recall": {"n": 1, "accuracy": 1.0, "low": pytest.approx(0.206549), "high": 1.0},
+    }
+    assert metrics["differences"]["gold_core_recall"]["difference"] == 0.5
+    assert metrics["retention"].startswith("not defined")
+    assert metrics["verdict"] == "gold"
+    assert all(math.isfinite(number) for number in _numbers(metrics))
+
+
+def test_the_plots_table_has_a_line_for_each_set_and_reference(evaluation: Evaluation) -> None:
+    lines = write_accuracy(evaluation.metrics).splitlines()
+    assert lines[0] == "set,reference,row,accuracy,low,high,n"
+    assert "gold core recall,student,gold core recall: student,0.5," in "\n".join(lines)
+
+
+def test_predictions_survive_a_table(
+    evaluation: Evaluation, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("p") / "predictions.parquet"
+    assert write_table(path, Prediction, evaluation.predictions) == 9
+    assert set(read_all(path, Prediction)) == set(evaluation.predictions)
+
+
+def test_without_gold_there_is_no_verdict() -> None:
+    exam = build_exam(replace(MATERIAL, gold=()), PARAMS.exam)
+    references = ask_base(exam, _say("x"), ReferenceParams(bases=("tiny",)))
+    metrics = evaluate("s", _know(STUDENT), exam, references, PARAMS).metrics
+    assert metrics["verdict"] == "synthetic test only: no verdict"
+    assert metrics["coverage"] == {"n": 0, "core_recall": {"n": 0}}
+    assert sorted(metrics["sets"]) == ["general", "test"]  # type: ignore[arg-type]
+
+
+def test_a_base_without_references_is_said_before_the_student_is_asked(exam: Exam) -> None:
+    with pytest.raises(InputError, match=r"references\.bases"):
+        evaluate("s", _know(STUDENT), exam, [], PARAMS)
+
+
+def test_intervals_are_those_of_the_literature() -> None:
+    found = share([True] * 8 + [False] * 2)
+    assert (found.n, found.value) == (10, 0.8)
+    assert (found.low, found.high) == (
+        pytest.approx(0.4902, abs=1e-4),
+        pytest.approx(0.9433, abs=1e-4),
+    )
+
+
+def test_wordings_of_one_fact_widen_the_interval_of_a_difference() -> None:
+    student, base = [1.0, 1.0, 0.0, 0.0] * 10, [0.0] * 40
+    alone = paired_difference(student, base, [str(i) for i in range(40)], seed=1)
+    together = paired_difference(student, base, [str(i // 2) for i in range(40)], seed=1)
+    assert alone.value == together.value == 0.5
+    assert together.high - together.low > alone.high - alone.low
+    assert paired_difference(student, base, ["one"] * 40, seed=1).low == -1.0
+    assert alone == paired_difference(student, base, [str(i) for i in range(40)], seed=1)
+
+
+def _numbers(value: object) -> list[float]:
+    if isinstance(value, dict):
+        return [n for part in value.values() for n in _numbers(part)]
+    return [float(value)] if isinstance(value, int | float) else []

@@ -1,0 +1,162 @@
+"""What was paid for once is found again: in the stage's own output, or in the history."""
+
+import shutil
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from stillhouse.base import lock
+from stillhouse.base.cache import find_caches
+from stillhouse.base.errors import InputError
+from stillhouse.base.lock import Lock, LockedStage, read_lock
+from stillhouse.base.records import Request
+from stillhouse.teachers.generate import Counts, GenerateParams, generate
+from stillhouse.teachers.journal import Journal
+from stillhouse.teachers.lookup import Archive
+from tests.asking import OUT, FakeTeacher, commit_answers, git, make_request, make_response
+
+OLD, NEW = ([make_request(number) for number in span] for span in (range(3), range(3, 6)))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    git(folder, "init", "-b", "main")
+    return folder
+
+
+def run(
+    project: Path, requests: Sequence[Request], *, costs: bool = True, allow_repay: bool = False
+) -> Counts:
+    """Generate with a new, empty journal."""
+    shutil.rmtree(project / "home", ignore_errors=True)
+    with Journal(project / "home" / "journal.sqlite") as journal:
+        return generate(
+            requests,
+            [FakeTeacher(project / "ledger", costs=costs)],
+            journal,
+            Archive(project, project),
+            GenerateParams(),
+            allow_repay=allow_repay,
+        ).counts
+
+
+def answer(requests: Sequence[Request]) -> list:
+    return [make_response(request) for request in requests]
+
+
+def test_the_previous_output_is_found_without_a_journal(project: Path) -> None:
+    commit_answers(project, answer(OLD), commit=False)
+    assert run(project, OLD + NEW) == Counts(requests=6, answered=3, sent=3)
+
+
+def test_an_older_commit_on_any_ref_is_found(project: Path) -> None:
+    git(project, "commit", "--allow-empty", "-m", "start")
+    git(project, "switch", "-c", "side")
+    commit_answers(project, answer(OLD))
+    git(project, "switch", "main")
+    git(project, "update-ref", "refs/exps/one", "side")
+    git(project, "branch", "-D", "side")
+    commit_answers(project, answer(NEW))
+    assert run(project, OLD + NEW) == Counts(requests=6, answered=6, sent=0)
+
+
+def test_the_history_is_not_searched_for_a_free_teacher(project: Path) -> None:
+    commit_answers(project, answer(OLD))
+    commit_answers(project, answer(NEW))
+    assert run(project, OLD + NEW, costs=False) == Counts(requests=6, answered=3, sent=3)
+
+
+def test_paid_answers_that_cannot_be_read_stop_everything(project: Path) -> None:
+    commit_answers(project, answer(OLD)).unlink()
+    commit_answers(project, answer(NEW))
+    with pytest.raises(InputError, match=r"3 answers that cost .* `dvc pull` .* --allow-repay"):
+        run(project, OLD + NEW)
+    assert not (project / "ledger").exists()
+    assert run(project, OLD + NEW, allow_repay=True) == Counts(requests=6, answered=3, sent=3)
+
+
+def test_unreadable_answers_stop_no_free_teacher(project: Path) -> None:
+    commit_answers(project, answer(OLD)).unlink()
+    assert run(project, OLD, costs=False) == Counts(requests=3, answered=0, sent=3)
+
+
+def test_unreadable_answers_stop_nothing_when_none_is_missing(project: Path) -> None:
+    commit_answers(project, answer(NEW)).unlink()
+    commit_answers(project, answer(OLD))
+    assert run(project, OLD) == Counts(requests=3, answered=3, sent=0)
+
+
+def test_a_corrupted_cache_file_counts_as_unreadable(project: Path) -> None:
+    file = commit_answers(project, answer(OLD))
+    file.write_bytes(file.read_bytes()[:-1] + b"!")
+    with pytest.raises(InputError, match="cannot be read"):
+        run(project, OLD)
+
+
+def test_a_shallow_clone_does_not_pay_for_what_it_cannot_see(project: Path) -> None:
+    commit_answers(project, answer(OLD))
+    commit_answers(project, answer(NEW))
+    clone = project.parent / "clone"
+    git(project, "clone", "--depth", "1", project.as_uri(), str(clone))
+    shutil.copytree(project / ".dvc", clone / ".dvc")
+    with pytest.raises(InputError, match="--unshallow"):
+        run(clone, OLD + NEW)
+    assert run(clone, NEW) == Counts(requests=3, answered=3, sent=0)
+
+
+def test_a_project_without_git_or_dvc_just_asks(tmp_path: Path) -> None:
+    assert run(tmp_path, OLD) == Counts(requests=3, answered=0, sent=3)
+
+
+def test_a_lock_that_is_being_written_is_read_when_whole(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit_answers(project, answer(OLD))
+    path, whole = project / "dvc.lock", read_lock(project)
+    text = path.read_text()
+    looked = threading.Event()
+    path.write_text("schema: '2.0'\nstages:\n  generate:\n    cmd: pyth")
+    monkeypatch.setattr(lock.time, "sleep", lambda _: looked.set() or path.write_text(text))
+    assert read_lock(project) == whole
+    assert looked.is_set()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "schema: '2.0'\nstages:\n", "a: [", "\ud83d".encode("utf-8", "surrogatepass")]
+)
+def test_a_lock_that_stays_torn_is_an_error(
+    project: Path, text: str | bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "_LOOK_AGAIN_SECONDS", 0.0)
+    (project / "dvc.lock").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(InputError, match=r"git checkout dvc\.lock"):
+        read_lock(project)
+
+
+def test_upstream_names_all_that_a_folder_was_made_from() -> None:
+    stages = {
+        "render": LockedStage("render", {"prompts": "p", "data/corpus": "c"}, {"data/r": "r"}),
+        "generate": LockedStage("generate", {"data/r": "r"}, {OUT: "g.dir"}),
+        "ingest": LockedStage("ingest", {"seed": "s"}, {"data/corpus": "c"}),
+        "judge": LockedStage("judge", {OUT: "g.dir"}, {"data/j": "j"}),
+    }
+    assert Lock(stages).upstream_of(Path(OUT) / "pairs.parquet") == {
+        OUT: "g.dir",
+        "data/r": "r",
+        "data/corpus": "c",
+        "prompts": "p",
+        "seed": "s",
+    }
+
+
+def test_a_cache_elsewhere_is_found_through_the_configuration(project: Path) -> None:
+    (project / ".dvc").mkdir()
+    (project.parent / "shared").mkdir()
+    (project / ".dvc" / "config").write_text(
+        "[core]\n    analytics = false\n[cache]\n    dir = ../../shared\n['remote \"a\"']\n    url = b\n"
+    )
+    assert [path.resolve() for path in find_caches(project)] == [project.parent / "shared"]

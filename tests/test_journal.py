@@ -1,0 +1,135 @@
+import multiprocessing
+import os
+import signal
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+
+from stillhouse.base.errors import InputError
+from stillhouse.teachers.asking import ask_teacher
+from stillhouse.teachers.journal import Journal
+from stillhouse.teachers.protocol import Failure
+from tests.asking import FakeTeacher, make_request, make_response
+
+FORK = multiprocessing.get_context("fork")
+REQUESTS = {request.request_id: request for request in map(make_request, range(30))}
+FIRST, SECOND, *_ = REQUESTS.values()
+
+
+def ask_all(folder: Path, seconds: float) -> None:
+    with Journal(folder / "journal.sqlite") as journal:
+        teacher = FakeTeacher(folder / "ledger", seconds=seconds)
+        assert ask_teacher(teacher, REQUESTS, journal).answers.keys() == REQUESTS.keys()
+
+
+def wait_for_lines(path: Path, count: int) -> None:
+    while not path.exists() or len(path.read_text().split()) < count:
+        time.sleep(0.005)
+
+
+def test_an_answer_is_read_back_whole(tmp_path: Path) -> None:
+    response = make_response(FIRST, "Straße – “quoted”\n")
+    with Journal(tmp_path / "j") as journal:
+        journal.record([response])
+    with Journal(tmp_path / "j") as journal:
+        found = journal.read([FIRST.request_id, SECOND.request_id])
+    assert found == {FIRST.request_id: response}
+
+
+def test_the_first_answer_to_a_request_stays(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j") as journal:
+        journal.record([make_response(FIRST, "one")])
+        journal.record([make_response(FIRST, "two")])
+        assert journal.read([FIRST.request_id])[FIRST.request_id].text == "one"
+
+
+def test_a_failure_is_kept_apart_until_an_answer_comes(tmp_path: Path) -> None:
+    failure = Failure(FIRST.request_id, "overloaded", permanent=False)
+    with Journal(tmp_path / "j") as journal:
+        journal.record([failure])
+        assert journal.read([FIRST.request_id]) == {}
+        assert journal.read_failures() == [failure]
+        assert journal.claim([FIRST.request_id], 1) == [FIRST.request_id]
+        journal.record([make_response(FIRST)])
+        assert journal.read_failures() == []
+
+
+def test_only_what_is_neither_answered_nor_leased_is_granted(tmp_path: Path) -> None:
+    ids = list(REQUESTS)[:4]
+    with Journal(tmp_path / "j") as journal:
+        journal.record([make_response(REQUESTS[ids[0]])])
+        assert journal.claim(ids, 2) == ids[1:3]
+        assert journal.claim(ids, 9) == ids[3:]
+        journal.release()
+        assert journal.claim(ids, 9) == ids[1:]
+
+
+def test_a_lease_from_another_machine_ends_with_its_time(tmp_path: Path) -> None:
+    name, now = FIRST.request_id, time.time()
+    with Journal(tmp_path / "j") as journal, sqlite3.connect(tmp_path / "j") as base:
+        base.execute("INSERT INTO leases VALUES (?, 'elsewhere', 1, '1', ?)", (name, now + 60))
+        base.commit()
+        assert journal.claim([name], 1) == []
+        base.execute("UPDATE leases SET expires = ?", (now - 1,))
+        base.commit()
+        assert journal.claim([name], 1) == [name]
+
+
+def test_another_layout_is_refused_and_left_alone(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "j") as base:
+        base.execute("PRAGMA user_version = 99")
+    with pytest.raises(InputError, match=r"layout 99.*expected layout 1"):
+        Journal(tmp_path / "j")
+
+
+def test_a_file_that_is_no_journal_is_an_error_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "j").write_text("not a database, and long enough to be read as one\n" * 9)
+    with pytest.raises(InputError, match=r"j: the journal cannot be used \(file is not a database"):
+        Journal(tmp_path / "j")
+
+
+def test_paid_answers_are_flushed_to_the_disk_and_free_ones_are_not(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j") as journal:
+        for costs, level in ((True, 2), (False, 1)):
+            ask_teacher(FakeTeacher(tmp_path / "l", costs=costs), {}, journal)
+            assert journal._base.execute("PRAGMA synchronous").fetchone() == (level,)
+
+
+def test_two_processes_at_once_never_ask_the_same(tmp_path: Path) -> None:
+    processes = [FORK.Process(target=ask_all, args=(tmp_path, 0.005)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
+    assert sorted(FakeTeacher(tmp_path / "ledger").read_ledger()) == sorted(REQUESTS)
+
+
+def test_a_kill_between_answers_loses_none(tmp_path: Path) -> None:
+    process = FORK.Process(target=ask_all, args=(tmp_path, 0.01))
+    process.start()
+    wait_for_lines(tmp_path / "ledger", 10)
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    before = FakeTeacher(tmp_path / "ledger").read_ledger()
+    ask_all(tmp_path, 0.0)
+    asked = FakeTeacher(tmp_path / "ledger").read_ledger()
+    # The request in flight when the process died is the only one that may be asked again.
+    assert set(asked) == REQUESTS.keys()
+    assert len(asked) <= len(REQUESTS) + 1
+    assert len(before) >= 10
+
+
+def test_what_a_dying_process_left_is_taken_over_while_waiting(tmp_path: Path) -> None:
+    first = FORK.Process(target=ask_all, args=(tmp_path, 60.0))
+    first.start()
+    wait_for_lines(tmp_path / "ledger", 1)
+    second = FORK.Process(target=ask_all, args=(tmp_path, 0.0))
+    second.start()
+    assert first.pid is not None
+    os.kill(first.pid, signal.SIGKILL)
+    second.join()
+    assert second.exitcode == 0

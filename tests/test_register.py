@@ -1,0 +1,117 @@
+"""MLflow knows a student by the bytes it was made of, once, however often it is told."""
+
+from pathlib import Path
+
+import pytest
+
+from stillhouse.base.errors import GateError
+from stillhouse.lineage.entry import flatten, read_entry
+from stillhouse.lineage.git import GitState
+from stillhouse.lineage.params import Register
+from tests.lineage_project import SCORE, UPSTREAM, write_student
+
+PARAMS = Register(experiment="test", model_prefix="test-")
+GIT = GitState("c" * 40, "main", ("params.yaml",))
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One empty store for the module: MLflow takes seconds to build its tables."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(autouse=True)
+def _use_store(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STILLHOUSE_HOME", str(store))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+def test_a_student_is_found_by_dataset_digest_and_by_every_hash(tmp_path: Path) -> None:
+    import mlflow
+
+    from stillhouse.lineage.registry import register
+
+    provenance = write_student(tmp_path)
+    entry = read_entry("tiny", tmp_path)
+    made = register(entry, PARAMS, GIT)
+    again = register(entry, PARAMS, GIT)
+    assert (made.created, again.created) == (True, False)
+    assert (again.run_id, again.version, again.uri) == (made.run_id, 1, "models:/test-tiny/1")
+
+    for table in entry.tables:
+        query = f"dataset.digest = '{table.md5}'"
+        runs = mlflow.search_runs(
+            search_all_experiments=True, filter_string=query, output_format="list"
+        )
+        assert [run.info.run_id for run in runs] == [made.run_id]
+    assert [table.name for table in entry.tables] == ["train", "validation", "test", "dataset"]
+
+    client = mlflow.MlflowClient()
+    hashes = {
+        "weights_sha256": provenance.weights_sha256,
+        "dataset_md5": provenance.dataset.md5,
+        "model_md5": entry.model_md5,
+        **{f"upstream.{path}": md5 for path, md5 in UPSTREAM.items()},
+    }
+    for key, value in hashes.items():
+        (version,) = client.search_model_versions(f"tags.`{key}` = '{value}'")
+        assert (version.name, int(version.version)) == ("test-tiny", 1)
+    assert version.source == (tmp_path / "models" / "tiny").as_uri()
+    assert version.tags["base_origin"].startswith("tiny.Q4_1.gguf")
+    assert (version.tags["git_commit"], version.tags["git_dirty"]) == ("c" * 40, "true")
+
+    run = client.get_run(made.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.params == {"batch.taught": "8", "epochs": "2.0", "lora": "null"}
+    assert run.data.metrics["sets.gold.student.accuracy"] == SCORE["accuracy"]
+    assert run.data.metrics["speed.tokens_per_second"] == 41.5
+    curve = client.get_metric_history(made.run_id, "training.cross_entropy")
+    assert [(point.step, point.value) for point in curve] == [(10, 2.5), (20, 1.5)]
+
+
+def test_a_new_score_updates_the_run_and_other_weights_make_a_version(tmp_path: Path) -> None:
+    import mlflow
+
+    from stillhouse.lineage.registry import register
+
+    write_student(tmp_path, "pair")
+    first = register(read_entry("pair", tmp_path), PARAMS, GIT)
+    speed = tmp_path / "reports/students/pair/speed.json"
+    speed.write_text('{"tokens_per_second": 50}')
+    assert register(read_entry("pair", tmp_path), PARAMS, GIT).run_id == first.run_id
+    metrics = mlflow.MlflowClient().get_run(first.run_id).data.metrics
+    assert metrics["speed.tokens_per_second"] == 50
+
+    write_student(tmp_path, "pair", weights=b"other")
+    second = register(read_entry("pair", tmp_path), PARAMS, GIT)
+    assert (second.created, second.version) == (True, 2)
+    assert second.run_id != first.run_id
+
+
+def test_weights_are_linked_and_never_copied(tmp_path: Path, store: Path) -> None:
+    from stillhouse.lineage.registry import register
+
+    write_student(tmp_path, "linked", weights=b"x" * 100_000)
+    register(read_entry("linked", tmp_path), PARAMS, GIT)
+    kept = [path for path in store.rglob("*") if path.is_file() and path.suffix != ".db"]
+    assert {path.name for path in kept} == {"MLmodel", "mlflow.lock"}
+
+
+def test_weights_other_than_those_of_the_provenance_are_not_registered(tmp_path: Path) -> None:
+    write_student(tmp_path)
+    (tmp_path / "models/tiny/model.safetensors").write_bytes(b"swapped")
+    with pytest.raises(GateError, match=r"`model\.safetensors` is not the file"):
+        read_entry("tiny", tmp_path)
+
+
+def test_metrics_become_flat_keys_without_the_finest_groups() -> None:
+    flat = dict(flatten({"gold": SCORE, "student": "x", "open": None, "a (b)": True}))
+    assert flat == {
+        "gold.n": 40.0,
+        "gold.accuracy": 0.75,
+        "gold.low": 0.65,
+        "gold.high": 0.85,
+        "gold.f1": 0.8,
+        "gold.by_kind.recall.accuracy": 25 / 30,
+        "gold.by_kind_scope.recall/core.accuracy": 0.8,
+    }

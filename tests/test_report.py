@@ -1,0 +1,167 @@
+"""The page says what was measured, the unwelcome part too, and asks the network for nothing."""
+
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from stillhouse.base.errors import InputError
+from stillhouse.report.build import build_page
+from stillhouse.report.params import Report
+from stillhouse.report.render import render_page
+from stillhouse.report.scores import parse_metrics, read_metrics
+from stillhouse.report.sources import read_sources
+from stillhouse.report.summary import percent, summary_sentence
+from tests.report_project import make_metrics, write_project
+
+PARAMS = Report(title="Test report", samples=4, failures=3, seed=1)
+VOID = {"meta", "link", "line", "circle", "polyline", "br"}
+
+
+def _render(root: Path) -> str:
+    return render_page(build_page(read_sources(root, ["tiny"]), PARAMS))
+
+
+def test_the_sentence_says_recall_open_book_general_and_abstention() -> None:
+    assert summary_sentence(parse_metrics(make_metrics())) == (
+        "tiny answers 70% (95% interval 60–80%) of 100 questions about core facts, closed book "
+        "(base 1%); with the passage on documents it never saw it answers 70% (base 50%); "
+        "everyday questions 72% (base 75%); it declines 70% of the unanswerable questions and 3% "
+        "of those that it could answer."
+    )
+
+
+def test_without_gold_there_is_no_verdict() -> None:
+    metrics = make_metrics()
+    sets = metrics["sets"]
+    assert isinstance(sets, dict)
+    del sets["gold"], sets["gold_open"], sets["general"]
+    del metrics["abstention"]
+    assert summary_sentence(parse_metrics(metrics)) == (
+        "Synthetic test only, no verdict: tiny answers 82% (95% interval 72–92%) of 50 held-out "
+        "rows of the teacher’s own wording (base 2%)."
+    )
+    nothing = parse_metrics({"student": "tiny", "sets": {}})
+    assert summary_sentence(nothing) == "Nothing was measured of tiny."
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(0, "0%"), (0.001, "<1%"), (0.584, "58%"), (0.999, ">99%"), (1, "100%")]
+)
+def test_a_few_never_read_as_none_nor_many_as_all(share: float, text: str) -> None:
+    assert percent(share) == text
+
+
+def test_equal_files_give_equal_bytes_in_any_process(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib; from tests.test_report import _render;"
+        "sys.stdout.write(_render(pathlib.Path(sys.argv[1])))"
+    )
+    pages = set()
+    for name, seed in (("a", "0"), ("b", "77")):
+        write_project(tmp_path / name)
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONIOENCODING": "utf-8"}
+        command = [sys.executable, "-c", code, str(tmp_path / name)]
+        pages.add(subprocess.run(command, check=True, env=environment, capture_output=True).stdout)
+    assert len(pages) == 1
+
+
+def test_the_page_asks_the_network_for_nothing_and_escapes_what_models_say(tmp_path: Path) -> None:
+    write_project(tmp_path)
+    page = _render(tmp_path)
+    assert not re.search(r"""(?:src|href)\s*=\s*["'](?!#|data:,)|url\(|@import|https?:""", page)
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_the_page_is_well_formed_and_every_link_leads_somewhere(tmp_path: Path) -> None:
+    write_project(tmp_path)
+    page = _render(tmp_path)
+    open_tags: list[str] = []
+
+    class Checker(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: object) -> None:
+            if tag not in VOID:
+                open_tags.append(tag)
+
+        def handle_startendtag(self, tag: str, attrs: object) -> None:
+            pass
+
+        def handle_endtag(self, tag: str) -> None:
+            assert open_tags.pop() == tag
+
+    Checker().feed(page)
+    assert open_tags == []
+    ids = re.findall(r'id="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'href="#([^"]+)"', page)) <= set(ids)
+
+
+def test_search_that_beats_the_student_stands_on_the_page(tmp_path: Path) -> None:
+    write_project(tmp_path)
+    part = build_page(read_sources(tmp_path, ["tiny"]), PARAMS).students[0]
+    core = part.panels[0]
+    assert [line.reference for line in core.lines] == [
+        "guess",
+        "lookup",
+        "base",
+        "retrieval",
+        "passage",
+        "student",
+    ]
+    assert part.notes == (
+        "The lower bound of the student on core facts (60%) lies above the upper bounds of the "
+        "base and of a guess.",
+        "A plain look-up reaches 95% there: searching beats this student.",
+        "Retrieval with the base reaches 72% there, which the student’s interval does not tell "
+        "apart.",
+        "90% of the core answers stand in a training row; of those the student learned 77%.",
+        "Student minus base, in points: everyday questions -3 (95% interval -11 to +4).",
+        "Retention: not defined: the teacher is not a model.",
+    )
+
+
+def test_the_page_accounts_for_rows_rejections_and_replies(tmp_path: Path) -> None:
+    write_project(tmp_path)
+    page = build_page(read_sources(tmp_path, ["tiny"]), PARAMS)
+    making = page.making
+    assert [(bar.label, bar.count) for bar in making.waterfall] == [
+        ("Requests", 0),
+        ("Pairs", 0),
+        ("Judged", 0),
+        ("Curated", 6),
+        ("Reviewed", 6),
+        ("Train", 5),
+    ]
+    assert [(bar.label, bar.count) for bar in making.rejections] == [("curate: exact duplicate", 1)]
+    assert [(bar.label, bar.count) for bar in making.documents] == [("people/leave.md", 5)]
+    examples = page.students[0].examples
+    assert [answer.base for answer in examples.right] == ["4 days"]
+    assert [(group.source, group.wrong, group.asked) for group in examples.failures] == [
+        ("people/leave.md", 1, 2)
+    ]
+    assert [answer.student for answer in examples.declined] == ["The handbook does not say."]
+    assert len(making.samples) == 4
+
+
+def test_a_student_that_params_do_not_name_is_not_read(tmp_path: Path) -> None:
+    write_project(tmp_path)
+    stray = tmp_path / "reports/students/old/metrics.json"
+    stray.parent.mkdir()
+    stray.write_text("not even JSON")
+    assert "old" not in [item.name for item in read_sources(tmp_path, ["tiny"]).students]
+    with pytest.raises(InputError, match=r"old/metrics\.json: not a metrics file"):
+        read_metrics(stray)
+
+
+def test_the_stage_writes_the_page_where_the_summary_says(tmp_path: Path) -> None:
+    write_project(tmp_path)
+    (tmp_path / "stillhouse").symlink_to(Path("stillhouse").resolve())
+    code = "import os, sys; os.chdir(sys.argv[1]); from stages.report import main; main()"
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    subprocess.run([sys.executable, "-c", code, tmp_path], check=True, env=environment)
+    assert (tmp_path / "reports/index.html").read_text() == _render(tmp_path)

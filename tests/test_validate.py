@@ -1,0 +1,305 @@
+"""The gate: a sound dataset passes, damage is caught with its rows, bytes are stable."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from stillhouse.base.errors import DriftError, GateError
+from stillhouse.base.ids import content_id
+from stillhouse.base.records import Message, Rejection, Response, Row
+from stillhouse.base.tables import declared_columns
+from stillhouse.quality.curate import CurateParams
+from stillhouse.quality.expectations import ValidateParams, expect_all
+from stillhouse.quality.frames import Tables
+from stillhouse.quality.gate import (
+    Check,
+    Validation,
+    refuse_drift,
+    refuse_failed,
+    report_validation,
+)
+from stillhouse.quality.judge import JudgeParams, judge_pairs
+from stillhouse.quality.personal import find_card, find_email, find_iban, find_phone
+from stillhouse.quality.validate import Against, validate
+from stillhouse.quality.validation_page import render_validation
+from tests.making import make_chunk, make_document, make_gold, make_pair, make_request, make_row
+
+DOCUMENT, CLOSED = make_document(), make_document("closed.md")
+CHUNK = make_chunk()
+REQUEST = make_request([CHUNK])
+PAIRS = [
+    make_pair(f"{opening} {number}?", "27.5 days.", [CHUNK], request=REQUEST, fact=f"f{number}")
+    for number in range(4)
+    for opening in ("How long is leave", "What leave is there in", "Name the leave of")
+]
+ROWS = [make_row(pair, [DOCUMENT]) for pair in PAIRS]
+PARAMS = ValidateParams(
+    train_rows_min=9, test_rows_min=2, rows_per_task_min=1, opening_share_max=0.5
+)
+
+
+def make_tables() -> Tables:
+    chunks = {CHUNK.chunk_id: CHUNK}
+    dropped = PAIRS[11]
+    return Tables(
+        documents=[DOCUMENT, CLOSED],
+        chunks=[CHUNK],
+        skipped=[],
+        requests=[REQUEST],
+        responses=[Response(REQUEST.request_id, "{}", "", "end", 9, 9, 0, "offline/1")],
+        pairs=PAIRS,
+        unused=[],
+        judgements=list(judge_pairs(PAIRS, chunks, JudgeParams())),
+        curated=ROWS[:11],
+        dropped=[Rejection(dropped.pair_id, "pair", dropped.slot_id, (), "curate", "length", "")],
+        reviewed=ROWS[:11],
+        train=[ROWS[number] for number in (0, 1, 2, 6, 7, 8, 9, 10)],
+        validation=[replace(ROWS[3], holdout="phrasing")],
+        test=[replace(ROWS[4], holdout="fact"), replace(ROWS[5], holdout="phrasing")],
+    )
+
+
+TABLES = make_tables()
+COLUMNS = {"data/dataset/train.parquet": declared_columns(Row)}
+AGAINST = Against([make_gold("When may I go home?")], ["closed.md"], COLUMNS, COLUMNS)
+SOUND = PARAMS.model_copy(update={"train_rows_min": 8})
+
+
+def run(tables: Tables = TABLES, against: Against = AGAINST, **params: object) -> Validation:
+    limits = SOUND.model_copy(update=params)
+    return validate(
+        {"data/dataset/train.parquet": "0" * 32}, tables, against, limits, CurateParams()
+    )
+
+
+def failures(validation: Validation) -> dict[str, tuple[str, ...]]:
+    return {check.name: check.rows for check in validation.failed()}
+
+
+def change_train(change: Callable[[Row], Row]) -> Tables:
+    return replace(TABLES, train=[change(TABLES.train[0]), *TABLES.train[1:]])
+
+
+def test_a_sound_dataset_passes_every_check() -> None:
+    validation = run()
+    assert failures(validation) == {}
+    assert validation.passed
+    assert [check.name for check in validation.checks] == [e.name for e in expect_all(SOUND)]
+
+
+def asks(row: Row, question: str) -> Row:
+    return replace(row, prompt=(Message("user", question),))
+
+
+def says(row: Row, answer: str) -> Row:
+    return replace(row, completion=(Message("assistant", answer),))
+
+
+BROKEN: Sequence[tuple[str, Callable[[Row], Row]]] = [
+    ("references.row_request", lambda row: replace(row, request_id="1" * 64)),
+    ("references.row_chunk", lambda row: replace(row, chunk_ids=("1" * 64,))),
+    ("references.row_document", lambda row: replace(row, document_ids=("1" * 64,))),
+    ("references.row_pair", lambda row: replace(row, slot_id="elsewhere")),
+    ("schema.hashes", lambda row: replace(row, judge_sha256="unknown")),
+    ("schema.turns", lambda row: replace(row, completion=())),
+    ("schema.held_out_says_why", lambda row: replace(row, holdout="phrasing")),
+    ("leakage.fact", lambda row: replace(row, fact_id=content_id("fact", "f1"))),
+    ("leakage.focus", lambda row: replace(row, document_ids=(CLOSED.document_id,))),
+    ("leakage.gold", lambda row: asks(row, "When may I go home??")),
+    ("lengths.question", lambda row: asks(row, "why " * 61)),
+    ("lengths.answer", lambda row: says(row, "so " * 81)),
+    ("personal.email", lambda row: says(row, "Write to ilse@example.org.")),
+    ("personal.phone", lambda row: says(row, "Call +44 20 7946 0000.")),
+    ("personal.card", lambda row: says(row, "Pay by 4111 1111 1111 1111.")),
+    ("personal.iban", lambda row: says(row, "To GB82 WEST 1234 5698 7654 32.")),
+]
+
+
+@pytest.mark.parametrize(("name", "damage"), BROKEN, ids=[name for name, _ in BROKEN])
+def test_damage_to_a_row_fails_its_check_and_names_the_row(
+    name: str, damage: Callable[[Row], Row]
+) -> None:
+    tables = change_train(damage)
+    assert failures(run(tables))[name] == (tables.train[0].row_id,)
+
+
+def test_a_held_out_question_that_is_asked_in_train_is_caught() -> None:
+    tables = change_train(lambda row: asks(row, "what  leave is there in 1?"))
+    assert failures(run(tables)) == {"leakage.question": (ROWS[4].row_id,)}
+
+
+def test_a_row_in_two_parts_or_never_reviewed_is_caught() -> None:
+    twice = replace(TABLES, validation=[replace(ROWS[0], holdout="phrasing")])
+    assert failures(run(twice))["schema.unique"] == tuple(
+        sorted([f"row slots: {ROWS[0].slot_id}", f"rows: {ROWS[0].row_id}"])
+    )
+    unseen = replace(TABLES, reviewed=ROWS[1:11])
+    assert failures(run(unseen)) == {"references.row_reviewed": (ROWS[0].row_id,)}
+
+
+def test_a_broken_reference_upstream_is_caught() -> None:
+    lost_document = replace(TABLES, documents=[CLOSED])
+    assert failures(run(lost_document))["references.chunk_document"] == (CHUNK.chunk_id,)
+    lost_request = replace(TABLES, requests=[make_request(task="abstain")])
+    assert {"references.response_request", "references.pair_request"} <= set(
+        failures(run(lost_request))
+    )
+    stray = replace(TABLES.judgements[0], pair_id="1" * 64)
+    stray_judgement = replace(TABLES, judgements=[*TABLES.judgements, stray])
+    assert failures(run(stray_judgement)) == {"references.judgement_pair": ("1" * 64,)}
+
+
+def test_a_pair_that_vanished_without_a_reason_is_caught() -> None:
+    assert failures(run(replace(TABLES, dropped=[]))) == {
+        "references.accounts": (PAIRS[11].pair_id,)
+    }
+
+
+def test_a_document_or_task_that_yields_nothing_is_caught() -> None:
+    silent = make_document("silent.md")
+    chunk = make_chunk("silent.md")
+    tables = replace(
+        TABLES,
+        documents=[*TABLES.documents, silent],
+        chunks=[CHUNK, chunk],
+        requests=[REQUEST, make_request([chunk], task="exceptions")],
+    )
+    assert failures(run(tables)) == {
+        "coverage.documents": ("silent.md",),
+        "coverage.tasks": ("exceptions",),
+    }
+
+
+def test_too_few_rows_and_too_much_of_one_kind_are_caught() -> None:
+    assert set(failures(run(train_rows_min=9, opening_share_max=0.1))) == {
+        "coverage.train",
+        "distribution.opening_share",
+    }
+
+
+def test_a_column_of_another_type_is_caught() -> None:
+    stored = {path: {**columns, "task": "int64"} for path, columns in COLUMNS.items()}
+    assert failures(run(against=replace(AGAINST, stored=stored))) == {
+        "schema.columns": ("data/dataset/train.parquet: task",)
+    }
+
+
+def test_the_allowed_number_of_rows_is_exact() -> None:
+    told = [says(row, "Write to ilse@example.org.") for row in TABLES.train[:3]]
+    tables = replace(TABLES, train=[*told, *TABLES.train[3:]])
+    assert failures(run(tables, email_rows_max=3)) == {}
+    assert set(failures(run(tables, email_rows_max=2))) == {"personal.email"}
+
+
+def test_at_most_twenty_rows_are_named_and_all_are_counted() -> None:
+    rows = [replace(TABLES.train[0], row_id=content_id("row", n), holdout="?") for n in range(30)]
+    check = next(
+        check for check in run(replace(TABLES, train=rows)).checks if check.name == "schema.holdout"
+    )
+    assert len(check.rows) == 20
+    assert check.observed == "30 of 33 break it"
+
+
+def test_an_empty_dataset_fails_and_still_has_a_report() -> None:
+    validation = run(replace(TABLES, train=[], validation=[], test=[]))
+    assert {"coverage.train", "coverage.validation", "coverage.test"} <= set(failures(validation))
+    assert "coverage.train" in render_validation(validation)
+
+
+def test_the_report_has_the_md5_of_each_file_and_every_check() -> None:
+    check = Check("a.b", "All is well.", False, "1 of 2 break it", ("x",))
+    report = report_validation(Validation({"data/a.parquet": "0" * 32}, (check,)))
+    assert report["passed"] is False
+    assert report["tables"] == {"data/a.parquet": "0" * 32}
+    assert report["checks"] == [
+        {
+            "name": "a.b",
+            "meaning": "All is well.",
+            "passed": False,
+            "observed": "1 of 2 break it",
+            "rows": ["x"],
+        }
+    ]
+
+
+def test_the_page_needs_no_network_and_escapes_what_it_shows() -> None:
+    check = Check("leakage.gold", "Nothing <b>leaks</b>.", False, "1 of 2", ("<script>",))
+    page = render_validation(Validation({}, (check,)))
+    assert "&lt;b&gt;leaks&lt;/b&gt;" in page
+    assert "&lt;script&gt;" in page
+    assert "http" not in page
+    assert "<script" not in page
+
+
+def test_report_and_page_are_the_same_bytes_in_another_process() -> None:
+    script = (
+        "from tests.test_validate import render, run\nprint(render(run(train_rows_min=9)), end='')"
+    )
+    other = subprocess.run(
+        [sys.executable, "-c", script],
+        env={"PYTHONHASHSEED": "7"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert other.stdout == render(run(train_rows_min=9))
+
+
+def render(validation: Validation) -> str:
+    return json.dumps(report_validation(validation)) + render_validation(validation)
+
+
+def test_a_failed_check_stops_the_pipeline_with_exit_code_one() -> None:
+    with pytest.raises(GateError, match=r"1 of \d+ checks failed: coverage\.train") as failed:
+        refuse_failed(run(train_rows_min=9))
+    assert failed.value.exit_code == 1
+
+
+def test_a_file_that_changes_while_it_is_checked_is_drift() -> None:
+    refuse_drift({"a": "1"}, {"a": "1"})
+    with pytest.raises(DriftError, match="changed while it was being validated"):
+        refuse_drift({"a": "1"}, {"a": "2"})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The Kelda 110 weighs 4.6 kg and costs £2,845.",
+        "By 08:40 on 2026-05-01, extension 4417, form HB-014.",
+        "The serial number is 1234 5678 9012 3456.",
+        "GB82 WEST 1234 5698 7654 33 has a wrong checksum.",
+        "From 0.4 to 12.5 m, ±3 mm; 0.25, 0.5, 0.75.",
+    ],
+)
+def test_ordinary_numbers_are_no_personal_data(text: str) -> None:
+    assert [find(text) for find in (find_email, find_phone, find_card, find_iban)] == [""] * 4
+
+
+def test_a_red_gate_writes_both_reports_and_prints_the_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from stages import validate as stage
+    from stillhouse.base.tables import write_table
+
+    monkeypatch.chdir(tmp_path)
+    for name, (path, record) in stage.TABLES.items():
+        write_table(Path(path), record, getattr(TABLES, name))
+    for name in ("gold", "general"):
+        Path(f"data/seed/eval/{name}.jsonl").parent.mkdir(parents=True, exist_ok=True)
+        Path(f"data/seed/eval/{name}.jsonl").write_text("", encoding="utf-8")
+    Path("data/seed/focus.yaml").write_text("version: 1\nheld_out: [{source: people/leave.md}]\n")
+    limits = "{train_rows_min: 8, test_rows_min: 2, rows_per_task_min: 1, opening_share_max: 0.5}"
+    Path("params.yaml").write_text(f"validate: {limits}\ncurate: {{}}\n")
+    with pytest.raises(GateError, match=r"leakage\.focus"):
+        stage.main()
+    report = json.loads(Path("reports/validation.json").read_text(encoding="utf-8"))
+    assert report["passed"] is False
+    assert set(report["tables"]) == {path for path, _ in stage.TABLES.values()}
+    assert "no student may be trained" in Path("reports/validation.html").read_text("utf-8")
+    assert "FAILED leakage.focus" in caplog.text
+    assert TABLES.train[0].row_id in caplog.text
