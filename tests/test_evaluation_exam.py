@@ -181,6 +181,22 @@ def test_a_base_is_asked_closed_book_and_with_both_passages(exam: Exam) -> None:
     assert sorted(p.question_id for p in less if p.reference == "passage") == ["g1", "g2"]
 
 
+def test_base_and_student_are_asked_each_set_in_the_same_batches(exam: Exam) -> None:
+    asked: dict[str, list[tuple[str, ...]]] = {"base": [], "student": []}
+
+    def listen(who: str) -> Examinee:
+        def answer(prompts: Sequence[str], _what: str) -> list[str]:
+            asked[who].append(tuple(prompts))
+            return [""] * len(prompts)
+
+        return Examinee("tiny", who, answer)
+
+    params = ReferenceParams(bases=("tiny",), base_test_rows=None)
+    references = ask_base(exam, listen("base"), params)
+    evaluate("s", listen("student"), exam, references, PARAMS)
+    assert asked["student"] == asked["base"][:4]
+
+
 def test_the_look_up_gives_the_answer_of_the_nearest_training_question(exam: Exam) -> None:
     def embed(texts: Sequence[str]) -> object:
         return np.array([["apprentices" in t, "apprentices" not in t] for t in texts], float)

@@ -15,7 +15,7 @@ from stillhouse.evaluation.coverage import find_covered
 from stillhouse.evaluation.exam import Exam, ExamParams, map_sources
 from stillhouse.evaluation.metrics import summarise, tabulate
 from stillhouse.evaluation.records import Prediction
-from stillhouse.evaluation.references import Examinee, predict
+from stillhouse.evaluation.references import Examinee, ask
 
 
 class EvaluateParams(Params):
@@ -61,10 +61,10 @@ def evaluate(
             where="data/references.parquet",
             remedy=f"add `{student.base}` to `references.bases` in params.yaml",
         )
-    replies = student.answer([item.prompt for item in exam.items], f"evaluate: {name}")
     own = [
-        predict(item, reply, "student", student, exam.common)
-        for item, reply in zip(exam.items, replies, strict=True)
+        prediction
+        for items in (exam.gold, exam.gold_open, exam.test, exam.general)
+        for prediction in ask(student, items, "student", exam.common)
     ]
     material = exam.material
     sources = map_sources(material.chunks)

@@ -185,7 +185,13 @@ def _contradicts(
     matched = [v for v in reply.values if v.start < span[1] and v.core > span[0]]
     exempt = _keys(question) | {v.key for v in matched}
     exempt |= {key for answer in accepted for key in _keys(answer)}
-    others = [v for v in reply.values if v.key not in exempt and not _is_one(v, reply.text)]
+    others = [
+        value
+        for value in reply.values
+        if value.key not in exempt
+        and not _is_one(value, reply.text)
+        and not _is_cut(value, reply, span)
+    ]
     typed = [value for value in matched if value.type != NAME]
     if typed:
         return any(value.type in _target_types(typed, accepted) for value in others)
@@ -197,11 +203,18 @@ def _contradicts(
 
 
 def _target_types(matched: Sequence[Value], accepted: Sequence[str]) -> set[str]:
-    """Return the types whose second value contradicts; a unit is taken from reply or answers."""
-    found = [*matched, *(v for answer in accepted for v in find_values(prepare(answer)))]
-    types = {value.type for value in found if value.type != NAME}
-    with_unit = {type_ for type_ in types if type_.startswith(f"{NUMBER}:")}
-    return types - {NUMBER} if with_unit else types
+    """Return the types whose second value contradicts; a bare number has its answers' unit."""
+    types = {value.type for value in matched}
+    if types != {NUMBER}:
+        return types
+    found = {v.type for answer in accepted for v in find_values(prepare(answer))}
+    return {type_ for type_ in found if type_.startswith(f"{NUMBER}:")} or types
+
+
+def _is_cut(value: Value, reply: Reply, span: tuple[int, int]) -> bool:
+    """Whether a value is the answer once more, cut off by the limit: `£2,960 ... up to £2,9`."""
+    rest = reply.text[value.start :]
+    return " " not in rest and reply.text[slice(*span)].startswith(rest)
 
 
 def _names_rival(
@@ -211,7 +224,7 @@ def _names_rival(
     accepted: Sequence[str],
 ) -> bool:
     several = any(
-        value.type == NAME and len(value.tokens) > 1
+        value.type == NAME and len(value.key.split()) > 1
         for answer in accepted
         for value in find_values(prepare(answer))
     )
@@ -220,7 +233,7 @@ def _names_rival(
             text[span[1] : rival.start] if rival.start >= span[1] else text[rival.end : span[0]]
         )
         office = text[: rival.start].endswith("the ")  # `the Financial Controller, Odalys Brenk`
-        person = several and len(rival.tokens) > 1 and not office
+        person = several and len(rival.key.split()) > 1 and not office
         if person or _ALTERNATIVE.fullmatch(between):
             return True
     return False

@@ -1,5 +1,6 @@
 """Which passage is laid before a model: the right one, or the one that BM25 finds."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
@@ -35,6 +36,7 @@ def retrieve(questions: Sequence[str], chunks: Sequence[Chunk]) -> list[Chunk]:
     """Return for each question the best chunk of the whole corpus by BM25; headings count as text."""
     import bm25s
 
+    logging.getLogger("bm25s").setLevel(logging.WARNING)
     texts = [f"{' '.join(chunk.headings)}\n{chunk.text}" for chunk in chunks]
     index = bm25s.BM25()
     index.index(_split(texts), show_progress=False)

@@ -61,16 +61,33 @@ def ask_base(exam: Exam, base: Examinee, params: ReferenceParams) -> list[Predic
     sampled = sample_passage_items(exam.gold, params)
     test = exam.test[: params.base_test_rows]
     parts = [
-        ("base", (*exam.gold, *exam.gold_open, *test, *exam.general)),
+        ("base", exam.gold),
+        ("base", exam.gold_open),
+        ("base", test),
+        ("base", exam.general),
         ("passage", _lay_right_passages(sampled, exam.material)),
         ("retrieval", _lay_found_passages(sampled, exam.material.chunks)),
     ]
-    prompts = [item.prompt for _, items in parts for item in items]
-    replies = iter(base.answer(prompts, f"references: {base.base}"))
     return [
-        predict(item, next(replies), reference, base, exam.common)
+        prediction
         for reference, items in parts
-        for item in items
+        for prediction in ask(base, items, reference, exam.common)
+    ]
+
+
+def ask(
+    examinee: Examinee, items: Sequence[Item], reference: str, common: frozenset[str]
+) -> list[Prediction]:
+    """Ask the items of one set together and return the scored replies.
+
+    One set at a time: in bfloat16 a reply can turn on which prompts share its batch, so base and
+    student are only compared fairly in equal batches.
+    """
+    what = f"{reference}, {items[0].set}" if items else reference
+    replies = examinee.answer([item.prompt for item in items], what)
+    return [
+        predict(item, reply, reference, examinee, common)
+        for item, reply in zip(items, replies, strict=True)
     ]
 
 
@@ -212,7 +229,7 @@ def _draw_answer(item: Item, answers: Sequence[str], seed: int) -> str:
 
 def _guess_type(value: Value) -> str:
     """Persons (several words) and other names are different types to a guesser."""
-    return f"{NAME}:{min(len(value.tokens), 2)}" if value.type == NAME else value.type
+    return f"{NAME}:{min(len(value.key.split()), 2)}" if value.type == NAME else value.type
 
 
 def predict(

@@ -2,8 +2,8 @@
 
 Prompts of one padded length are answered together. With weights in float32 the words then do not
 hang on who else is in the batch: 32 SmolLM2 prompts gave the same tokens alone, by eights, all
-together, in another order and with other padding. In bfloat16, 17 of those 32 came out otherwise,
-so float32 is what ``runtime.dtype`` says by default.
+together, in another order and with other padding; so did 36 of the bundled questions by sevens and
+by sixty-fours. In bfloat16 17 of those 32 came out otherwise, so ``runtime.dtype`` says float32.
 """
 
 import json
@@ -19,7 +19,7 @@ from stillhouse.base.runtime import Runtime, choose_device, use_threads
 from stillhouse.teachers.protocol import Failure
 
 # A prompt's padded length comes from its own length alone, so that a neighbour never changes it.
-_STEP: Final = 8
+_STEP: Final = 16
 
 
 @dataclass(frozen=True, slots=True)

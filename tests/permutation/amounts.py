@@ -42,7 +42,8 @@ def _move(kind: str, values: Sequence[str], rng: Random) -> dict[str, str]:
     if kind == "time":
         return _move_times(values, rng)
     if kind == "extension":
-        free = sorted(set(range(2011, 8990)) - {int(value) for value in values})
+        # Above 2099, for a bare 2029 would be read as a year.
+        free = sorted(set(range(2111, 8990)) - {int(value) for value in values})
         return dict(zip(values, map(str, rng.sample(free, len(values))), strict=True))
     if kind == "phone":
         return {v: f"0{rng.randrange(211, 999)} {rng.randrange(1001, 9999)}" for v in values}

@@ -8,8 +8,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from tests.permutation.amount_notations import canonical, like_number
+from tests.permutation.found import Found, Key, match_case
 from tests.permutation.operands import Expression, find_expression, to_number
-from tests.permutation.scan import Found, Key, canonical, like_number, match_case
 from tests.permutation.words import NUMBERS, ORDINALS, add_ending, spell_number, spell_ordinal
 from tests.permutation.world import NAMES, World, apply_edits
 
@@ -35,7 +36,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The new lines of ``gold.jsonl``, its computed answers (old to new), what was dropped, why."""
+    """The new lines of ``gold.jsonl``, its computed answers (old to new ones), what was dropped, why."""
 
     records: tuple[dict[str, Any], ...]
     computed: Mapping[str, str]
@@ -93,7 +94,7 @@ def permute_gold(records: Sequence[Record], world: World) -> Asked:
             continue
         lost += len(record.data["answers"]) - len(answers)
         if record.expression:
-            computed[record.data["answers"][0]] = answers[0]
+            computed[record.data["answers"][0]] = " | ".join(answers)
         question = permute_question(record.data["question"], world, record.expression is not None)
         new.append({**record.data, "question": question, "answers": answers})
     return Asked(tuple(new), computed, tuple(dropped), lost)

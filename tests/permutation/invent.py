@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from random import Random
 from typing import Final
 
-from tests.permutation.scan import Lexicon
+from tests.permutation.found import Lexicon
 from tests.permutation.words import COLOURS, COMMON, HEADS, list_words
 
 _CAPITAL: Final = r"[A-Z][a-z]+"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.permutation.formats import read_csv_rows, read_texts
-from tests.permutation.scan import Found, Key
+from tests.permutation.found import Found, Key
 from tests.permutation.words import NUMBERS
 from tests.permutation.world import World
 

@@ -12,9 +12,7 @@ _ONES: Final = list_words(
     """one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
     sixteen seventeen eighteen nineteen"""
 )
-_TENS: Final = list_words(
-    """twenty thirty forty fifty sixty seventy eighty ninety"""
-)
+_TENS: Final = list_words("""twenty thirty forty fifty sixty seventy eighty ninety""")
 _ORDINAL_ONES: Final = list_words(
     """first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth
     fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth"""
@@ -22,9 +20,7 @@ _ORDINAL_ONES: Final = list_words(
 MONTHS: Final = list_words(
     """January February March April May June July August September October November December"""
 )
-SEASONS: Final = list_words(
-    """winter spring summer autumn"""
-)
+SEASONS: Final = list_words("""winter spring summer autumn""")
 NUMBERS: Final[dict[str, int]] = {
     **{word: i for i, word in enumerate(_ONES, 1)},
     **{word: 10 * i for i, word in enumerate(_TENS, 2)},
@@ -84,9 +80,9 @@ UNITS: Final[dict[str, str]] = {
 # Words between a number and its unit end the search for a unit.
 STOPS: Final = frozenset(
     list_words(
-    """a an and any are as at before but by each for from if in is it into no of on or over past
+        """a an and any are as at before but by each for from if in is it into no of on or over past
     per than that the then to were when which while who with worked"""
-)
+    )
 )
 COLOURS: Final = list_words(
     """teal amber plum violet scarlet crimson turquoise beige maroon magenta indigo ivory lilac
@@ -95,7 +91,7 @@ COLOURS: Final = list_words(
 # Capitalised in mid-sentence and yet nobody's invention: titles, departments, calendar, world.
 COMMON: Final = frozenset(
     list_words(
-    """Access Accounts Adviser Abroad Alarm Annual Assistant Audit Benefits Business Calibration
+        """Access Accounts Adviser Abroad Alarm Annual Assistant Audit Benefits Business Calibration
     Canteen Celsius Change Christmas Company Conduct Contact Controller Coordinator Current Data
     Department Deputy Desk Director Document Duty Easter Economic Editor Employee Employees
     Energy Environment Estuary European Facilities Family Field Finance Financial Fleet Form
@@ -107,14 +103,14 @@ COMMON: Final = frozenset(
     Training United Visitors Wellbeing Works Year Internet Wi Fi Atlantic English Britain
     British Monday Tuesday Wednesday Thursday Friday Saturday Sunday Mondays Tuesdays Wednesdays
     Thursdays Fridays Saturdays Sundays"""
-)
+    )
 ) | frozenset(MONTHS)
 # The ordinary noun at the head of a name keeps its place: `Turnstone Room` stays a room.
 HEADS: Final = frozenset(
     list_words(
-    """Room Yard Gate Green Steps Bay Bays Port Club Plan Savings Shore Park Hall Kit Card
+        """Room Yard Gate Green Steps Bay Bays Port Club Plan Savings Shore Park Hall Kit Card
     Listening Building Street Road Area College"""
-)
+    )
 )
 
 

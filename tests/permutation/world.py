@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tests.permutation.scan import Found, Lexicon, scan
+from tests.permutation.found import Found, Lexicon
+from tests.permutation.scan import scan
 
 Mapping2 = Mapping[str, Mapping[str, str]]
 _COLUMN: Final = re.compile(r" {3,}")

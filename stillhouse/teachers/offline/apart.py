@@ -40,7 +40,7 @@ def set_apart(clause: Clause, value: Value, values: Sequence[Value]) -> tuple[Cl
 
 
 def _end_before(clause: Clause, value: Value, other: Value) -> int:
-    """Cut a clause before a later value where it is joined (``and 3 pumps``, ``to 16:25``)."""
+    """Cut a clause before a later value where it is joined (``and 3 pumps``, ``to 18:00``)."""
     tokens = clause.tokens
     if value.preposition == "from" and other.preposition in ("to", "until", "till"):
         return other.outer

@@ -33,7 +33,7 @@ def unit_name(unit: str) -> str:
 def ask_for(value: Value, attached: str, base: str) -> list[Wh]:
     """Return the ways to ask for ``value``, plainest first.
 
-    ``attached`` is what hangs on the value (``of the spending``, ``before the leave begins``);
+    ``attached`` is what hangs on the value (``of the purchase``, ``before the trip``);
     ``base`` is the verb's base form, for *how long does it last*.
     """
     asker = {
@@ -47,6 +47,8 @@ def ask_for(value: Value, attached: str, base: str) -> list[Wh]:
 
 def _prepositional(value: Value, phrase: str) -> str:
     comparator = value.comparator if value.bound == "threshold" else ""
+    if value.comparator == "up to" and value.kind == "percent" and not value.preposition:
+        comparator = "up to"
     return " ".join(part for part in (value.preposition, comparator, phrase) if part)
 
 
@@ -60,7 +62,7 @@ def _ask_duration(value: Value, attached: str, base: str) -> list[Wh]:
         return [Wh(_prepositional(value, f"how {attached}")), Wh(other)]
     short = {
         "within": _soon(attached), "every": [Wh("how often"), Wh(f"every how many {unit}")],
-        "for": [Wh("how long"), Wh("for how long")],
+        "for": [] if first == "of" else [Wh("how long"), Wh("for how long")],
         "after": [Wh("after how long")] if not attached else [],
     }.get(value.preposition, [])  # fmt: skip
     if value.preposition == "every":
@@ -68,7 +70,7 @@ def _ask_duration(value: Value, attached: str, base: str) -> list[Wh]:
     found = [Wh(_prepositional(value, many)), *short]
     if value.bound == "threshold":
         return found[:1]
-    if not value.preposition and base in _LASTING:
+    if not value.preposition and base in _LASTING and first != "of":
         found.insert(0, Wh(f"how long {attached}".strip()))
     if not value.preposition and first in ("before", "after"):
         found.append(Wh(f"how long {attached}"))
@@ -161,7 +163,7 @@ def _ask_code(value: Value, attached: str, _base: str) -> list[Wh]:
 
 
 def _ask_name(value: Value, attached: str, base: str) -> list[Wh]:
-    return _ask_code(value, attached, base) if value.preposition else []
+    return _ask_code(value, attached, base) if value.preposition not in ("", "by") else []
 
 
 def _ask_person(value: Value, _attached: str, _base: str) -> list[Wh]:

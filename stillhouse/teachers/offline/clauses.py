@@ -141,7 +141,7 @@ def _front_end(tokens: Sequence[Token]) -> int:
 
 
 def _dated_front(tokens: Sequence[Token]) -> int:
-    """Return the end of a front such as ``From 2 February 2026`` that has no comma, else 0."""
+    """Return the end of a front such as ``From 3 July 2031`` that has no comma, else 0."""
     months = [at for at in (1, 2) if at < len(tokens) and tokens[at].low in MONTHS]
     if not months or tokens[0].low not in ("from", "on", "since", "until", "by"):
         return 0

@@ -14,9 +14,9 @@ AGREEING: Final = BE | {"has", "have", "must", "may", "can", "should", "begins",
 
 def derive_sentences(tokens: tuple[Token, ...]) -> Iterator[tuple[tuple[Token, ...], float]]:
     """Yield the sentence, and the small sentences that its codas stand for, with their certainty."""
-    tokens = _without_aside(tokens)
-    yield tokens, 0.9
-    clause = parse_clause(tokens)
+    whole = _without_aside(tokens)
+    yield whole, 0.9
+    clause = parse_clause(whole)
     if clause is not None:
         for more in second_clauses(clause):
             yield more, 0.8
@@ -40,7 +40,8 @@ def _without_aside(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
     if len(commas) < 2 or commas[0] + 1 >= len(tokens) or commas[1] + 1 >= len(tokens):
         return tokens
     inside, after = tokens[commas[0] + 1], tokens[commas[1] + 1]
-    if inside.low in ("which", "who", "whose") and after.low in AGREEING | MODALS:
+    short = commas[1] - commas[0] < 6
+    if (short or inside.low in ("which", "who", "whose")) and after.low in AGREEING | MODALS:
         return tokens[: commas[0]] + tokens[commas[1] + 1 :]
     return tokens
 
@@ -66,6 +67,9 @@ def _coda(thing: str, rest: list[str], named: bool) -> str:
 
 
 def _noun_phrase_before(tokens: Sequence[Token], at: int) -> str:
+    lead = tokens[:at]
+    if at < 10 and lead[0].low == "the" and not any(t.low in AGREEING | MODALS for t in lead):
+        return f"The {' '.join(token.text for token in lead[1:])}"
     start = at
     while start > 0 and at - start < 9:
         start -= 1

@@ -41,7 +41,7 @@ def ask_not_exceed(parts: Parts) -> list[Question]:
 
 
 def ask_worth(parts: Parts) -> list[Question]:
-    """Ask for the worth of a thing that may or must have it: ``a gift worth up to £32``."""
+    """Ask for the worth of a thing that may or must have it: ``a prize worth up to £50``."""
     found = re.search(r"(?:^| )(?P<thing>an? .+) worth$", parts.before)
     if not found or parts.clause.finite not in ("may", "can") or parts.value.bound != "max":
         return []
@@ -73,7 +73,7 @@ _EXCEEDS: Final = frozenset(["above", "over", "more", "exceeds"])
 
 
 def ask_condition(parts: Parts) -> Iterator[Question]:
-    """Ask for a value inside a condition: ``… stops when the wind is above 21 knots``."""
+    """Ask for a value inside a condition: ``… closes when the queue is above 30 people``."""
     clause, value = parts.clause, parts.value
     at = next(
         i for i in range(clause.verb_end, value.outer) if clause.tokens[i].low in SUBORDINATORS

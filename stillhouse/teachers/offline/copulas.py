@@ -34,7 +34,7 @@ _ASIDES: Final = (
 def ask_thing(
     thing: str, kind: str, unit: str = "", plural: bool = False, rate: str = ""
 ) -> list[Question]:
-    """Return questions for the value of ``thing`` (``the daily limit of the fuel card``).
+    """Return questions for the value of ``thing`` (``the price of a ticket``).
 
     ``thing`` is a noun phrase ready for use inside a sentence; ``rate`` is what follows the value
     (``a year``, ``per person``).
@@ -233,9 +233,9 @@ def has_ceiling(thing: str) -> bool:
 
 
 def one_of(phrase: str) -> str:
-    """Return a plural noun phrase as one of its kind: ``small vans`` -> ``a small van``."""
+    """Return a plural noun phrase as one of its kind: ``green tents`` -> ``a green tent``."""
     words = phrase.split(" ")
-    if not is_plural(words[-1]):
+    if not is_plural(words[-1]) or singular(words[-1]) == words[-1].lower():
         return phrase
     single = " ".join([*words[:-1], singular(words[-1])])
     return f"{article(single)} {single}"

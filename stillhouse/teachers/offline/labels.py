@@ -1,4 +1,4 @@
-"""How the label of a row reads inside a sentence: ``for apprentices``, ``in the paint booth``."""
+"""How the label of a row reads inside a sentence: ``for apprentices``, ``in the reading room``."""
 
 import re
 from typing import Final
@@ -39,7 +39,7 @@ def is_noun_phrase(header: str) -> bool:
 
 
 def name_thing(head: str, label: str, noun: str, names: frozenset[str]) -> str:
-    """Return what a cell is the value of: ``the storage limit for office staff``."""
+    """Return what a cell is the value of: ``the loan period for books``."""
     if ": " in label:
         owner, _, attribute = label.partition(":")
         thing = lower_first(owner.strip(), names)
@@ -56,7 +56,7 @@ def name_thing(head: str, label: str, noun: str, names: frozenset[str]) -> str:
 
 
 def name_place(head: str, label: str, names: frozenset[str]) -> str:
-    """Return ``in <label>`` as it reads in a sentence: ``in Finance``, ``in the paint booth``."""
+    """Return ``in <label>`` as it reads in a sentence: ``in Finance``, ``in the reading room``."""
     kinds = set(head.lower().split())
     if WORK_PLACES & kinds:
         return f"in the {label}" if is_place(label) else f"in {label}"

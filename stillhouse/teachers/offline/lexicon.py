@@ -136,7 +136,7 @@ NOUN_SYNONYMS: Final = {
     "entitlement": "allowance", "employees": "staff", "extra": "additional", "staff": "employees",
     "deadline": "time limit", "maximum": "highest", "minimum": "lowest", "highest": "maximum",
     "lowest": "minimum", "largest": "biggest", "approximately": "about",
-    "refund": "reimbursement", "purchase": "buying", "telephone": "phone",
+    "refund": "reimbursement", "telephone": "phone",
     "additional": "extra", "identifier": "ID", "annual": "yearly", "commencement": "start",
 }  # fmt: skip
 PAY_NOUNS: Final = frozenset(list_words("fee price cost charge fare rent deposit"))

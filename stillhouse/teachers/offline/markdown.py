@@ -115,6 +115,9 @@ def _read_row(reader: _Reader, line: str, after: str) -> Iterator[Statement]:
     cells = tuple(plain(cell) for cell in re.split(r"(?<!\\)\|", line.strip().strip("|")))
     if reader.header is None and _RULE.match(after):
         reader.header = cells
+        if len(cells) == 2 and re.search(r"\d", cells[1]):  # a table of pairs without a header
+            reader.header = ("", "")
+            yield KeyValue(cells[0].rstrip(":"), cells[1], reader.path(), bold=True)
     elif reader.header is not None and len(cells) == len(reader.header):
         if not any(reader.header) and len(cells) == 2:
             yield KeyValue(cells[0].rstrip(":"), cells[1], reader.path(), bold=True)

@@ -58,5 +58,7 @@ def _looks_like_person(tokens: Sequence[Token], at: int, end: int) -> bool:
         return False
     if any(token.text.isupper() for token in tokens[at:end]):
         return False
+    if low_at(tokens, at - 1) in ("to", "from", "in", "at") and tokens[at].low in lexicon():
+        return False  # ``to Port Arran`` is a place
     return not all(token.low in lexicon() and lexicon()[token.low] in ("NN", "NNS", "JJ", "VB")
                    for token in tokens[at:end])  # fmt: skip

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from stillhouse.teachers.offline.copulas import head_noun
 from stillhouse.teachers.offline.facts import Fact, Question
-from stillhouse.teachers.offline.lexicon import PRONOUNS, STOP
+from stillhouse.teachers.offline.lexicon import DETERMINERS, PREPOSITIONS, PRONOUNS, STOP
 from stillhouse.teachers.offline.markdown import Sentence
 from stillhouse.teachers.offline.morphology import article, is_plural
 from stillhouse.teachers.offline.tagging import Token
@@ -124,7 +125,7 @@ def _called_fact(
     thing = lower_first(thing.strip(), names)
     noun = drop_article(thing)
     held = re.sub(r"^(?:a|an) ", "the ", thing)
-    be = "are" if is_plural(noun.split(" ")[-1]) else "is"
+    be = "are" if is_plural(head_noun(noun)) else "is"
     questions = [
         Question("full", finish(f"What {be} {held} called")),
         Question("full", finish(f"What is the name of {held}")),
@@ -142,7 +143,7 @@ def _called_fact(
 
 
 def _ask_used(lead: str, noun: str, sort: str, names: frozenset[str]) -> Iterator[Question]:
-    """Ask by what is done with the thing: ``Where is all leave booked?``."""
+    """Ask by what is done with the thing: ``Where is a tent booked?``."""
     found = re.match(r"^(?P<who>[A-Z][\w' -]{2,50}?) (?P<be>is|are|must be) (?P<done>\w+(?:ed|en|ept|t))"
                      r"(?P<more>(?: [a-z]+){0,4}?) (?P<prep>in|with|on|through|by|via|into) $", lead)  # fmt: skip
     if not found:
@@ -182,9 +183,16 @@ def _is_definition(sentence: Sentence, name: str, thing: str) -> bool:
         "an",
         "any",
     )
-    mass = words[0].lower() not in STOP and len(words) <= 3 and not is_plural(words[-1])
+    mass = (
+        "," not in thing
+        and words[0].lower() not in STOP
+        and len(words) <= 3
+        and not is_plural(words[-1])
+    )
     if mass and re.match(r"(?:the|an?) [a-z ]{2,24}? (?:that|who|which|in which|at which) ", thing):
         return True
+    if "," in thing or set(words[1:]) & (PREPOSITIONS | DETERMINERS):
+        return False
     told = re.search(r"\b(?:that|who|which|used|whose|for|of|in which)\b", thing)
     return bool(general and told and len(words) <= 5 and len(thing.split()) > 4)
 

@@ -71,9 +71,11 @@ def ask_clause(clause: Clause, value: Value, names: frozenset[str], topic: str) 
         return ask_worth(parts)
     if parts.base == "exceed" and "not" in clause.verb_words:
         return ask_not_exceed(parts)
-    if clause.copular and value.preposition and parts.before.split(" ")[0] in DETERMINERS:
-        if value.preposition != "of":
-            return []
+    if parts.after.startswith("or "):
+        return []
+    explained = clause.copular and parts.before.split(" ")[0] in DETERMINERS
+    if explained and value.preposition not in ("", "of"):
+        return []
     if value.preposition == "of":
         whs = ask_measured(parts)
         parts = replace(parts, before=MEASURED.sub("", parts.before))

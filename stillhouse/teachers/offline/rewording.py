@@ -32,7 +32,7 @@ def _statement_question(parts: Parts, lead: str) -> str:
 
 
 def _ask_as_house(parts: Parts, whs: list[Wh]) -> Iterator[Question]:
-    """Say a passive without an agent as ``do we``: *how often do we hold a fire drill*."""
+    """Say a passive without an agent as ``do we``: *how often do we clean a tent*."""
     clause = parts.clause
     plain = clause.passive and clause.finite in ("is", "are") and len(clause.verb_words) == 2
     if not plain or has_agent(clause) or reader_act(clause) or not parts.base:
@@ -81,7 +81,7 @@ def _ask_limit(parts: Parts) -> Iterator[Question]:
     if clause.finite not in ("may", "can", "must") or "not" in clause.verb_words or not value.unit:
         return
     thing = f"{plural_unit(unit_name(value.unit))} {parts.attached}".strip()
-    if parts.attached.split(" ")[0] in ("old", "in", "ahead"):
+    if parts.attached.split(" ")[0] in ("old", "in", "ahead", "before", "after"):
         return
     who = "I" if reader_subject(clause) else parts.subject
     doing = " ".join(p for p in (state(clause, who), parts.before, parts.after, parts.front) if p)

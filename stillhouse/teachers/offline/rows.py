@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from stillhouse.teachers.offline.cells import Cell, read_cell, split_header
-from stillhouse.teachers.offline.copulas import ask_thing, one_of
+from stillhouse.teachers.offline.copulas import ask_thing, head_noun, one_of
 from stillhouse.teachers.offline.facts import Fact, Question
 from stillhouse.teachers.offline.labels import (
     PLACES,
@@ -16,8 +16,12 @@ from stillhouse.teachers.offline.labels import (
     name_thing,
     own_label,
 )
-from stillhouse.teachers.offline.markdown import Row
+from stillhouse.teachers.offline.lexicon import list_words
+from stillhouse.teachers.offline.markdown import KeyValue, Row
 from stillhouse.teachers.offline.morphology import is_plural, singular
+from stillhouse.teachers.offline.pairs import read_pair
+from stillhouse.teachers.offline.tagging import split_words, tag_words
+from stillhouse.teachers.offline.values import find_values
 from stillhouse.teachers.offline.wording import (
     content_words,
     drop_article,
@@ -145,8 +149,13 @@ def _allowed_fact(
 
 
 def _plural_thing(noun: str, cell: Cell) -> bool:
-    head = noun.split(" of ", maxsplit=1)[0].rsplit(" ", maxsplit=1)[-1].lower()
-    return is_plural(head) and cell.kind in ("count", "duration", "measure", "text", "money")
+    return is_plural(head_noun(noun)) and cell.kind in (
+        "count",
+        "duration",
+        "measure",
+        "text",
+        "money",
+    )
 
 
 def _ask_people(

@@ -85,7 +85,12 @@ def _read_clause(
     offset = len(tokens) - len(clause.tokens) - _stripped_end(tokens)
     moved = [_shift(value, offset) for value in values]
     for value in moved:
-        if value.end > clause.end or value.outer < 0 or _counts_from(value, moved):
+        if (
+            value.preposition == "between"
+            or value.end > clause.end
+            or value.outer < 0
+            or _counts_from(value, moved)
+        ):
             continue
         alone = set_apart(clause, value, moved)
         if alone is not None:
@@ -95,7 +100,7 @@ def _read_clause(
 
 
 def _counts_from(value: Value, values: Sequence[Value]) -> bool:
-    """Whether a date or day is only what another value counts from (``26 days before the …``)."""
+    """Whether a date or day is only what another value counts from (``10 days before the …``)."""
     before = value.preposition in ("before", "after", "of", "from")
     return before and any(other.end == value.outer for other in values)
 

@@ -18,7 +18,7 @@ from stillhouse.teachers.offline.wording import (
 
 
 def ask_subject(clause: Clause, value: Value, names: frozenset[str]) -> list[Question]:
-    """Return questions for a value inside the subject (``At most 14 people may be in …``)."""
+    """Return questions for a value inside the subject (``At most 9 people may use …``)."""
     rest = " ".join([*clause.verb_words, clause.text(clause.verb_end, clause.end)])
     front = f" {lower_first(clause.front, names)}" if clause.front else ""
     after = clause.text(value.end, clause.verb_start)

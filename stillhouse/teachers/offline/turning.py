@@ -95,8 +95,13 @@ def _attached_end(clause: Clause, value: Value) -> int:
 
 def _until(clause: Clause, at: int, stops: frozenset[str]) -> int:
     start = at
+    if clause.tokens[at : at + 1] and clause.tokens[at].low.endswith("ing"):
+        stops = frozenset({",", ";", "and", "if", "unless", "when"})
     while at < clause.end and (clause.tokens[at].low not in stops or at == start):
         at += 1
+    joined = at + 1 < clause.end and clause.tokens[at].low in ("or", "and") and "or" in stops
+    if joined and (at + 2 == clause.end or clause.tokens[at + 2].low in stops):
+        at += 2  # ``of the birth or placement``
     return at
 
 

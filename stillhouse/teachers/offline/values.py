@@ -112,7 +112,7 @@ def _ordinal(tokens: Sequence[Token], at: int) -> Value | None:
         end += 1
     if low_at(tokens, end) in WEEKDAYS:
         return make_value("ordinal", tokens, at - 1, _after_of(tokens, end + 1), "day")
-    if singular(low_at(tokens, end)) in DURATIONS - {"second"}:
+    if low_at(tokens, end) in DURATIONS - {"second"}:
         return make_value("ordinal", tokens, at - 1, end + 1, low_at(tokens, end))
     if _ORDINAL.match(tokens[at].text) and low_at(tokens, end) == "of":
         return make_value("ordinal", tokens, at - 1, min(end + 3, len(tokens)), "day")
@@ -239,7 +239,10 @@ def _widen(tokens: Sequence[Token], value: Value) -> Value:
         outer -= 1
     if value.kind in ("place", "name", "person") and low_at(tokens, outer - 1) == "the":
         outer -= 1
-    if low_at(tokens, outer - 1) in ("first", "last", "next") and low_at(tokens, outer - 2) == "the":
+    if (
+        low_at(tokens, outer - 1) in ("first", "last", "next")
+        and low_at(tokens, outer - 2) == "the"
+    ):
         outer -= 2
     for phrases, kind in (
         (UP_TO, "max"),

@@ -19,8 +19,11 @@ _FIRST_PERSON: Final = {
 
 
 def pick(options: Sequence[T], key: str) -> T:
-    """Return one of the options, the same one for the same key in every process."""
-    return options[int(sha256_text(key)[:8], 16) % len(options)]
+    """Return one of the options, the same one for the same key in every process.
+
+    Digits of the key do not count, so that a changed number leaves the wording as it was.
+    """
+    return options[int(sha256_text(re.sub(r"\d", "0", key))[:8], 16) % len(options)]
 
 
 def lower_first(phrase: str, names: frozenset[str]) -> str:
