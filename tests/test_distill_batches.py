@@ -14,9 +14,7 @@ from stillhouse.distill.params import BatchMix
 from stillhouse.distill.train import load_tokenizer
 from tests.tiny import build_tiny_model
 
-ORIGIN = Origin(
-    base="tiny", weights_sha256="w", tokenizer_sha256="t", vocabulary=100, top_k=3
-)
+ORIGIN = Origin(base="tiny", weights_sha256="w", tokenizer_sha256="t", vocabulary=100, top_k=3)
 
 
 def row_of(task: str, question: str, answer: str, row_id: str = "r") -> Row:

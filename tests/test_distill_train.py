@@ -148,7 +148,11 @@ def test_the_loss_equals_that_of_trl(base: Path, rows: list[Encoded], tmp_path: 
     for kind, more in ((SFTTrainer, {}), (StudentTrainer, {"replay_weight": 0.0})):
         data = Dataset.from_dict({"input_ids": [[1]], "labels": [[1]]})
         trainer = kind(
-            model=load_model(base), args=config, train_dataset=data, processing_class=tokenizer, **more
+            model=load_model(base),
+            args=config,
+            train_dataset=data,
+            processing_class=tokenizer,
+            **more,
         )
         inputs = dict(batch)
         if kind is SFTTrainer:

@@ -17,7 +17,15 @@ import yaml
 from tests.tiny import build_tiny_model
 
 ROOT = Path(__file__).parent.parent
-CODE = ("stillhouse", "stages", "prompts", ".dvc/config", ".dvcignore", "dvc.yaml", "pyproject.toml")
+CODE = (
+    "stillhouse",
+    "stages",
+    "prompts",
+    ".dvc/config",
+    ".dvcignore",
+    "dvc.yaml",
+    "pyproject.toml",
+)
 CORE = ("people/annual-leave.md", "money/expenses-and-travel.md")
 OTHER = ("people/training-and-study.md", "exceptions/dunmarrick-laboratory.md")
 HELD_OUT = ("fleet/company-vehicles.md",)
@@ -50,7 +58,11 @@ def build_project(folder: Path) -> Path:
 
 def shrink_questions(seed: Path) -> None:
     (seed / "eval").mkdir()
-    for name, count in (("everyday.jsonl", 24), ("unanswered.jsonl", 24), ("eval/general.jsonl", 6)):
+    for name, count in (
+        ("everyday.jsonl", 24),
+        ("unanswered.jsonl", 24),
+        ("eval/general.jsonl", 6),
+    ):
         lines = (ROOT / "data/seed" / name).read_text().splitlines()[:count]
         (seed / name).write_text("\n".join(lines) + "\n")
     used = {*CORE, *OTHER, *HELD_OUT}
@@ -71,6 +83,8 @@ def shrink_params(folder: Path) -> None:
     (student,) = params["students"].values()
     params["students"] = {"tiny": {**student, "model": "tiny-student", "epochs": 0.2}}
     params["render"]["base"] = "tiny-student"
+    params["references"]["bases"] = ["tiny-student"]
+    params["validate"] |= {"rows_per_task_min": 0, "train_rows_min": 20, "abstain_share_max": 0.5}
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 
 

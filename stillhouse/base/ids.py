@@ -45,6 +45,11 @@ def md5_file(path: Path) -> str:
     return _hash_file(path, "md5")
 
 
+def combine_sha256(files: Mapping[str, str]) -> str:
+    """Return one hash over several files, given the sha256 of each by name, in order of name."""
+    return sha256_text("\n".join(f"{name} {files[name]}" for name in sorted(files)))
+
+
 def merkle_root(leaves: Iterable[str]) -> str:
     """Return the root of a binary hash tree over ``leaves`` (hex digests), in their order.
 

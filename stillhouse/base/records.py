@@ -123,7 +123,10 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Something that did not go on, and why. ``rejected_id`` is a pair's or a request's id."""
+    """Something that did not go on, and why.
+
+    ``rejected_id`` is the pair's id; of what never became a pair, the request's; of a file, its path.
+    """
 
     rejected_id: str
     kind: str

@@ -14,10 +14,9 @@ from stillhouse.base.params import PARAMS, Params, load_section
 
 
 class Runtime(Params):
-    """Device, number format, threads and batch widths of everything that runs a model here."""
+    """Device, threads and batch widths of everything that runs a model here."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    dtype: Literal["float32", "bfloat16"] = "float32"
     threads: int = Field(default=0, ge=0)
     generation_batch: int = Field(default=32, ge=1)
     embedding_batch: int = Field(default=64, ge=1)

@@ -10,7 +10,7 @@ from typing import Final
 
 from stillhouse.base.errors import InputError
 from stillhouse.base.files import write_json
-from stillhouse.base.ids import sha256_file, sha256_text
+from stillhouse.base.ids import combine_sha256, sha256_file
 
 # Name -> (Python package that carries the file, the GGUF file in it, what a reader should know).
 _PACKAGED: Final = {
@@ -58,14 +58,14 @@ def weights_sha256(folder: Path) -> str:
         raise InputError(
             "no safetensors weights", where=str(folder), expected="a Hugging Face model folder"
         )
-    return sha256_text("\n".join(f"{file.name} {sha256_file(file)}" for file in files))
+    return combine_sha256({file.name: sha256_file(file) for file in files})
 
 
 def tokenizer_sha256(folder: Path) -> str:
     """Return one hash over the files that decide how text becomes tokens, chat template included."""
     names = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "tokenizer.model")
     found = [folder / name for name in names if (folder / name).exists()]
-    return sha256_text("\n".join(f"{file.name} {sha256_file(file)}" for file in found))
+    return combine_sha256({file.name: sha256_file(file) for file in found})
 
 
 def _open_packaged(name: str, store: Path) -> Base:

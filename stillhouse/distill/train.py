@@ -134,8 +134,12 @@ class BestWeights(TrainerCallback):
         self.weights: dict[str, torch.Tensor] = {}
 
     def on_evaluate(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:  # noqa: ARG002 - the signature is Trainer's
+        self,
+        args: TrainingArguments,  # noqa: ARG002 - the signature is the base class's
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
         """Compare the loss that was just measured with the best so far."""
         loss = state.log_history[-1]["eval_loss"]
         if loss < self.best_loss:

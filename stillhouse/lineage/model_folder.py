@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from stillhouse.base.errors import GateError, InputError
-from stillhouse.base.ids import sha256_text
+from stillhouse.base.ids import combine_sha256
 from stillhouse.base.stage import home
 
 PROVENANCE: Final = "provenance.json"
@@ -57,10 +57,9 @@ def check_model_folder(folder: Path) -> None:
 def weights_sha256(files: dict[str, str]) -> str:
     """Return one hash over the weight files, given every file's sha256 by name.
 
-    The same formula as for a base: the lines ``<name> <sha256>``, sorted by name.
+    The same formula as for a base.
     """
-    weights = sorted(name for name in files if name.endswith(".safetensors"))
-    return sha256_text("\n".join(f"{name} {files[name]}" for name in weights))
+    return combine_sha256({n: sha for n, sha in files.items() if n.endswith(".safetensors")})
 
 
 def _check_name(path: Path, folder: Path) -> None:

@@ -36,8 +36,9 @@ def build_links(tables: Tables) -> dict[str, pd.DataFrame]:
         "pair_request": _links(((p.pair_id, p.request_id) for p in tables.pairs), requests),
         "pair_chunk": _links(_each(tables.pairs, "pair_id", "chunk_ids"), chunks),
         "judgement_pair": _links(((j.pair_id, j.pair_id) for j in tables.judgements), pairs),
-        "rejection_pair": _links(_rejected(rejected, "pair"), pairs),
-        "rejection_request": _links(_rejected(rejected, "request"), requests),
+        "rejection_pair": _links(_name_rejected(tables.dropped), pairs),
+        # What never became a pair is known by the request that it came from.
+        "rejection_request": _links(_name_rejected(tables.unused), requests),
         "rejection_chunk": _links(_each(rejected, "rejected_id", "chunk_ids"), chunks),
         "row_request": _links(((r.row_id, r.request_id) for r in dataset), requests),
         "row_chunk": _links(_each(dataset, "row_id", "chunk_ids"), chunks),
@@ -107,5 +108,5 @@ def _each(records: Iterable[object], key: str, targets: str) -> Iterable[Link]:
             yield getattr(record, key), target
 
 
-def _rejected(rejections: Iterable[Rejection], kind: str) -> Iterable[Link]:
-    return ((item.rejected_id, item.rejected_id) for item in rejections if item.kind == kind)
+def _name_rejected(rejections: Iterable[Rejection]) -> Iterable[Link]:
+    return ((item.rejected_id, item.rejected_id) for item in rejections)

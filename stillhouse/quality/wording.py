@@ -28,8 +28,37 @@ _PRONOUN_SUBJECT: Final = re.compile(
 )
 _NAMED_ENOUGH: Final = 3
 _DANGLING: Final = frozenset(
-    "a an and are as because between but by for from if in into is nor of or than that the their "
-    "to was were whether which with your".split()
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "as",
+        "because",
+        "between",
+        "but",
+        "by",
+        "for",
+        "from",
+        "if",
+        "in",
+        "into",
+        "is",
+        "nor",
+        "of",
+        "or",
+        "than",
+        "that",
+        "the",
+        "their",
+        "to",
+        "was",
+        "were",
+        "whether",
+        "which",
+        "with",
+        "your",
+    ]
 )
 
 

@@ -40,12 +40,18 @@ _ALSO_VERBS: Final = frozenset(
 _PARTICIPLES: Final = frozenset(
     forms.split()[2] for forms in _IRREGULAR_TEXT.replace("\n", "|").split("|") if forms
 )
+_PARTICIPLE_OF: Final = {
+    forms.split()[0]: forms.split()[2]
+    for forms in _IRREGULAR_TEXT.replace("\n", "|").split("|")
+    if forms
+}
 _IRREGULAR_PLURALS: Final = {
     "people": "person", "children": "child", "men": "man", "women": "woman", "data": "data",
     "staff": "staff", "criteria": "criterion", "feet": "foot", "mice": "mouse", "lives": "life",
     "shelves": "shelf", "knives": "knife", "series": "series", "premises": "premises",
     "colleagues": "colleague",
 }  # fmt: skip
+_PLURAL_OF: Final = {one: many for many, one in _IRREGULAR_PLURALS.items()}
 _NOT_PLURAL: Final = frozenset(
     list_words(
         "business process access class pass illness notice gas bus bonus status campus virus "
@@ -140,8 +146,45 @@ def gerund(base: str) -> str:
     return f"{form} {rest}".strip()
 
 
+_DOUBLING: Final = frozenset(
+    list_words("submit refer begin permit commit admit forget prefer enrol transfer cancel swap")
+)
+
+
+def past_participle(base: str) -> str:
+    """Return the past participle of a base verb (``submit`` -> ``submitted``)."""
+    if base in _PARTICIPLE_OF:
+        return _PARTICIPLE_OF[base]
+    if base.endswith("e"):
+        return base + "d"
+    if base.endswith("y") and base[-2] not in "aeiou":
+        return base[:-1] + "ied"
+    return base + base[-1] + "ed" if _doubles(base) else base + "ed"
+
+
+def third_person(base: str) -> str:
+    """Return the form of a base verb after *he, she, it*."""
+    return "has" if base == "have" else "is" if base == "be" else _add_s(base)
+
+
+def _add_s(word: str) -> str:
+    if word.endswith(("s", "x", "z", "ch", "sh")) or word in ("go", "do", "undergo"):
+        return word + "es"
+    if word.endswith("y") and word[-2] not in "aeiou":
+        return word[:-1] + "ies"
+    return word + "s"
+
+
+def plural(noun: str) -> str:
+    """Return the plural of a singular noun; a plural comes back unchanged."""
+    irregular = _PLURAL_OF.get(noun.lower())
+    if irregular:
+        return irregular
+    return noun if is_plural(noun) else _add_s(noun)
+
+
 def _doubles(word: str) -> bool:
-    if word in ("submit", "refer", "begin", "permit", "commit", "admit", "forget", "prefer"):
+    if word in _DOUBLING:
         return True
     vowels = "aeiou"
     return (

@@ -21,6 +21,7 @@ from stillhouse.teachers.offline.lexicon import (
     list_words,
 )
 from stillhouse.teachers.offline.morphology import gerund, is_participle
+from stillhouse.teachers.offline.openings import ASIDES
 from stillhouse.teachers.offline.readers import ask_as_reader, with_object
 from stillhouse.teachers.offline.rewording import ask_otherwise
 from stillhouse.teachers.offline.spans import Value
@@ -42,11 +43,6 @@ from stillhouse.teachers.offline.wording import (
     pick,
     to_first_person,
 )
-
-_ASIDES: Final = (
-    "Can you tell me {}", "I need to know {}", "Do you know {}", "Could you remind me {}",
-    "I would like to know {}", "Please tell me {}", "I am trying to find out {}", "Any idea {}",
-)  # fmt: skip
 
 _AMOUNTS: Final = frozenset(["money", "duration", "count", "measure", "percent"])
 _CLAUSE_WORDS: Final = frozenset(list_words("when whenever if unless where wherever provided"))
@@ -118,7 +114,7 @@ def _indirect(parts: Parts, wh: Wh) -> Question:
     if "I " in middle:
         before, after = to_first_person(before), to_first_person(after)
     words = " ".join(p for p in (wh.lead, middle, before, after, wh.tail, parts.front) if p)
-    frame = pick(_ASIDES, f"{clause.subject}{parts.value.text}")
+    frame = pick(ASIDES, f"{clause.subject}{parts.value.text}")
     return _aside(frame, words)
 
 

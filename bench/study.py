@@ -1,0 +1,86 @@
+"""``make study``: the recipe's ablations, each a full run of data and training in a copy.
+
+Resumable: a variant that is done is not run again, and DVC goes on where a killed one stopped.
+The outcome goes to ``.stillhouse/study/results.jsonl``; what it taught belongs into docs/LOG.md.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from bench.copies import Settings, copy_tree, run_in
+from stillhouse.base.ids import content_id
+
+STUDY = Path(".stillhouse/study")
+STUDENT = "students.smollm2"
+
+# One knob away from the shipped recipe, each; `shipped` itself with further seeds.
+VARIANTS: dict[str, Settings] = {
+    "shipped": {},
+    "seed-1": {f"{STUDENT}.seed": 1},
+    "seed-2": {f"{STUDENT}.seed": 2},
+    "no-abstain": {f"{STUDENT}.batch": {"taught": 8, "abstain": 0, "replay": 3}},
+    "no-replay": {f"{STUDENT}.batch": {"taught": 8, "abstain": 1, "replay": 0}},
+    "replay-by-words": {f"{STUDENT}.replay_weight": 0.0},
+    "replay-weight-1": {f"{STUDENT}.replay_weight": 1.0},
+    "slow": {f"{STUDENT}.learning_rate": 1e-4},
+    "few-phrasings": {"render.plan.core.recall.phrasings": 4},
+}
+
+
+def main() -> None:
+    """Run the variants named on the command line, or all, and print the table."""
+    chosen = sys.argv[1:] or list(VARIANTS)
+    done = read_results()
+    for name in chosen:
+        key = content_id("variant", {"name": name, "settings": json.dumps(VARIANTS[name])})
+        if key not in done:
+            done[key] = {"key": key, "name": name, **run_variant(name)}
+            append_result(done[key])
+    print_table(list(done.values()))
+
+
+def run_variant(name: str) -> dict[str, object]:
+    """Run one variant to the end and return its headline figures."""
+    folder = STUDY / name
+    copy_tree(folder, VARIANTS[name])
+    run_in(folder, "dvc", "repro", "evaluate@smollm2")
+    metrics = json.loads((folder / "reports/students/smollm2/metrics.json").read_text())
+    sets, declined = metrics["sets"], metrics["abstention"]
+    return {
+        "core_recall": sets["gold"]["student"]["by_kind_scope"]["recall/core"]["accuracy"],
+        "open": sets["gold_open"]["student"]["accuracy"],
+        "general": sets["general"]["student"]["accuracy"],
+        "declined": declined["right"]["accuracy"],
+        "falsely": declined["false"]["accuracy"],
+    }
+
+
+def read_results() -> dict[str, dict[str, object]]:
+    """Return the results so far by key."""
+    path = STUDY / "results.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return {record["key"]: record for record in map(json.loads, lines)}
+
+
+def append_result(record: dict[str, object]) -> None:
+    """Put a result on disk before the next variant begins."""
+    STUDY.mkdir(parents=True, exist_ok=True)
+    with (STUDY / "results.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(record, sort_keys=True) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def print_table(records: list[dict[str, object]]) -> None:
+    """Print one line for each variant."""
+    names = ("core_recall", "open", "general", "declined", "falsely")
+    print("variant".ljust(18) + "".join(name.rjust(13) for name in names))
+    for record in records:
+        values = "".join(f"{record[name]:13.3f}" for name in names)
+        print(str(record["name"]).ljust(18) + values)
+
+
+if __name__ == "__main__":
+    main()
