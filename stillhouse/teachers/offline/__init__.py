@@ -16,6 +16,7 @@ from stillhouse.teachers.offline.facts import Fact
 from stillhouse.teachers.offline.orders import Order, read_order
 
 DECLINED: Final = "The handbook does not say."
+_OPEN_BOOK_CHOICE: Final = 16
 
 
 def answer(request: Request) -> str:
@@ -43,7 +44,7 @@ def _find_facts(passages: list[Passage], order: Order) -> list[Fact]:
     if order.task == "simplified":
         return reasoning.explain_facts(_read_all(passages))
     if order.task in ("recall", "open_book"):
-        return _read_all(passages)
+        return _read_wide(passages, order)
     raise TeacherError(
         f"the offline teacher does not know the task `{order.task}`",
         where=order.prompt,
@@ -56,8 +57,20 @@ def _read_all(passages: list[Passage]) -> list[Fact]:
     return [fact for passage in passages for fact in recall.read_facts(passage)]
 
 
+def _read_wide(passages: list[Passage], order: Order) -> list[Fact]:
+    wide = _OPEN_BOOK_CHOICE if order.task == "open_book" else order.phrasings
+    facts = [recall.widen_facts(recall.read_facts(passage), wide) for passage in passages]
+    return [fact for group in facts for fact in group]
+
+
+def _choose(fact: Fact, order: Order) -> list[str]:
+    if order.task == "open_book" and order.phrasings == 1:
+        return recall.choose_one(fact)
+    return recall.choose_questions(fact, order.phrasings)
+
+
 def _write_pair(fact: Fact, order: Order) -> Json:
-    questions = recall.choose_questions(fact, order.phrasings)
+    questions = _choose(fact, order)
     return {
         "fact": fact.statement,
         "questions": [style.say_question(question, order) for question in questions],

@@ -39,9 +39,17 @@ BEFORE: Final = (
 )  # fmt: skip
 AFTER: Final = (
     "{}, please?", "{}, do you know?", "{} again?", "{}? Anyone know?", "{}? I forget.",
-    "{}? Thanks!", "{}? I can't find it.", "{}? Need to know today.", "{}, roughly speaking?",
-    "{}? My team leader wants to know.", "{}? Just so I get it right.", "{}, by the rules?",
+    "{}? Thanks!", "{}? I can't find it.", "{}? Need to know today.", "{}? It's not clear to me.",
+    "{}? My team leader wants to know.", "{}? Just so I get it right.", "{}? Does it say?",
     "{}? Thanks in advance.", "{} here?",
+)  # fmt: skip
+# What asks who holds a post.
+FOR_PEOPLE: Final = (
+    "I need to speak to {}. Who is it?", "I've been told to see {}. Who is that?",
+    "Does anyone know who {} is?", "Whose job is it to be {}?", "I'm writing to {}. Which name?",
+    "My letter must go to {}. Who is it?", "What is {} called?", "What's the name of {}?",
+    "I'm looking for {}. Who should I ask for?", "Who do we have as {}?", "Who is {} these days?",
+    "I forget who {} is.", "Someone asked me who {} is.", "Tell me who {} is.",
 )  # fmt: skip
 # What asks for a thing by its noun (*the price of the lunch*).
 FOR_NOUNS: Final = (
@@ -90,7 +98,8 @@ BY_KIND: Final = {
 BY_WORD: Final = {
     "hotel": "Before I book anything: {}", "travel": "Before I book anything: {}",
     "trip": "I'm off on a trip soon. {}", "flight": "I'm about to book a flight. {}",
-    "train": "I'm about to book a train. {}", "leave": "I'm planning some time off. {}",
+    "annual leave": "I'm planning some time off. {}",
+    "leave request": "I'm planning some time off. {}",
     "holiday": "I'm planning some time off. {}", "form": "I'm filling in the paperwork: {}",
     "claim": "I have the receipts here: {}", "receipt": "I have the receipt here: {}",
     "visitor": "I'm expecting somebody. {}", "visitors": "I'm expecting some people. {}",
@@ -98,8 +107,7 @@ BY_WORD: Final = {
     "illness": "I'm not feeling well. {}", "lunch": "I'm getting hungry: {}",
     "password": "I'm setting up my login. {}", "passwords": "I'm setting up my login. {}",
     "pension": "I'm thinking about later: {}", "course": "I'd like to learn something. {}",
-    "car": "I'm coming by car. {}", "order": "I want to get something in. {}",
     "supplier": "I'm dealing with a new firm. {}", "invoice": "There's a bill on my desk. {}",
-    "probation": "I'm still new here. {}", "contract": "I'm reading my contract. {}",
+    "probation": "I'm still new here. {}", "hotels": "Before I book anything: {}",
     "meeting": "I'm setting up a meeting. {}", "parking": "I'm coming by car. {}",
 }  # fmt: skip

@@ -16,6 +16,7 @@ from stillhouse.teachers.offline.rows import read_row
 from stillhouse.teachers.offline.sentences import read_sentence
 from stillhouse.teachers.offline.setting import Setting
 from stillhouse.teachers.offline.tagging import lexicon, split_words, tag_words
+from stillhouse.teachers.offline.variety import VARIED, vary
 from stillhouse.teachers.offline.wording import content_words, pick
 
 _FIRST_STYLES: Final = ("full", "reader")
@@ -29,6 +30,7 @@ _BROKEN: Final = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_QUESTION: Final = 34
+_SPARE: Final = 3  # varied wordings that may turn out to fit another fact too
 
 
 def read_facts(passage: Passage) -> list[Fact]:
@@ -143,20 +145,60 @@ def _ripe(style: str, by_style: dict[str, list[str]]) -> bool:
 
 
 def choose_questions(fact: Fact, count: int) -> list[str]:
-    """Return ``count`` wordings whose constructions differ as much as they can."""
+    """Return ``count`` wordings whose constructions differ as much as they can.
+
+    The plainest and the reader's own come first, then natural and varied ones in turn.
+    """
+    natural = _order_natural(fact)
+    varied = [question.text for question in fact.questions if _is_varied(question)]
+    chosen = natural[: len(_FIRST_STYLES)]
+    rest = natural[len(_FIRST_STYLES) :]
+    while len(chosen) < count and (rest or varied):
+        source = varied if varied and (len(chosen) % 2 == 0 or not rest) else rest
+        chosen.append(source.pop(0))
+    return chosen[:count]
+
+
+def choose_one(fact: Fact) -> list[str]:
+    """Return one of all wordings, another construction for another fact."""
+    return [pick(fact.questions, f"{fact.statement}{fact.value}").text]
+
+
+def widen_facts(facts: Sequence[Fact], phrasings: int) -> list[Fact]:
+    """Return the facts with as many varied wordings as a request for ``phrasings`` can use."""
+    wide = [
+        replace(fact, questions=tuple(vary(fact.questions, fact, _wanted(fact, phrasings))))
+        for fact in facts
+    ]
+    return keep_unambiguous(wide)
+
+
+def _wanted(fact: Fact, phrasings: int) -> int:
+    return max(phrasings + _SPARE, len(fact.questions) + phrasings // 2)
+
+
+def _is_varied(question: Question) -> bool:
+    return question.style.startswith(VARIED)
+
+
+def _order_natural(fact: Fact) -> list[str]:
     by_style: dict[str, list[str]] = {}
     for question in fact.questions:
-        by_style.setdefault(question.style, []).append(question.text)
+        if not _is_varied(question):
+            by_style.setdefault(question.style, []).append(question.text)
+    order = _order_styles(by_style, fact)
+    chosen: list[str] = []
+    while any(by_style.values()):
+        ripe = (style for style in order if by_style[style] and _ripe(style, by_style))
+        chosen.extend(by_style[style].pop(0) for style in ripe)
+    return chosen
+
+
+def _order_styles(by_style: dict[str, list[str]], fact: Fact) -> list[str]:
     turning = [style for style in _TURNING_STYLES if style in by_style]
     turn = pick(range(len(turning)), fact.statement + fact.value) if turning else 0
     turning = [*turning[turn:], *turning[:turn]]
     known = (*_FIRST_STYLES, *turning, *_LAST_STYLES)
     order = [style for style in known if style in by_style]
     order += [style for style in by_style if style not in order]
-    order.sort(key=lambda style: style in _LAST_STYLES)
-    chosen: list[str] = []
-    while len(chosen) < count and any(by_style.values()):
-        for style in order:
-            if by_style[style] and len(chosen) < count and _ripe(style, by_style):
-                chosen.append(by_style[style].pop(0))
-    return chosen
+    return sorted(order, key=lambda style: style in _LAST_STYLES)

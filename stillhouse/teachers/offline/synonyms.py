@@ -12,7 +12,7 @@ from stillhouse.teachers.offline.lexicon import (
     NOUN_SYNONYMS,
     VERB_SYNONYMS,
 )
-from stillhouse.teachers.offline.morphology import base_of
+from stillhouse.teachers.offline.morphology import base_of, past_participle
 from stillhouse.teachers.offline.turning import (
     Parts,
     main_verb,
@@ -71,25 +71,9 @@ def _replace_verb(text: str, clause: Clause, synonym: str) -> str:
     form = words[-1]
     head, _, particle = synonym.partition(" ")
     if clause.passive:
-        new = _participle(head) + (f" {particle}" if particle else "")
+        new = past_participle(head) + (f" {particle}" if particle else "")
     elif base_of(form) == form or form in ("has", "have") or len(words) == 1:
         form, new = base_of(form), synonym
     else:
         return text
     return re.sub(rf"\b{re.escape(form)}\b", new, text, count=1) if form else text
-
-
-_PARTICIPLES: Final = {
-    "hand": "handed", "send": "sent", "get": "got", "tell": "told", "give": "given",
-    "keep": "kept", "ask": "asked", "buy": "bought", "bring": "brought", "put": "put",
-    "shut": "shut", "begin": "begun", "swap": "swapped", "do": "done", "hold": "held",
-    "go": "gone",
-}  # fmt: skip
-
-
-def _participle(base: str) -> str:
-    if base in _PARTICIPLES:
-        return _PARTICIPLES[base]
-    if base.endswith("e"):
-        return base + "d"
-    return base[:-1] + "ied" if base.endswith("fy") else base + "ed"

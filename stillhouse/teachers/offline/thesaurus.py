@@ -11,6 +11,7 @@ from stillhouse.teachers.offline.thesaurus_phrases import PHRASES
 from stillhouse.teachers.offline.thesaurus_things import THINGS
 from stillhouse.teachers.offline.thesaurus_verbs import VERBS
 
+_GROUPS: Final = f"{PEOPLE}{THINGS}{VERBS}{PHRASES}"
 _NOUNS: Final = frozenset("nh")
 _VERBS: Final = frozenset("vt")
 
@@ -29,7 +30,7 @@ class Swap:
 def swaps() -> dict[str, tuple[Swap, ...]]:
     """Return the swaps by the first word, in lower case, of what they replace, longest first."""
     found: dict[str, list[Swap]] = {}
-    for line in "".join([PEOPLE, THINGS, VERBS, PHRASES]).splitlines():
+    for line in _GROUPS.splitlines():
         for swap in _read_group(line):
             found.setdefault(swap.words[0], []).append(swap)
     return {
@@ -40,7 +41,7 @@ def swaps() -> dict[str, tuple[Swap, ...]]:
 
 def count_groups() -> int:
     """Return how many groups of interchangeable expressions there are."""
-    return sum(":" in line for line in "".join([PEOPLE, THINGS, VERBS, PHRASES]).splitlines())
+    return sum(":" in line for line in _GROUPS.splitlines())
 
 
 def _read_group(line: str) -> Iterator[Swap]:

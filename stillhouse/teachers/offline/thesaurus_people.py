@@ -54,7 +54,7 @@ x: home working > working from home
 x: working from home > home working
 x: night work > work at night
 x: shift work > working in shifts
-x: time sheet | timesheet | record of hours
+x: time sheet | timesheet
 """
 PEOPLE_AND_PAY: Final = """
 x: line manager > direct manager | boss
@@ -174,7 +174,5 @@ n: destination > place you travel to
 n: price > cost
 x: price list > list of prices
 x: total cost > overall cost | cost in all
-m: loan period > time for a loan | borrowing time | lending period
-m: late fee > charge for being late | fine for lateness
 """
-PEOPLE: Final = "".join([TIME_OFF, PEOPLE_AND_PAY, MONEY_AND_TRAVEL])
+PEOPLE: Final = f"{TIME_OFF}{PEOPLE_AND_PAY}{MONEY_AND_TRAVEL}"

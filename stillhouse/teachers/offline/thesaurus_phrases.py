@@ -6,7 +6,7 @@ The notation is that of `thesaurus_people`.
 from typing import Final
 
 PHRASES: Final = """
-p: by what date | by when | before what date does the time run out, that is, by when > by when | by what day
+p: by what date > by when | by what day | by which date
 p: on what date > on which day | when
 p: on which date > on which day | when
 p: on which day | on what day
@@ -14,7 +14,6 @@ p: at what time > when | at what hour | what time
 p: until what time > until when | how late
 p: until when > how late
 p: from what time > from when | how early
-p: how long > for how long | how much time
 p: how often | how frequently
 p: how frequently | how often
 p: how soon | how quickly | how fast
@@ -112,7 +111,6 @@ p: missing > lost | gone missing
 p: damaged > broken
 p: faulty > broken | not working
 p: urgent > pressing
-p: confidential > secret
 p: new employees > new starters | newcomers | people who have just joined
 p: employees > staff | the people who work here
 p: a person > somebody | someone | anyone
@@ -124,11 +122,12 @@ p: nobody > no one
 p: unless > except if
 p: as long as > provided that
 p: provided that > as long as
-p: highest hotel price > most a hotel may cost | upper limit for a hotel | maximum hotel price
 p: the highest price > the most it may cost | the upper limit
 p: the lowest price > the least it may cost | the cheapest price
 p: who is > who's
-p: what is > what's | what would be
+p: whose name is listed for > who is listed as | who is down as | who is named as
+p: who works as > who has the job of
+p: what is > what's
 p: I would like to know > I'd like to know
 p: I am > I'm
 p: do not > don't
@@ -140,7 +139,6 @@ p: must not > mustn't | may not
 p: do I reach > do I get hold of | do I get in touch with | do I get through to
 p: can I reach > can I get hold of | can I get in touch with | can I ring
 p: can I use > may I use | could I use
-p: have to be > must be | need to be
 p: do we > do people here
 p: am I supposed to > do I have to | should I
 p: the price of > the cost of

@@ -35,13 +35,12 @@ h: authorisation | permission
 h: notification > notice
 h: announcement > public notice
 h: summary > short version
-h: report > write-up
 h: register > list
-h: backup | backup copy | safety copy
-n: backup copy | safety copy
+h: backup > backup copy | safety copy
+n: backup copy > safety copy
 h: password > pass phrase | login password
 x: passwords > pass phrases | login passwords
-n: user account | login | account
+n: user account > login | account
 x: user name | login name
 n: device > piece of equipment | gadget
 x: laptop > notebook computer | portable computer
@@ -62,7 +61,7 @@ h: screen > display | monitor
 x: memory stick | USB stick | flash drive
 x: software > programs | computer programs
 h: program > piece of software | application
-h: app | application
+h: app > application
 x: website | web page | site on the web
 x: web browser > browser
 h: server > central computer
@@ -83,7 +82,7 @@ x: data protection > privacy | protecting data
 x: data breach > leak of data | data leak
 n: virus > malware infection
 x: access rights > permissions
-x: access card | entry card | pass
+x: access card > entry card | pass
 h: badge | name badge | pass
 """
 PLACES_AND_SAFETY: Final = """
@@ -132,10 +131,7 @@ x: safety helmets > hard hats | protective helmets
 x: hard hat | safety helmet
 x: hard hats | safety helmets
 x: ear protection | hearing protection
-x: life jacket | lifejacket | buoyancy jacket
-x: life jackets | lifejackets | buoyancy jackets
 h: accident > mishap
-h: incident > mishap
 x: near miss > close call
 x: near misses > close calls
 h: injury > hurt
@@ -143,24 +139,17 @@ h: hazard | danger
 x: risk assessment > review of the risks | check of the risks
 x: hazardous waste > dangerous waste
 h: waste > rubbish
-x: wind speed > speed of the wind
 h: spill > spillage
-x: crane > lifting machine
 m: equipment > gear | kit
 h: instrument > measuring device | measuring instrument
 h: gauge > measuring instrument
 h: sensor > probe
 x: spare part > replacement part | spare
 x: spare parts > replacement parts | spares
-h: battery > power pack
 x: power supply > mains supply
-x: supply voltage > operating voltage | voltage needed
 h: housing > casing | outer case
-x: depth rating > permitted depth | rated depth
 x: accuracy > precision
 h: measurement > reading
-x: calibration interval > time between calibrations
-x: calibration certificate > certificate of calibration
 x: warranty > guarantee
 x: warranty period > guarantee period | length of the warranty
 x: service interval > time between services
@@ -202,7 +191,6 @@ h: requirement > condition
 h: restriction > limit
 h: limit > cap | ceiling
 h: purpose > aim
-h: reason > grounds
 h: benefit > perk
 h: offer > proposal
 h: proposal > suggestion
@@ -213,11 +201,9 @@ h: answer > reply
 h: response > reply | answer
 h: request > application
 h: application > request
-h: order > purchase order
 h: cancellation > calling off
 h: complaint procedure > way to complain
 n: lunch > midday meal
-x: daily lunch > lunch of the day | dish of the day
 x: main course > main dish
 n: dish > plate of food
 x: vegetarian > meat-free
@@ -230,7 +216,6 @@ x: head office > main office | headquarters
 h: team > group
 h: duration > length
 n: location > place | spot
-h: site > place
 h: abbreviation > short form
 h: definition > meaning
 h: amount > sum
@@ -243,4 +228,4 @@ x: minimum age > lowest age | youngest age
 x: maximum length > greatest length
 n: photograph | photo
 """
-THINGS: Final = "".join([PAPERS_AND_IT, PLACES_AND_SAFETY, EVENTS_AND_TERMS])
+THINGS: Final = f"{PAPERS_AND_IT}{PLACES_AND_SAFETY}{EVENTS_AND_TERMS}"

@@ -20,12 +20,11 @@ v: reserve > book
 v: register > sign up | put on the list
 v: enrol > sign up
 v: buy > purchase
-v: order > send for
+v: order > ask for
 v: purchase > buy
 v: acquire > buy | get
 v: obtain > get
 v: receive > get
-v: award > give
 v: grant > give
 v: pay back > refund | give back | reimburse
 v: refund > pay back | reimburse | give back
@@ -49,7 +48,7 @@ v: forward > pass on | send on
 v: begin > start | kick off | get going
 v: start > begin | get going
 v: commence > begin | start
-v: finish > end
+v: finish > complete
 v: end > finish | come to an end
 v: expire > run out | lapse | stop being valid
 v: lapse > expire | run out
@@ -59,7 +58,6 @@ v: postpone > put off | push back
 v: cancel > call off
 v: extend > make longer | prolong
 v: shorten > make shorter | cut
-v: renew > make new again
 v: take place > happen
 v: happen > take place | occur
 v: occur > happen
@@ -143,7 +141,6 @@ v: select > choose | pick
 v: allocate > give out
 v: appoint > name | choose
 v: nominate > name | put forward
-v: hire > take on | recruit
 v: recruit > hire | take on
 v: resign > give notice | quit
 v: dismiss > let go | sack
