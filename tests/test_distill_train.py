@@ -159,3 +159,24 @@ def test_the_loss_equals_that_of_trl(base: Path, rows: list[Encoded], tmp_path: 
             inputs.pop("soft_mask")
         losses.append(trainer.compute_loss(trainer.model, inputs).item())
     assert losses[0] == pytest.approx(losses[1], abs=1e-5)
+
+
+def test_a_shared_beginning_changes_neither_loss_nor_gradient(
+    base: Path, rows: list[Encoded], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stillhouse.distill import trainer
+
+    batch = collate(rows, 0, None)
+    wanted = batch["labels"][:, 1:] >= 0
+    assert trainer.count_shared(batch["input_ids"], wanted) > 2
+
+    def gradients() -> dict[str, torch.Tensor]:
+        model = load_model(base)
+        logits = trainer._score(model, batch, wanted)
+        torch.nn.functional.cross_entropy(logits, batch["labels"][:, 1:][wanted]).backward()
+        return {name: value.grad for name, value in model.named_parameters()}
+
+    together = gradients()
+    monkeypatch.setattr(trainer, "count_shared", lambda *_: 0)
+    for name, gradient in gradients().items():
+        torch.testing.assert_close(together[name], gradient, rtol=1e-4, atol=1e-6)
