@@ -5,7 +5,7 @@ pass in float32; here only the learned positions are scored. And what all rows o
 (the template's system message) is computed once. The losses are equal; ``bench/train.py`` measures.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.nn import functional
@@ -100,15 +100,18 @@ def _run_backbone(backbone: Any, passed: dict[str, torch.Tensor], shared: int) -
     and nearly half of the work of short rows.
     """
     if not shared:
-        states: torch.Tensor = backbone(**passed, use_cache=False).last_hidden_state
-        return states
+        return _states(backbone(**passed, use_cache=False))
     input_ids = passed["input_ids"]
     cache = backbone(input_ids=input_ids[:1, :shared], use_cache=True).past_key_values
     cache.batch_repeat_interleave(len(input_ids))
-    states = backbone(
+    behind = backbone(
         input_ids=input_ids[:, shared:],
         attention_mask=passed["attention_mask"],
         past_key_values=cache,
         use_cache=True,
-    ).last_hidden_state
-    return states
+    )
+    return _states(behind)
+
+
+def _states(output: Any) -> torch.Tensor:
+    return cast("torch.Tensor", output.last_hidden_state)
