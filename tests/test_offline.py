@@ -143,7 +143,9 @@ def test_persona_and_variation_change_the_wording() -> None:
 
 def test_an_unanswered_question_is_declined_in_the_given_words() -> None:
     request = ask(task="abstain", question="Is there a pool?", style="Not in the guide.")
-    assert pairs_of(request)[0]["questions"] == ["Is there a pool?"]
+    asked = pairs_of(request)[0]["questions"]
+    assert asked[0] == "Is there a pool?"
+    assert len(asked) == len(set(asked)) <= 8
     assert pairs_of(request)[0]["answer"] == "Not in the guide."
 
 

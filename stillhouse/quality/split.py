@@ -14,7 +14,7 @@ from pydantic import Field
 from stillhouse.base.ids import content_id
 from stillhouse.base.params import Params
 from stillhouse.base.questions import question_of
-from stillhouse.base.records import Row
+from stillhouse.base.records import Row, split_slot
 from stillhouse.base.text import normalise
 from stillhouse.quality.tellers import find_taught_elsewhere, find_tellers
 
@@ -148,7 +148,8 @@ def _hold_out_questions(rows: Iterable[Row], params: SplitParams) -> Places:
     places: Places = {}
     for row in rows:
         if row.task in QUESTION_TASKS:
-            draw = _draw(params.seed, QUESTION, _key(row))
+            # The place of the question in its file, so that all its wordings go the same way.
+            draw = _draw(params.seed, QUESTION, *split_slot(row.slot_id)[:2])
             if draw < params.test_questions:
                 places[row.row_id] = Place("test", QUESTION)
             elif draw < params.test_questions + params.validation_questions:

@@ -12,8 +12,9 @@ from stillhouse.base.ids import Json
 from stillhouse.base.records import Request
 from stillhouse.prompts.passages import Passage, parse_passages, parse_questions
 from stillhouse.teachers.offline import reasoning, recall, style
-from stillhouse.teachers.offline.facts import Fact
+from stillhouse.teachers.offline.facts import Fact, Question
 from stillhouse.teachers.offline.orders import Order, read_order
+from stillhouse.teachers.offline.variety import vary
 
 DECLINED: Final = "The handbook does not say."
 _OPEN_BOOK_CHOICE: Final = 16
@@ -81,14 +82,29 @@ def _write_pair(fact: Fact, order: Order) -> Json:
 
 
 def _declined(text: str, order: Order) -> Json:
-    questions = parse_questions(text)[-1:]
+    """Return the question, and further wordings made by the very means that facts are varied by.
+
+    Otherwise a student could tell what to decline by how it is asked.
+    """
+    wordings = [
+        wording.text
+        for question in parse_questions(text)[-1:]
+        for wording in vary([Question("full", question)], _unanswered(question), order.phrasings)
+    ]
     return {
         "fact": "",
-        "questions": questions,
+        "questions": wordings,
         "reasoning": "No passage answers this." if order.reasoning else "",
         "answer": order.style or DECLINED,
         "confidence": 1.0,
     }
+
+
+def _unanswered(question: str) -> Fact:
+    return Fact(
+        statement=question, quote="", questions=(), answer="", kind="", value="", subject="",
+        confidence=1.0, score=0.0,
+    )  # fmt: skip
 
 
 def _write_pairs(pairs: list[Json]) -> str:
