@@ -23,7 +23,7 @@ def main() -> None:
         documents=read_all(CORPUS / "documents.parquet", Document),
         chunks=read_all(CORPUS / "chunks.parquet", Chunk),
         everyday=load_questions(SEED / "everyday.jsonl"),
-        unanswered=load_questions(SEED / "unanswered.jsonl"),
+        unanswered=load_questions(SEED / "unanswered.jsonl", statements=True),
     )
     prompts = load_prompts(Path("prompts"))
     requests = render(material, prompts, load_focus(SEED / "focus.yaml"), params)

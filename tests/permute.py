@@ -83,7 +83,8 @@ def _facts(source: Path) -> list[str]:
 
 def _questions(source: Path) -> list[str]:
     paths = ("eval/gold.jsonl", "unanswered.jsonl")
-    return [str(record["question"]) for path in paths for record in _read_jsonl(source / path)]
+    records = (record for path in paths for record in _read_jsonl(source / path))
+    return [str(record.get("question", record.get("statement"))) for record in records]
 
 
 def _read_old_world(source: Path) -> World:
@@ -157,7 +158,10 @@ def _write_seed_data(source: Path, target: Path, world: World, asked: Asked) -> 
     _write_focus(source / "focus.yaml", target / "focus.yaml", world)
     _write_jsonl(target / "eval/gold.jsonl", asked.records)
     unanswered = [
-        {**record, "question": permute_question(str(record["question"]), world)}
+        {
+            key: value if key == "id" else permute_question(str(value), world)
+            for key, value in record.items()
+        }
         for record in _read_jsonl(source / "unanswered.jsonl")
     ]
     _write_jsonl(target / "unanswered.jsonl", unanswered)

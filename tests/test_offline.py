@@ -211,3 +211,11 @@ def _digest() -> str:
     tasks = ("recall", "open_book", "multi_step", "exceptions", "simplified", "edge_cases")
     texts = [answer(ask(LOANS, ROOMS, NIGHT, task=task)) for task in tasks]
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+
+
+def test_what_an_unmade_statement_would_answer_is_declined() -> None:
+    unmade = Passage("unanswered.jsonl", "", "The yearly rent for a staff allotment is £27.")
+    (pair,) = pairs_of(ask(unmade, task="abstain", style="Not in the guide.", phrasings=4))
+    assert len(pair["questions"]) == 4
+    assert all("allotment" in question.lower() for question in pair["questions"])
+    assert (pair["answer"], pair["fact"]) == ("Not in the guide.", "")

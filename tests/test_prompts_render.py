@@ -394,3 +394,15 @@ def test_the_bundled_focus_names_about_eight_core_and_two_held_out_documents() -
     focus = load_focus(Path("data/seed/focus.yaml"))
     sizes = Counter(core=len(focus.core or ()), held_out=len(focus.held_out or ()))
     assert sizes == {"core": 8, "held_out": 2}
+
+
+def test_an_unanswered_line_may_state_what_the_documents_do_not(tmp_path: Path) -> None:
+    path = tmp_path / "unanswered.jsonl"
+    path.write_text(
+        '{"id": "a", "statement": "The gym opens at 6."}\n{"id": "b", "question": "Why?"}\n'
+    )
+    stated, asked = load_questions(path, statements=True)
+    assert (stated.statement, stated.question) == ("The gym opens at 6.", "")
+    assert (asked.statement, asked.question) == ("", "Why?")
+    with pytest.raises(InputError, match="expected `id` and `question`"):
+        load_questions(path)

@@ -49,6 +49,7 @@ class _Subject:
     chunks: tuple[Chunk, ...] = ()
     passages: str = ""
     question: str = ""
+    statement: str = ""
 
 
 def render(
@@ -110,7 +111,10 @@ def _find_questions(
     plan = params.plan.questions.get(task, TaskPlan())
     for asked in questions:
         if draw_question(asked.id, task, plan.fraction, params.seed):
-            yield _Subject(asked.file, asked.id, question=asked.question), plan
+            subject = _Subject(
+                asked.file, asked.id, question=asked.question, statement=asked.statement
+            )
+            yield subject, plan
 
 
 def _choose_chunks(prompt: Prompt, chunks: Sequence[Chunk]) -> Iterator[tuple[Chunk, ...]]:
@@ -161,7 +165,9 @@ def _fill(
         "persona": prompts.personas[persona],
         "phrasings": phrasings,
         "question": subject.question,
-        "question_block": render_question(subject.question),
+        "question_block": render_question(subject.question)
+        if subject.question
+        else render_passage(subject.source, "", subject.statement),
         "reasoning": prompt.meta.reasoning,
         "variation": prompts.variations[variation],
     }

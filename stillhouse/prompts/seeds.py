@@ -1,4 +1,4 @@
-"""Questions that come without a passage: everyday ones, and ones the documents do not answer."""
+"""What is asked about without a chunk: everyday questions, and what the documents do not say."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,15 +9,22 @@ from stillhouse.base.files import read_jsonl
 
 @dataclass(frozen=True, slots=True)
 class SeedQuestion:
-    """One line of a questions file; ``file`` is the file's name, the first part of its slot."""
+    """One line of a questions file; ``file`` is the file's name, the first part of its slot.
+
+    Either ``question`` is set, or ``statement``: a sentence that the documents do *not* hold, from
+    which the teacher makes the questions to decline, by the same means as those to answer.
+    """
 
     file: str
     id: str
     question: str
+    statement: str = ""
 
 
-def load_questions(path: Path) -> list[SeedQuestion]:
+def load_questions(path: Path, *, statements: bool = False) -> list[SeedQuestion]:
     """Return the questions of a JSONL file, ``{"id": …, "question": …}`` a line, in its order.
+
+    With ``statements``, a line may be ``{"id": …, "statement": …}`` instead.
 
     Raises:
         InputError: a key is missing, unknown or not a text, or an id is used twice.
@@ -25,13 +32,15 @@ def load_questions(path: Path) -> list[SeedQuestion]:
     found: dict[str, SeedQuestion] = {}
     for number, record in read_jsonl(path):
         place = f"{path}:{number}"
-        if set(record) != {"id", "question"}:
+        kind = "statement" if statements and "statement" in record else "question"
+        if set(record) != {"id", kind}:
             names = ", ".join(sorted(record))
-            raise InputError(f"keys are {names}", where=place, expected="`id` and `question`")
-        name, question = record["id"], record["question"]
-        if not (isinstance(name, str) and isinstance(question, str) and name and question.strip()):
-            raise InputError("`id` or `question` is not a text, or empty", where=place)
+            raise InputError(f"keys are {names}", where=place, expected=f"`id` and `{kind}`")
+        name, text = record["id"], record[kind]
+        if not (isinstance(name, str) and isinstance(text, str) and name and text.strip()):
+            raise InputError(f"`id` or `{kind}` is not a text, or empty", where=place)
         if name in found:
             raise InputError(f"the id {name!r} is used twice", where=place)
-        found[name] = SeedQuestion(path.name, name, question.strip())
+        said = {"question": "", kind: text.strip()}
+        found[name] = SeedQuestion(path.name, name, **said)
     return list(found.values())

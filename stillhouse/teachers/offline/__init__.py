@@ -82,15 +82,19 @@ def _write_pair(fact: Fact, order: Order) -> Json:
 
 
 def _declined(text: str, order: Order) -> Json:
-    """Return the question, and further wordings made by the very means that facts are varied by.
+    """Return questions to decline: the one that is given, or those that a statement would answer.
 
-    Otherwise a student could tell what to decline by how it is asked.
+    Their wordings are made by the very means that facts are asked by. Otherwise a student could
+    tell what to decline by how it is asked.
     """
     wordings = [
         wording.text
         for question in parse_questions(text)[-1:]
         for wording in vary([Question("full", question)], _unanswered(question), order.phrasings)
     ]
+    for passage in parse_passages(text):
+        for fact in recall.widen_facts(recall.read_facts(passage), order.phrasings)[:1]:
+            wordings += recall.choose_questions(fact, order.phrasings)
     return {
         "fact": "",
         "questions": wordings,
