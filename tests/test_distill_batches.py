@@ -64,10 +64,10 @@ def test_a_kind_without_rows_is_left_out_of_the_batches() -> None:
 def test_labels_cover_the_completion_alone() -> None:
     batch = collate([encoded("recall", 6), encoded("recall", 4)], pad=0, distributions=None)
     assert batch["labels"].tolist() == [
-        [IGNORED, IGNORED, IGNORED, 5, 6, 7],
         [IGNORED, IGNORED, 4, 5, IGNORED, IGNORED],
+        [IGNORED, IGNORED, IGNORED, 5, 6, 7],
     ]
-    assert batch["attention_mask"].sum(1).tolist() == [6, 4]
+    assert batch["attention_mask"].sum(1).tolist() == [4, 6]
 
 
 def test_encoding_masks_the_prompt_and_ends_with_the_end_token(tmp_path: Path) -> None:

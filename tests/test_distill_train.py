@@ -178,5 +178,15 @@ def test_a_shared_beginning_changes_neither_loss_nor_gradient(
 
     together = gradients()
     monkeypatch.setattr(trainer, "count_shared", lambda *_: 0)
+    monkeypatch.setattr(trainer, "group_rows", lambda lengths: [slice(0, len(lengths))])
     for name, gradient in gradients().items():
         torch.testing.assert_close(together[name], gradient, rtol=1e-4, atol=1e-6)
+
+
+def test_rows_are_grouped_where_padding_would_cost_more_than_another_run() -> None:
+    from stillhouse.distill.trainer import group_rows
+
+    assert group_rows([30] * 10 + [220] * 2) == [slice(0, 10), slice(10, 12)]
+    assert group_rows([20] * 8 + [50] * 4) == [slice(0, 12)]
+    assert group_rows([20, 21, 22]) == [slice(0, 3)]
+    assert group_rows([300]) == [slice(0, 1)]

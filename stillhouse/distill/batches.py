@@ -60,13 +60,14 @@ def plan_batches(
 def collate(
     rows: Sequence[Encoded], pad: int, distributions: Distributions | None
 ) -> dict[str, torch.Tensor]:
-    """Return a batch, padded on the right.
+    """Return a batch, shortest row first, padded on the right.
 
     ``labels`` [rows, length] name the tokens learned by cross-entropy; ``soft_mask`` [rows, length]
     the tokens of replay rows, whose targets lie end to end, in that order, in ``soft_ids`` and
     ``soft_log_probs`` [soft tokens, k]. Without distributions replay rows are learned as words.
     """
-    length = max(len(row.input_ids) for row in rows)
+    rows = sorted(rows, key=lambda row: len(row.input_ids))
+    length = len(rows[-1].input_ids)
     batch = {
         "input_ids": torch.full((len(rows), length), pad),
         "attention_mask": torch.zeros(len(rows), length, dtype=torch.long),
