@@ -9,7 +9,10 @@ COPY = Path(".stillhouse/quick")
 SETTINGS = {
     "render.plan.core": {"recall": {"fraction": 0.33, "pairs": 24, "phrasings": 8}},
     "render.plan.other": {},
-    "render.plan.questions": {"abstain": {"fraction": 0.4}, "replay": {"fraction": 0.4}},
+    "render.plan.questions": {
+        "abstain": {"fraction": 0.3, "phrasings": 2},
+        "replay": {"fraction": 0.4},
+    },
     "references.passage_questions_per_kind": 5,
     "references.base_test_rows": 20,
     "evaluate.exam.test_rows": 60,

@@ -121,7 +121,7 @@ def main() -> None:
 
 
 def _batches(rows: list[Encoded], pad: int) -> list[dict[str, torch.Tensor]]:
-    mix = BatchMix(taught=WIDTH, abstain=0, replay=0)
+    mix = BatchMix(taught=WIDTH, abstain=0.0, replay=0)
     plan = plan_batches(rows, mix, epochs=1, seed=0)[:STEPS]
     return [collate([rows[index] for index in batch], pad, None) for batch in plan]
 

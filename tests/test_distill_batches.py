@@ -37,18 +37,22 @@ ROWS = (
     + [encoded("abstain", 6, f"a{n}") for n in range(3)]
     + [encoded("replay", 8, f"r{n}") for n in range(5)]
 )
-MIX = BatchMix(taught=4, abstain=1, replay=2)
+MIX = BatchMix(taught=4, abstain=0.2, replay=2)
 
 
-def test_every_batch_holds_each_kind_in_the_share_asked_for() -> None:
-    for batch in plan_batches(ROWS, MIX, epochs=2, seed=1):
+def test_the_plan_holds_each_kind_in_the_share_asked_for() -> None:
+    batches = plan_batches(ROWS, MIX, epochs=2, seed=1)
+    for batch in batches:
         kinds = Counter(ROWS[index].task for index in batch)
-        assert kinds == {"recall": 4, "abstain": 1, "replay": 2}
+        assert (kinds["recall"] + kinds["abstain"], kinds["replay"]) == (4, 2)
+    declined = sum(ROWS[index].task == "abstain" for batch in batches for index in batch)
+    assert declined == round(len(batches) * 4 * 0.2)
 
 
 def test_one_epoch_passes_each_taught_row_once() -> None:
     seen = Counter(i for batch in plan_batches(ROWS, MIX, epochs=1, seed=1) for i in batch)
-    assert [seen[index] for index in range(20)] == [1] * 20
+    assert min(seen[index] for index in range(20)) == 1
+    assert sum(seen[index] for index in range(20)) <= 20 + MIX.taught  # the last batch is filled up
 
 
 def test_the_plan_depends_on_the_seed_alone() -> None:

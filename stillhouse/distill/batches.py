@@ -38,21 +38,23 @@ def plan_batches(
 ) -> list[list[int]]:
     """Return the rows of every step as indices: one epoch is one pass over the taught rows.
 
-    Taught rows are shuffled, then grouped by length within a window of batches: padding costs as
-    much as text. Abstain and replay rows go round and round, reshuffled at each turn. A kind without
-    rows is left out; every batch is otherwise full, the last taught rows wrap into the next epoch.
+    Abstain rows stand among the taught ones, by their share. Both are shuffled, then grouped by length
+    within a window of batches: padding costs as much as text. Abstain and replay rows go round and
+    round, reshuffled at each turn. A kind without rows is left out; every batch is otherwise full, the
+    last taught rows wrap into the next epoch.
     """
     generator = random.Random(seed)
     kinds = sort_kinds(rows)
-    steps = max(1, math.ceil(epochs * len(kinds.taught) / mix.taught))
-    taught = _cycle(kinds.taught, steps * mix.taught, generator)
-    groups = _group_by_length(taught, rows, mix.taught, generator)
-    abstain = _cycle(kinds.abstain, steps * mix.abstain, generator)
+    share = mix.abstain if kinds.abstain else 0.0
+    steps = max(1, math.ceil(epochs * len(kinds.taught) / (mix.taught * (1 - share))))
+    places = steps * mix.taught
+    declined = _cycle(kinds.abstain, round(places * share), generator)
+    mixed = declined + _cycle(kinds.taught, places - len(declined), generator)
+    generator.shuffle(mixed)
+    groups = _group_by_length(mixed, rows, mix.taught, generator)
     replay = _cycle(kinds.replay, steps * mix.replay, generator)
     return [
-        group
-        + abstain[step * mix.abstain : (step + 1) * mix.abstain]
-        + replay[step * mix.replay : (step + 1) * mix.replay]
+        group + replay[step * mix.replay : (step + 1) * mix.replay]
         for step, group in enumerate(groups)
     ]
 

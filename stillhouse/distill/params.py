@@ -19,10 +19,10 @@ class Lora(Params):
 
 
 class BatchMix(Params):
-    """How many rows of each kind make one optimiser step."""
+    """The rows of one optimiser step; ``abstain`` is the share of the taught rows that decline."""
 
     taught: Positive
-    abstain: Annotated[int, Field(ge=0)]
+    abstain: Annotated[float, Field(ge=0, lt=1)]
     replay: Annotated[int, Field(ge=0)]
 
 

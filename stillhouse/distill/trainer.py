@@ -152,7 +152,8 @@ def _run_backbone(
 
 def _hand_out(first: DynamicCache, rows: int) -> DynamicCache:
     """Return the memory of one row as that of several; gradients flow back into the one."""
+    layers: list[Any] = list(first.layers)
+    pairs = ((layer.keys, layer.values) for layer in layers)
     return DynamicCache(
-        [(layer.keys.expand(rows, -1, -1, -1), layer.values.expand(rows, -1, -1, -1))
-         for layer in first.layers]
-    )  # fmt: skip
+        [(keys.expand(rows, -1, -1, -1), values.expand(rows, -1, -1, -1)) for keys, values in pairs]
+    )
