@@ -227,6 +227,15 @@ def test_a_question_is_covered_by_a_row_of_its_document_about_the_same_thing() -
     assert find_covered(moved, TRAIN, map_sources(CHUNKS), shared_words=1) == frozenset()
 
 
+def test_a_left_out_fact_asked_with_its_passage_is_no_negative_control() -> None:
+    shown = make_pair("What is it called?", "Leeward.", CHUNKS, task="open_book", context="Leeward")
+    row = make_row(shown, [make_document(c.source, c.text) for c in CHUNKS], "fact")
+    kinds = [
+        item.kind for item in build_exam(replace(MATERIAL, test=[*TEST, row]), PARAMS.exam).test
+    ]
+    assert sorted(kinds) == ["fact", "fact_open", "phrasing", "phrasing"]
+
+
 def test_metrics_hold_every_number_of_a_small_evaluation(evaluation: Evaluation) -> None:
     metrics = json.loads(json.dumps(evaluation.metrics))
     student = metrics["sets"]["gold"]["student"]

@@ -3,7 +3,6 @@
 It says which bytes, by md5, each stage last read and wrote; ``cache`` says where those bytes lie.
 """
 
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Final
 import yaml
 
 from stillhouse.base.errors import InputError
+from stillhouse.base.git import ask_git
 
 LOCK: Final = "dvc.lock"
 
@@ -93,14 +93,14 @@ def past_locks(repository: Path) -> Iterator[Lock]:
     """
     for blob in _list_blobs(repository):
         try:
-            yield _parse(_ask_git(repository, "cat-file", "blob", blob))
+            yield _parse(ask_git(repository, "cat-file", "blob", blob))
         except _TornLockError:
             continue
 
 
 def is_shallow(repository: Path) -> bool:
     """Say whether the clone holds only a part of its history."""
-    return _ask_git(repository, "rev-parse", "--is-shallow-repository").strip() == "true"
+    return ask_git(repository, "rev-parse", "--is-shallow-repository").strip() == "true"
 
 
 def _parse(text: str) -> Lock:
@@ -136,20 +136,6 @@ def _list_blobs(repository: Path) -> list[str]:
         "--no-renames",
         "--format=",
     )
-    lines = _ask_git(repository, "log", *arguments, "--", LOCK).splitlines()
+    lines = ask_git(repository, "log", *arguments, "--", LOCK).splitlines()
     blobs = [line.split()[3] for line in lines if line.startswith(":")]
     return [blob for blob in dict.fromkeys(blobs) if blob.strip("0")]
-
-
-def _ask_git(repository: Path, *command: str) -> str:
-    """Return what git prints; nothing where there is no git or no repository."""
-    try:
-        done = subprocess.run(
-            ["git", "--no-optional-locks", "-C", str(repository), *command],
-            check=False,
-            capture_output=True,
-            text=True,
-        )
-    except FileNotFoundError:
-        return ""
-    return done.stdout if done.returncode == 0 else ""

@@ -19,6 +19,7 @@ from stillhouse.prompts.passages import ask_with_passage
 
 REPLAY: Final = "replay"
 ABSTAIN: Final = "abstain"
+_SHOWN: Final = "_open"  # ends the kind of a test row that shows its passage: nothing need be known
 _FEW_WORDS: Final = 4  # an answer of more new words, and no value, is judged by token F1 ...
 _MIN_F1: Final = 0.6  # ... of at least this much
 
@@ -136,7 +137,7 @@ def _test_item(row: Row, sources: Mapping[str, str], common: frozenset[str]) -> 
     return Item(
         set="test",
         question_id=row.row_id,
-        kind=row.holdout,
+        kind=f"{row.holdout}{_SHOWN}" if row.context else row.holdout,
         scope="",
         task=row.task,
         document=documents[0] if documents else "",

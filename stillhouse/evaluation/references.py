@@ -36,7 +36,7 @@ class Examinee:
 
 
 def _refuse(prompts: Sequence[str], what: str) -> list[str]:
-    raise NotImplementedError(f"{what}: no model answers here")
+    raise RuntimeError(f"{what}: {len(prompts)} prompts for a reference that has no model")
 
 
 _NO_MODEL: Final = Examinee("", "", _refuse)

@@ -93,7 +93,8 @@ def _build_panels(metrics: Metrics) -> Iterable[Panel]:
         ("With the passage, held-out documents", "gold_open", "by_scope", "held_out"),
         ("With the passage, all gold questions", "gold_open", "", ""),
         ("New wordings of taught facts", "test", "by_kind", "phrasing"),
-        ("Facts left out of training", "test", "by_kind", "fact"),
+        ("Facts left out of training, closed book", "test", "by_kind", "fact"),
+        ("Facts left out of training, with the passage", "test", "by_kind", "fact_open"),
         ("Everyday questions", "general", "", ""),
     )
     for title, set_name, by, group in wanted:
