@@ -18,7 +18,7 @@ from stillhouse.teachers.offline import answer
 from tests.offline_handbook import LOANS, NIGHT, ROOMS, ask
 
 # A changed answer needs a new versions.OFFLINE_TEACHER, and then a new pair here.
-PINNED = (1, "dbe79c844aaa9149769a0395ddff81b3140f7cbb0560784f76faa38ab5e6127d")
+PINNED = (2, "dbe79c844aaa9149769a0395ddff81b3140f7cbb0560784f76faa38ab5e6127d")
 
 
 def pairs_of(request: Request) -> list[dict[str, Any]]:
@@ -139,6 +139,17 @@ def test_persona_and_variation_change_the_wording() -> None:
     text = "Tickets must be submitted within 2 days."
     plain = pairs_of(ask(Passage("a.md", "Tickets", text), variation="beginner"))
     assert plain[0]["answer"] == "Tickets must be sent in within 2 days."
+
+
+def test_a_brief_answer_is_the_value_with_its_preposition_and_unit() -> None:
+    text = (
+        "Tickets must be submitted within 2 days. The request is form AB-1. "
+        "A ticket is a request for a repair that somebody else has to approve."
+    )
+    request = ask(Passage("a.md", "Tickets", text), variation="brief")
+    answers = {pair["answer"] for pair in pairs_of(request)}
+    assert {"Within 2 days.", "Form AB-1."} <= answers
+    assert any(answer.startswith("A ticket is a request") for answer in answers)
 
 
 def test_an_unanswered_question_is_declined_in_the_given_words() -> None:

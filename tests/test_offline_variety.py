@@ -75,6 +75,12 @@ def test_names_codes_and_quoted_terms_stay(text: str) -> None:
             assert (kept in text) == (kept in other)
 
 
+def test_a_noun_that_means_something_else_behind_its_preposition_stays() -> None:
+    ways = swapped_ways("As for the store rules: who is in charge?")
+    assert ways
+    assert all("in charge" in way for way in ways)
+
+
 def test_a_plan_comes_before_a_short_question() -> None:
     text = "By when do I have to use the voucher?"
     plan = situations.ask_with_plan(text, fact_with(text), "a")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from stillhouse.base import versions
 from stillhouse.base.errors import InputError
 from stillhouse.base.records import Chunk, Document, Request
 from stillhouse.corpus.chunker import chunk_document
@@ -112,7 +113,7 @@ def test_a_request_says_what_is_asked_and_where() -> None:
     assert passage.text == "The north gate closes at 21:30 on every working day."
     assert "at most 4 facts" in request.messages[0].content
     assert "3 differently worded questions" in request.system
-    assert request.model == "reader-1"
+    assert request.model == f"reader-{versions.OFFLINE_TEACHER}"
 
 
 def test_replay_asks_the_base_the_bare_question_and_abstain_the_teacher() -> None:
@@ -188,7 +189,7 @@ def test_variations_personas_and_samples_are_requests_of_their_own() -> None:
     "change",
     [
         {"teacher": "base"},
-        {"model": "reader-2"},
+        {"model": "reader-0"},
         {"system": "x"},
         {"messages": ()},
         {"output_schema": ""},

@@ -17,6 +17,7 @@ _OTHER_PERSON: Final = (
     (r"\bdo I\b", "does my team member"), (r"\bam I\b", "is my team member"),
     (r"\b(can|may|must|should) I\b", r"\1 my team member"),
 )  # fmt: skip
+_WHOLE: Final = frozenset({"definition", "combined", "boundary"})  # no single value to take out
 _MANAGERS: Final = frozenset({"manager", "team-leader", "team_leader", "supervisor"})
 _NEW: Final = frozenset({"newcomer", "new", "new-starter", "new_starter", "beginner", "starter"})
 
@@ -45,13 +46,22 @@ def _replace_all(text: str, table: tuple[tuple[str, str], ...]) -> str:
     return text
 
 
+def _say_value(fact: Fact) -> str:
+    """Return the value alone: ``Within 37 days.``, ``On form AB-1.``; what a number is of stays."""
+    named = fact.unit and fact.kind in ("code", "identifier") and fact.unit not in fact.value
+    parts = [fact.preposition, fact.unit if named else "", fact.value]
+    return upper_first(" ".join(part for part in parts if part)).rstrip(".") + "."
+
+
 def say_answer(fact: Fact, order: Order) -> str:
     """Return the answer sentence in the order's variation."""
     text = fact.answer
     if order.variation == "beginner":
         return _replace_all(text, _PLAIN)
-    if fact.kind in ("definition", "combined", "boundary") or not fact.subject:
+    if fact.kind in _WHOLE or not fact.subject:
         return text
+    if order.variation == "brief":
+        return _say_value(fact)
     if order.variation == "three_sentences":
         return f"{text} In short: {fact.value}. This concerns {fact.subject}."
     if order.variation == "applications":

@@ -24,6 +24,15 @@ _SUBJECTS: Final = MODALS | frozenset(["to", "i", "we", "you", "they", "not"])
 _DAYS: Final = frozenset(["last day", "latest date", "by what day", "by which date"])
 _ASKED_OF: Final = (("what", "is"), ("who", "is"))
 _NUMBERED: Final = frozenset(["extension", "extensions"])
+# Bare nouns that mean something else behind their preposition: nobody is "in fee" of anything.
+_IDIOMS: Final = frozenset(
+    {
+        ("at", "hand"), ("at", "work"), ("by", "hand"), ("in", "case"), ("in", "charge"),
+        ("in", "force"), ("in", "hand"), ("in", "order"), ("in", "place"), ("in", "question"),
+        ("in", "stock"), ("in", "time"), ("of", "charge"), ("of", "course"), ("on", "call"),
+        ("on", "duty"), ("on", "site"), ("on", "time"),
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +155,8 @@ def _fits(
 
 def _fits_as_name(swap: Swap, here: list[_Word], before: _Word | None, after: _Word | None) -> bool:
     if (before and before.name) or (after and after.name):
+        return False
+    if before and (before.low, here[0].low) in _IDIOMS:
         return False
     if swap.kind == "x":
         return True
