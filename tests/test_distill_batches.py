@@ -40,6 +40,16 @@ ROWS = (
 MIX = BatchMix(taught=4, abstain=0.2, replay=2)
 
 
+def test_no_row_declines_before_the_first_step_that_may() -> None:
+    late = MIX.model_copy(update={"abstain_from": 0.5})
+    batches = plan_batches(ROWS, late, epochs=4, seed=1)
+    declined = [sum(ROWS[i].task == "abstain" for i in batch) for batch in batches]
+    half = round(len(batches) / 2)
+    assert not any(declined[:half])
+    assert sum(declined[half:]) == round((len(batches) - half) * late.taught * late.abstain)
+    assert {len(batch) for batch in batches} == {late.taught + late.replay}
+
+
 def test_the_plan_holds_each_kind_in_the_share_asked_for() -> None:
     batches = plan_batches(ROWS, MIX, epochs=2, seed=1)
     for batch in batches:

@@ -1,11 +1,13 @@
 """Varied wordings say the same in other words, frames and situations."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from stillhouse.prompts.passages import Passage
 from stillhouse.teachers.offline import recall, situations
+from stillhouse.teachers.offline.asks import ask_otherwise, count_patterns
 from stillhouse.teachers.offline.facts import Fact, Question
 from stillhouse.teachers.offline.openings import (
     ABOUT,
@@ -16,9 +18,11 @@ from stillhouse.teachers.offline.openings import (
     INDIRECT,
     PLANS,
 )
+from stillhouse.teachers.offline.shortening import shorten
 from stillhouse.teachers.offline.swapping import swap_words
 from stillhouse.teachers.offline.thesaurus import count_groups, swaps
 from stillhouse.teachers.offline.variety import VARIED, vary
+from stillhouse.teachers.offline.wording import content_words
 from tests.offline_handbook import LOANS, ROOMS
 
 KEYS = [first + second for first in "abcdefgh" for second in "stuvwxyz"]
@@ -36,7 +40,7 @@ def fact_with(text: str, subject: str = "", kind: str = "duration") -> Fact:
 
 
 def test_the_thesaurus_is_large_and_no_word_stands_for_itself() -> None:
-    assert count_groups() >= 350
+    assert count_groups() >= 900
     for group in swaps().values():
         for swap in group:
             assert " ".join(swap.words) not in swap.others
@@ -144,3 +148,120 @@ every 3 years. Stoves are swept every 8 months. Ropes are burnt every 2 years."
     firsts = [recall.choose_one(fact) == [fact.questions[0].text] for fact in facts]
     assert len(facts) == 5
     assert not all(firsts)
+
+
+def asked_ways(text: str, kind: str = "duration") -> set[str]:
+    fact = fact_with(text, kind=kind)
+    return {question.text for question in ask_otherwise(fact.questions[0], fact)}
+
+
+def shortened_ways(text: str) -> set[str]:
+    return {question.text for question in shorten(Question("full", text))}
+
+
+def test_patterns_of_asking_are_many() -> None:
+    assert count_patterns() >= 200
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "other"),
+    [
+        (
+            "What is the response time for gold service contract?",
+            "duration",
+            "How fast do we have to react for the gold service contract?",
+        ),
+        ("What's the probation period?", "duration", "How long am I on trial at the start?"),
+        ("Who is the owner of the plans?", "person", "Whose baby are the plans?"),
+        ("What is the parking fee?", "money", "What will parking set me back?"),
+        (
+            "What is the monthly charge for a locker?",
+            "money",
+            "What do they want for a locker a month?",
+        ),
+        ("What is the extension of the depot?", "number", "What do I dial for the depot?"),
+        ("Who approves travel requests?", "person", "Who gives the nod for travel requests?"),
+        (
+            "Who do travel requests have to be approved by?",
+            "person",
+            "Whose go-ahead do travel requests need?",
+        ),
+        ("How long are invoices kept?", "duration", "How long do we hang on to invoices?"),
+        ("When does the canteen open?", "time", "How early can I get into the canteen?"),
+        (
+            "How much does a lost card cost to replace?",
+            "money",
+            "What's the damage for replacing a lost card?",
+        ),
+        (
+            "How soon must new starters finish the course?",
+            "duration",
+            "How long have new starters got to finish the course?",
+        ),
+        (
+            "How many days of annual leave do I get per year?",
+            "duration",
+            "How much annual leave am I owed per year?",
+        ),
+    ],
+)
+def test_a_question_is_asked_in_peoples_own_words(text: str, kind: str, other: str) -> None:
+    assert other in asked_ways(text, kind)
+
+
+def test_a_noun_of_another_kind_of_value_is_not_asked_for() -> None:
+    assert asked_ways("What is the deposit for a key?", "duration") == set()
+    assert asked_ways('What does "deposit" mean?', "money") == set()
+
+
+def test_nothing_is_put_into_people() -> None:
+    ways = asked_ways("What is the storage quota for trainees?", "measure")
+    assert ways == {"How much space do trainees get?"}
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("Who owns the Foo service contract?", "Who owns the Foo contract?"),
+        ("Who owns the Foo service contract?", "Who owns Foo?"),
+        ("Who is the annual leave policy owned by?", "Who is the leave policy owned by?"),
+        ("Where is an expense claim form kept?", "Where is a claim form kept?"),
+        ("How much is the fee for gold service contract?", "How much is the fee for the gold contract?"),
+    ],
+)  # fmt: skip
+def test_a_compound_name_is_shortened(text: str, other: str) -> None:
+    assert other in shortened_ways(text)
+    assert all(not question.exact for question in shorten(Question("full", text)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Who repairs the service lift?",
+        "Who leads the customer service team?",
+        "How many days of annual leave do employees get?",
+        'What does "annual leave policy" mean?',
+        "Where is the Ashton Room?",
+    ],
+)
+def test_a_name_that_would_no_longer_tell_stays(text: str) -> None:
+    assert shortened_ways(text) == set()
+
+
+def test_a_shortened_name_that_fits_a_rival_is_left_out() -> None:
+    text = "Who owns the annual leave policy?"
+    fact = replace(fact_with(text, kind="person"), statement="Ann owns the annual leave policy.")
+    ours = vary(fact.questions, fact, 30, rivals=["Bo owns the sick leave policy."])
+    assert not any("the leave policy" in question.text for question in ours)
+    ours = vary(fact.questions, fact, 30, rivals=["Bo owns the dress code."])
+    assert any("the leave policy" in question.text for question in ours)
+
+
+def test_content_words_of_varied_wordings_differ() -> None:
+    text = "What is the warranty period for the Falcon dryer?"
+    fact = fact_with(text)
+    found = vary(fact.questions, fact, 24)
+    cores = {frozenset(content_words(question.text)) for question in found}
+    assert len(found) == 24
+    assert len(cores) >= 16
+    assert sum("warranty" in question.text for question in found) <= 12

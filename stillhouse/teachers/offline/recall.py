@@ -167,8 +167,9 @@ def choose_one(fact: Fact) -> list[str]:
 def widen_facts(facts: Sequence[Fact], phrasings: int) -> list[Fact]:
     """Return the facts with as many varied wordings as a request for ``phrasings`` can use."""
     wide = [
-        replace(fact, questions=tuple(vary(fact.questions, fact, _wanted(fact, phrasings))))
+        replace(fact, questions=tuple(vary(fact.questions, fact, _wanted(fact, phrasings), rivals)))
         for fact in facts
+        for rivals in [[other.statement for other in facts if _rivals(other, fact)]]
     ]
     return keep_unambiguous(wide)
 

@@ -39,6 +39,13 @@ _CASE: Final = re.compile(r"^(?P<ask>[A-Z].+?) (?:if|when|once) (?P<case>[^,]+)\
 _CASE_FIRST: Final = re.compile(r"^(?:If|When|Once) (?P<case>[^,]+), (?P<ask>[^,]+)\?$")
 _NOUN: Final = re.compile(r"^What(?:'s| is) (?P<noun>the [^,:?.]+)\?$")
 _SHORT: Final = re.compile(r"^(?P<wh>What|Who|Where) is (?P<noun>[^,:?.]+?)(?P<tail> based)?\?$")
+_LEAD: Final = (
+    r"(?P<lead>(?:How|What|Which|When|Where|After how|Until when|From when|Who)\b[\w' -]*?)"
+)
+_DONE_BY: Final = re.compile(rf"^{_LEAD} do (?P<rest>(?:I|we|they) [^,:?.]+)\?$")
+_CAN: Final = re.compile(
+    rf"^{_LEAD} (?P<way>must|can|may|should) (?P<who>I|we|somebody|one) (?P<rest>[^,:?.]+)\?$"
+)
 _OTHERS: Final = {"I": "they", "my": "their", "me": "them", "am": "are", "myself": "themselves"}
 _WH: Final = re.compile(r"(?:\w+ )?(?:how|wh\w+)\b")
 _LONGEST: Final = 20
@@ -78,7 +85,7 @@ def ask_indirectly(text: str, _fact: Fact, key: str) -> Framed:
 def ask_for_noun(text: str, _fact: Fact, key: str) -> Framed:
     """Return a wish for the thing that a *what is the …* question names."""
     found = _NOUN.match(text)
-    if not found or re.search(r" (?:that|if|when|which|who|called|while)\b", text):
+    if not found or re.search(r" (?:that|if|when|which|who|called|while|damage|most)\b", text):
         return ()
     if len(found["noun"].split()) > 14:
         return ()
@@ -195,6 +202,12 @@ def _indirect_core(text: str) -> str:
         if text.startswith(opening):
             core = text.removeprefix(opening).rstrip("?.")
             return core if _WH.match(core) else ""
+    found = _DONE_BY.match(text)
+    if found:
+        return f"{lower_first(found['lead'], frozenset())} {found['rest']}"
+    found = _CAN.match(text)
+    if found and "," not in text:
+        return f"{lower_first(found['lead'], frozenset())} {found['who']} {found['way']} {found['rest']}"
     found = _SHORT.match(text)
     if found and len(found["noun"].split()) <= 6 and not re.search(r" (?:called|meant)\b", text):
         return f"{found['wh'].lower()} {found['noun']} is{found['tail'] or ''}"

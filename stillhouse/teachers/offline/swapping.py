@@ -22,6 +22,16 @@ _MASS: Final = frozenset(
 _SUBJECTS: Final = MODALS | frozenset(["to", "i", "we", "you", "they", "not"])
 # Expressions that name a day, and others that only a number inside a house bears.
 _DAYS: Final = frozenset(["last day", "latest date", "by what day", "by which date"])
+_CLUMSY_PASSIVES: Final = (
+    "got",
+    "had",
+    "gone",
+    "made use",
+    "said yes",
+    "given the go-ahead",
+    "let",
+)
+_STORED: Final = frozenset(["keep", "kept", "store", "stored"])
 _ASKED_OF: Final = (("what", "is"), ("who", "is"))
 _NUMBERED: Final = frozenset(["extension", "extensions"])
 # Bare nouns that mean something else behind their preposition: nobody is "in fee" of anything.
@@ -79,6 +89,8 @@ def _put(text: str, chance: _Chance, key: str, kind: str) -> str:
 
 def _allowed(chance: _Chance, text: str, kind: str) -> bool:
     word = text[chance.start : chance.end].lower()
+    if kind == "measure" and word in _STORED:  # nothing is held on to at 20 degrees
+        return False
     return word not in _NUMBERED or kind in ("identifier", "number", "code")
 
 
@@ -134,7 +146,7 @@ def _fitting(swap: Swap, before: _Word | None) -> tuple[str, ...]:
     if low in ("a", "an", "the", "my", "our", "your", "their", "every", "each", "which", "what"):
         others = tuple(other for other in others if not other.startswith(("the ", "a ", "an ")))
     if swap.form == "participle":
-        others = tuple(o for o in others if not o.startswith(("got", "had", "gone", "made use")))
+        others = tuple(o for o in others if not o.startswith(_CLUMSY_PASSIVES))
     return others
 
 

@@ -1,17 +1,19 @@
 """Interchangeable expressions of British working life, with all their forms, ready to be swapped."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
 
 from stillhouse.teachers.offline.morphology import gerund, past_participle, plural, third_person
+from stillhouse.teachers.offline.thesaurus_chat import CHAT_THINGS
+from stillhouse.teachers.offline.thesaurus_deeds import CHAT
 from stillhouse.teachers.offline.thesaurus_people import PEOPLE
 from stillhouse.teachers.offline.thesaurus_phrases import PHRASES
 from stillhouse.teachers.offline.thesaurus_things import THINGS
 from stillhouse.teachers.offline.thesaurus_verbs import VERBS
 
-_GROUPS: Final = f"{PEOPLE}{THINGS}{VERBS}{PHRASES}"
+_GROUPS: Final = f"{PEOPLE}{THINGS}{VERBS}{PHRASES}{CHAT_THINGS}{CHAT}"
 _NOUNS: Final = frozenset("nh")
 _VERBS: Final = frozenset("vt")
 
@@ -29,10 +31,15 @@ class Swap:
 @cache
 def swaps() -> dict[str, tuple[Swap, ...]]:
     """Return the swaps by the first word, in lower case, of what they replace, longest first."""
-    found: dict[str, list[Swap]] = {}
+    joined: dict[tuple[tuple[str, ...], str, str], Swap] = {}
     for line in _GROUPS.splitlines():
         for swap in _read_group(line):
-            found.setdefault(swap.words[0], []).append(swap)
+            known = joined.get((swap.words, swap.kind, swap.form))
+            others = dict.fromkeys([*(known.others if known else ()), *swap.others])
+            joined[swap.words, swap.kind, swap.form] = replace(swap, others=tuple(others))
+    found: dict[str, list[Swap]] = {}
+    for swap in joined.values():
+        found.setdefault(swap.words[0], []).append(swap)
     return {
         first: tuple(sorted(group, key=lambda swap: (-len(swap.words), swap.kind)))
         for first, group in found.items()

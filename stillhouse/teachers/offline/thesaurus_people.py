@@ -76,7 +76,7 @@ n: new starter > newcomer | new employee
 h: trainee > person in training
 h: intern > person on a work placement
 n: internship | work placement
-n: owner > person in charge | person responsible
+n: owner > person in charge
 h: deputy > stand-in | second in command
 h: chief executive > head of the company | chief exec
 h: receptionist > person at reception

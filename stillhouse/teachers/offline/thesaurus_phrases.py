@@ -43,7 +43,7 @@ p: I can > I may | I am able to | I'm allowed to
 p: I may > I can | I'm allowed to
 p: I must > I have to | I need to | I've got to
 p: I have to > I must | I need to | I've got to
-p: at most | at the most | no more than
+p: at most | at the most
 p: at least | no less than
 p: up to a maximum of > up to | at most
 p: a maximum of > at most
@@ -106,8 +106,8 @@ p: entitled to > owed | due
 p: eligible for > entitled to | allowed
 p: necessary > needed
 p: required > needed
-p: lost > missing | gone missing
-p: missing > lost | gone missing
+p: lost > missing
+p: missing > lost
 p: damaged > broken
 p: faulty > broken | not working
 p: urgent > pressing

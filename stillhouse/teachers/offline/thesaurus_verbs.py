@@ -99,7 +99,7 @@ v: wear > have on | put on
 v: carry over > take over | bring forward | roll over
 v: roll over > carry over
 v: fill in > complete | fill out
-v: complete > finish | get done
+v: complete > finish
 v: initial > sign
 v: approve > agree to | give the go-ahead for | sign off | OK
 v: authorise > approve | sign off
