@@ -1,7 +1,7 @@
 """Copies of the working tree in which the pipeline runs with other parameters.
 
-A copy shares the journal and the converted base weights with the project that it came from, so that
-no answer is asked for twice.
+A copy shares the journal, the converted base weights and DVC's cache with the project that it came
+from, so that no answer is asked for twice and no stage runs that has run before with the same inputs.
 """
 
 import os
@@ -41,6 +41,8 @@ def copy_tree(target: Path, settings: Settings) -> None:
     path.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
     if not (target / ".git").exists():
         subprocess.run(["git", "init", "--quiet"], cwd=target, check=True)
+    cache = subprocess.run(["dvc", "cache", "dir"], check=True, capture_output=True, text=True)
+    subprocess.run(["dvc", "cache", "dir", "--local", cache.stdout.strip()], cwd=target, check=True)
 
 
 def run_in(target: Path, *command: str) -> None:

@@ -7,11 +7,13 @@ from bench.copies import copy_tree, run_in
 COPY = Path(".stillhouse/quick")
 # A third of the core passages and no other documents: minutes instead of a quarter of an hour.
 SETTINGS = {
-    "render.plan.core": {"recall": {"fraction": 0.33, "pairs": 24, "phrasings": 8}},
+    "render.plan.core": {
+        "recall": {"fraction": 0.33, "pairs": 24, "phrasings": 8, "variations": ["brief"]}
+    },
     "render.plan.other": {},
     "render.plan.questions": {
         "abstain": {"fraction": 0.3, "phrasings": 2},
-        "replay": {"fraction": 0.4},
+        "replay": {"fraction": 0.15},
     },
     "references.passage_questions_per_kind": 5,
     "references.base_test_rows": 20,

@@ -20,12 +20,19 @@ VARIANTS: dict[str, Settings] = {
     "shipped": {},
     "seed-1": {f"{STUDENT}.seed": 1},
     "seed-2": {f"{STUDENT}.seed": 2},
-    "no-abstain": {f"{STUDENT}.batch": {"taught": 9, "abstain": 0.0, "replay": 3}},
-    "more-abstain": {f"{STUDENT}.batch": {"taught": 9, "abstain": 0.11, "replay": 3}},
-    "no-replay": {f"{STUDENT}.batch": {"taught": 12, "abstain": 0.02, "replay": 0}},
+    "sentences": {
+        "render.plan.core.recall.variations": ["plain"],
+        "render.plan.other.recall.variations": ["plain"],
+        "render.plan.core.open_book.variations": ["plain"],
+        "render.plan.other.open_book.variations": ["plain"],
+    },
+    "declining": {f"{STUDENT}.batch.abstain": 0.1, f"{STUDENT}.batch.abstain_from": 0.0},
+    "declining-late": {f"{STUDENT}.batch.abstain": 0.25, f"{STUDENT}.batch.abstain_from": 0.8},
+    "no-replay": {f"{STUDENT}.batch.replay": 0},
     "replay-by-words": {f"{STUDENT}.replay_weight": 0.0},
-    "replay-weight-1": {f"{STUDENT}.replay_weight": 1.0},
+    "replay-weight-0.1": {f"{STUDENT}.replay_weight": 0.1},
     "slow": {f"{STUDENT}.learning_rate": 1e-4},
+    "fast": {f"{STUDENT}.learning_rate": 5e-4},
     "few-phrasings": {"render.plan.core.recall.phrasings": 4},
 }
 
