@@ -38,20 +38,26 @@ def plan_batches(
 ) -> list[list[int]]:
     """Return the rows of every step as indices: one epoch is one pass over the taught rows.
 
-    Abstain rows stand among the taught ones, by their share. Both are shuffled, then grouped by length
-    within a window of batches: padding costs as much as text. Abstain and replay rows go round and
-    round, reshuffled at each turn. A kind without rows is left out; every batch is otherwise full, the
-    last taught rows wrap into the next epoch.
+    Abstain rows stand among the taught ones, by their share, from their first step on. Both are
+    shuffled, then grouped by length within a window of batches: padding costs as much as text.
+    Abstain and replay rows go round and round, reshuffled at each turn. A kind without rows is left
+    out; every batch is otherwise full, the last taught rows wrap into the next epoch.
     """
     generator = random.Random(seed)
     kinds = sort_kinds(rows)
     share = mix.abstain if kinds.abstain else 0.0
-    steps = max(1, math.ceil(epochs * len(kinds.taught) / (mix.taught * (1 - share))))
+    taught_share = 1 - share * (1 - mix.abstain_from)
+    steps = max(1, math.ceil(epochs * len(kinds.taught) / (mix.taught * taught_share)))
+    early = round(steps * mix.abstain_from) * mix.taught
     places = steps * mix.taught
-    declined = _cycle(kinds.abstain, round(places * share), generator)
-    mixed = declined + _cycle(kinds.taught, places - len(declined), generator)
+    declined = _cycle(kinds.abstain, round((places - early) * share), generator)
+    taught = _cycle(kinds.taught, places - len(declined), generator)
+    mixed = declined + taught[early:]
     generator.shuffle(mixed)
-    groups = _group_by_length(mixed, rows, mix.taught, generator)
+    groups = [
+        *_group_by_length(taught[:early], rows, mix.taught, generator),
+        *_group_by_length(mixed, rows, mix.taught, generator),
+    ]
     replay = _cycle(kinds.replay, steps * mix.replay, generator)
     return [
         group + replay[step * mix.replay : (step + 1) * mix.replay]

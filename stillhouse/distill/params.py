@@ -19,10 +19,15 @@ class Lora(Params):
 
 
 class BatchMix(Params):
-    """The rows of one optimiser step; ``abstain`` is the share of the taught rows that decline."""
+    """The rows of one optimiser step; ``abstain`` is the share of the taught rows that decline.
+
+    Up to the share ``abstain_from`` of all steps none declines: a student that knows nothing yet can
+    tell what to decline only by how it is asked.
+    """
 
     taught: Positive
     abstain: Annotated[float, Field(ge=0, lt=1)]
+    abstain_from: Annotated[float, Field(ge=0, lt=1)] = 0.0
     replay: Annotated[int, Field(ge=0)]
 
 
