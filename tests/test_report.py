@@ -1,5 +1,6 @@
 """The page says what was measured, the unwelcome part too, and asks the network for nothing."""
 
+import json
 import os
 import re
 import subprocess
@@ -99,6 +100,25 @@ def test_the_page_is_well_formed_and_every_link_leads_somewhere(tmp_path: Path) 
     ids = re.findall(r'id="([^"]+)"', page)
     assert len(ids) == len(set(ids))
     assert set(re.findall(r'href="#([^"]+)"', page)) <= set(ids)
+
+
+def test_a_set_of_one_group_is_shown_once(tmp_path: Path) -> None:
+    write_project(tmp_path)
+    path = tmp_path / "reports/students/tiny/metrics.json"
+    metrics = json.loads(path.read_text(encoding="utf-8"))
+
+    def titles() -> list[str]:
+        path.write_text(json.dumps(metrics), encoding="utf-8")
+        (part,) = build_page(read_sources(tmp_path, ["tiny"]), PARAMS).students
+        return [panel.title for panel in part.panels if panel.title.startswith("With the passage")]
+
+    held_out, whole = "With the passage, held-out documents", "With the passage, all gold questions"
+    assert titles() == [held_out, whole]
+    for found in metrics["sets"]["gold_open"].values():
+        found["by_scope"]["held_out"] = {
+            key: found[key] for key in ("n", "accuracy", "low", "high")
+        }
+    assert titles() == [held_out]
 
 
 def test_search_that_beats_the_student_stands_on_the_page(tmp_path: Path) -> None:

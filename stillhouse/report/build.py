@@ -97,13 +97,16 @@ def _build_panels(metrics: Metrics) -> Iterable[Panel]:
         ("Facts left out of training, with the passage", "test", "by_kind", "fact_open"),
         ("Everyday questions", "general", "", ""),
     )
+    shown: set[tuple[object, ...]] = set()
     for title, set_name, by, group in wanted:
         lines = tuple(
             Line(reference, label, score)
             for reference, label in REFERENCES.items()
             if (score := metrics.find(set_name, reference, by, group))
         )
-        if lines:
+        same = (set_name, *((line.reference, line.score.n, line.score.accuracy) for line in lines))
+        if lines and same not in shown:  # a set that is all one group is no second panel
+            shown.add(same)
             yield Panel(title, f"n = {lines[-1].score.n}", lines)
 
 
