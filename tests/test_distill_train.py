@@ -67,6 +67,20 @@ def capture(base: Path, rows: list[Encoded]) -> Distributions:
     return Distributions(Origin("tiny", "", "", 0, 8), ids, log_probs, spans)
 
 
+def test_rows_that_are_captured_together_keep_their_order_and_their_numbers(base: Path) -> None:
+    asked = [("Colour?", "Red or blue."), ("Colour of it?", "Red."), ("Colour?", "Blue or red.")]
+    replay = encode_rows(
+        [row_of("replay", question, said, f"r{n}") for n, (question, said) in enumerate(asked)],
+        load_tokenizer(base),
+        200,
+    )
+    model = load_model(base)
+    alone = [capture_distributions(model, [row], 8, RUNTIME) for row in replay]
+    ids, log_probs = capture_distributions(model, replay, 8, RUNTIME)
+    assert torch.equal(ids, torch.cat([found for found, _ in alone]))
+    assert torch.allclose(log_probs, torch.cat([kept for _, kept in alone]), atol=1e-5)
+
+
 def train(base: Path, rows: list[Encoded], params: Student = PARAMS) -> Trained:
     return train_student(
         base, train=rows, validation=rows[:4], distributions=capture(base, rows),

@@ -1,6 +1,7 @@
 """Capture what a base model would have said on chosen rows, token by token."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import torch
 from transformers import PreTrainedModel
@@ -10,6 +11,8 @@ from stillhouse.base.stage import show_progress
 from stillhouse.distill.encode import Encoded
 from stillhouse.distill.losses import top_k_log_probs
 
+_TOGETHER: Final = 16  # rows of one length in one pass
+
 
 @torch.inference_mode()
 def capture_distributions(
@@ -17,8 +20,8 @@ def capture_distributions(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the base's top-k distribution over each completion token of ``rows``, end to end.
 
-    Each row is scored alone and without padding, so that a row's numbers never depend on which other
-    rows happen to stand beside it.
+    Rows of equal length are scored together, so that none is padded: one by one, a short row costs as
+    much as reading all weights.
 
     Returns:
         ids and log-probabilities, each [sum of completion tokens, k].
@@ -26,12 +29,28 @@ def capture_distributions(
     model.train(mode=False)
     device = choose_device(runtime)
     torch.nn.Module.to(model, torch.device(device))  # the typed wrapper of transformers hides it
-    ids, log_probs = [torch.zeros(0, top_k, dtype=torch.long)], [torch.zeros(0, top_k)]
-    for row in show_progress(rows, "capture", total=len(rows)):
-        tokens = torch.tensor([row.input_ids], device=device)
-        count = len(row.input_ids) - row.start
-        logits = model(input_ids=tokens, use_cache=False, logits_to_keep=count + 1).logits[0, :-1]
-        kept_ids, kept = top_k_log_probs(logits, top_k)
-        ids.append(kept_ids.cpu())
-        log_probs.append(kept.cpu())
-    return torch.cat(ids), torch.cat(log_probs)
+    found: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+    for group in show_progress(_group(rows), "capture"):
+        tokens = torch.tensor([rows[index].input_ids for index in group], device=device)
+        counts = [tokens.shape[1] - rows[index].start for index in group]
+        kept = max(counts) + 1
+        logits = model(input_ids=tokens, use_cache=False, logits_to_keep=kept).logits
+        for place, (index, count) in enumerate(zip(group, counts, strict=True)):
+            ids, log_probs = top_k_log_probs(logits[place, kept - count - 1 : -1], top_k)
+            found[index] = (ids.cpu(), log_probs.cpu())
+    if not found:
+        return torch.zeros(0, top_k, dtype=torch.long), torch.zeros(0, top_k)
+    ordered = [found[index] for index in range(len(rows))]
+    return torch.cat([ids for ids, _ in ordered]), torch.cat([kept for _, kept in ordered])
+
+
+def _group(rows: Sequence[Encoded]) -> list[list[int]]:
+    """Return the indices of the rows in groups of one length, at most ``_TOGETHER`` in each."""
+    by_length: dict[int, list[int]] = {}
+    for index, row in enumerate(rows):
+        by_length.setdefault(len(row.input_ids), []).append(index)
+    return [
+        same[start : start + _TOGETHER]
+        for _, same in sorted(by_length.items())
+        for start in range(0, len(same), _TOGETHER)
+    ]
