@@ -12,7 +12,7 @@ SETTINGS = {
     },
     "render.plan.other": {},
     "render.plan.questions": {
-        "abstain": {"fraction": 0.3, "phrasings": 2},
+        "abstain": {"fraction": 0.1, "phrasings": 1},
         "replay": {"fraction": 0.15},
     },
     "references.passage_questions_per_kind": 5,
