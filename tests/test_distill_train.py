@@ -68,12 +68,15 @@ def capture(base: Path, rows: list[Encoded]) -> Distributions:
 
 
 def test_rows_that_are_captured_together_keep_their_order_and_their_numbers(base: Path) -> None:
-    asked = [("Colour?", "Red or blue."), ("Colour of it?", "Red."), ("Colour?", "Blue or red.")]
+    asked = [("Colour?", "Red or blue."), ("Colour of it?", "Red."), ("Colour or blue?", "Red.")]
     replay = encode_rows(
         [row_of("replay", question, said, f"r{n}") for n, (question, said) in enumerate(asked)],
         load_tokenizer(base),
         200,
     )
+    first, _, last = replay
+    assert len(first.input_ids) == len(last.input_ids)  # these two are scored in one pass ...
+    assert first.start != last.start  # ... though their answers begin elsewhere
     model = load_model(base)
     alone = [capture_distributions(model, [row], 8, RUNTIME) for row in replay]
     ids, log_probs = capture_distributions(model, replay, 8, RUNTIME)

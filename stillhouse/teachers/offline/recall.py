@@ -166,12 +166,14 @@ def choose_one(fact: Fact) -> list[str]:
 
 def widen_facts(facts: Sequence[Fact], phrasings: int) -> list[Fact]:
     """Return the facts with as many varied wordings as a request for ``phrasings`` can use."""
-    wide = [
-        replace(fact, questions=tuple(vary(fact.questions, fact, _wanted(fact, phrasings), rivals)))
-        for fact in facts
-        for rivals in [[other.statement for other in facts if _rivals(other, fact)]]
-    ]
-    return keep_unambiguous(wide)
+    return keep_unambiguous([_widen(fact, facts, phrasings) for fact in facts])
+
+
+def _widen(fact: Fact, facts: Sequence[Fact], phrasings: int) -> Fact:
+    rivals = [other.statement for other in facts if _rivals(other, fact)]
+    return replace(
+        fact, questions=tuple(vary(fact.questions, fact, _wanted(fact, phrasings), rivals))
+    )
 
 
 def _wanted(fact: Fact, phrasings: int) -> int:

@@ -24,7 +24,6 @@ _LONGEST: Final = 30
 _SPARE: Final = 4  # candidates for each wording that is wanted
 _ROUNDS: Final = 14  # of all makers, at most
 _FRAMED_SHARE: Final = 3  # at most one wording of so many differs in its frame only
-_SHORT_SHARE: Final = 6  # and one of so many in a shortened name only
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +36,12 @@ def vary(
     questions: Sequence[Question],
     fact: Fact,
     count: int,
-    rivals: Sequence[str] | None = None,
+    rivals: Sequence[str] = (),
 ) -> list[Question]:
     """Return the questions and varied ones, ``count`` in all where there are so many.
 
     Wordings whose content words differ from those before them come first. ``rivals`` are texts that
-    a shortened name must not fit; where nobody knows them, no other words join a shortened name.
+    a shortened name must not fit.
     """
     wanted = count - len(questions)
     if wanted <= 0:
@@ -50,21 +49,17 @@ def vary(
     bases = _find_bases(questions, fact, rivals)
     seen = {_key(question.text) for question in questions}
     pool = _make_candidates(bases, fact, wanted * _SPARE, seen)
-    shorts = [] if rivals is not None else _shorten_plainly(questions, fact, count, seen)
-    return [*questions, *_choose([*shorts, *pool], questions, wanted, count)]
+    return [*questions, *_choose(pool, questions, wanted, count)]
 
 
-def _find_bases(
-    questions: Sequence[Question], fact: Fact, rivals: Sequence[str] | None
-) -> list[Question]:
+def _find_bases(questions: Sequence[Question], fact: Fact, rivals: Sequence[str]) -> list[Question]:
     plain = [question for question in questions if question.style not in _CLUMSY]
     plain = plain or list(questions)
     if fact.kind in _NAMING:
         return plain
-    if rivals is not None:
-        words = [frozenset(content_words(rival)) for rival in rivals]
-        short = [other for question in plain for other in shorten(question)]
-        plain += [other for other in short if not _fits(other, fact, words)]
+    words = [frozenset(content_words(rival)) for rival in rivals]
+    short = [other for question in plain for other in shorten(question)]
+    plain += [other for other in short if not _fits(other, fact, words)]
     asks = [ask for question in plain for ask in ask_otherwise(question, fact)]
     return list({_key(question.text): question for question in _weave(asks, plain)}.values())
 
@@ -80,25 +75,6 @@ def _weave(first: Sequence[Question], second: Sequence[Question]) -> Iterator[Qu
     for at in range(max(len(first), len(second))):
         yield from first[at : at + 1]
         yield from second[at : at + 1]
-
-
-def _shorten_plainly(
-    questions: Sequence[Question], fact: Fact, count: int, seen: set[str]
-) -> list[_Candidate]:
-    if fact.kind in _NAMING:
-        return []
-    found = []
-    for question in questions:
-        if question.style in _CLUMSY:
-            continue
-        for short in shorten(question):
-            if _key(short.text) not in seen:
-                seen.add(_key(short.text))
-                varied = Question(f"{VARIED}-{short.style}", short.text, exact=False)
-                found.append(_Candidate(varied, frozenset(content_words(short.text))))
-    most = count // _SHORT_SHARE + 1
-    start = pick(range(len(found)), fact.statement + fact.value) if found else 0
-    return [*found[start:], *found[:start]][:most]
 
 
 def _make_candidates(
