@@ -28,6 +28,7 @@ VARIANTS: dict[str, Settings] = {
     },
     "declining": {f"{STUDENT}.batch.abstain": 0.1, f"{STUDENT}.batch.abstain_from": 0.0},
     "declining-late": {f"{STUDENT}.batch.abstain": 0.25, f"{STUDENT}.batch.abstain_from": 0.8},
+    "embeddings-learn": {f"{STUDENT}.freeze_embeddings": False},
     "no-replay": {f"{STUDENT}.batch.replay": 0},
     "replay-by-words": {f"{STUDENT}.replay_weight": 0.0},
     "replay-weight-0.1": {f"{STUDENT}.replay_weight": 0.1},

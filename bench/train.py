@@ -25,7 +25,7 @@ from stillhouse.distill.bases import open_base
 from stillhouse.distill.batches import collate, plan_batches
 from stillhouse.distill.encode import Encoded, encode_rows
 from stillhouse.distill.params import BatchMix
-from stillhouse.distill.train import load_model, load_tokenizer
+from stillhouse.distill.train import load_model, load_student, load_tokenizer
 from stillhouse.distill.trainer import StudentTrainer
 
 STEPS, WARM, ROUNDS, WIDTH = 12, 2, 2, 12
@@ -59,7 +59,9 @@ class StepClock(TrainerCallback):
             self.losses.append(float(logs["loss"]))
 
 
-def measure(base: Path, batches: list[dict[str, torch.Tensor]], ours: bool) -> Measured:
+def measure(
+    base: Path, rows: list[Encoded], batches: list[dict[str, torch.Tensor]], ours: bool
+) -> Measured:
     """Train from the base over the given batches and return what it took."""
     clock = StepClock()
     with tempfile.TemporaryDirectory() as scratch:
@@ -86,7 +88,9 @@ def measure(base: Path, batches: list[dict[str, torch.Tensor]], ours: bool) -> M
         kind: Callable[..., SFTTrainer] = StudentTrainer if ours else SFTTrainer
         more = {"replay_weight": 0.0} if ours else {}
         trainer = kind(
-            model=load_model(base),
+            model=load_student(base, rows, load_runtime(), freeze_embeddings=False)
+            if ours
+            else load_model(base),
             args=config,
             train_dataset=Dataset.from_dict({"index": list(range(len(batches)))}),
             data_collator=lambda examples: _strip(batches[examples[0]["index"]], ours),
@@ -103,12 +107,13 @@ def main() -> None:
     use_threads(load_runtime())
     base = open_base("smollm2-135m-instruct", home() / "bases").folder
     tokenizer = load_tokenizer(base)
-    batches = _batches(encode_rows(read_all(TRAIN, Row), tokenizer, 512), tokenizer.pad_token_id)
+    rows = encode_rows(read_all(TRAIN, Row), tokenizer, 512)
+    batches = _batches(rows, tokenizer.pad_token_id)
     tokens = statistics.median(int(batch["attention_mask"].sum()) for batch in batches[WARM:])
     results: dict[bool, list[Measured]] = {True: [], False: []}
     for _ in range(ROUNDS):
         for ours in (False, True):
-            results[ours].append(measure(base, batches, ours))
+            results[ours].append(measure(base, rows, batches, ours))
     peer, own = (min(r.seconds for r in results[ours]) for ours in (False, True))
     apart = [
         max(abs(a - b) for a, b in zip(one.losses, other.losses, strict=True))

@@ -15,7 +15,13 @@ from stillhouse.distill.distributions import Distributions, Origin
 from stillhouse.distill.encode import Encoded, encode_rows
 from stillhouse.distill.params import BatchMix, Lora, Student
 from stillhouse.distill.students import save_student
-from stillhouse.distill.train import Trained, load_model, load_tokenizer, train_student
+from stillhouse.distill.train import (
+    Trained,
+    load_model,
+    load_student,
+    load_tokenizer,
+    train_student,
+)
 from stillhouse.distill.trainer import StudentTrainer
 from tests.test_distill_batches import row_of
 from tests.tiny import build_tiny_model
@@ -33,6 +39,7 @@ PARAMS = Student(
     replay_weight=0.1,
     replay_top_k=8,
     max_tokens=200,
+    freeze_embeddings=False,
     lora=None,
     gradient_checkpointing=False,
     eval_every=4,
@@ -126,6 +133,41 @@ def test_low_rank_training_is_merged_into_plain_weights(
     assert any(not torch.equal(merged[name], before[name]) for name in before)
 
 
+def test_frozen_embeddings_are_the_bases_own_and_all_else_learns(
+    base: Path, rows: list[Encoded]
+) -> None:
+    frozen = PARAMS.model_copy(update={"freeze_embeddings": True})
+    trained = train(base, rows, frozen).model.state_dict()
+    before = load_model(base).state_dict()
+    same = {name for name in before if torch.equal(trained[name], before[name])}
+    assert same == {"model.embed_tokens.weight", "lm_head.weight"}
+
+
+def test_only_short_rows_on_a_cpu_are_attended_to_by_plain_products(base: Path) -> None:
+    tokenizer = load_tokenizer(base)
+    short = [row_of("recall", "How long?", "5 days.", "short")]
+    long = [row_of("recall", "How long " * 300 + "?", "5 days.", "long")]
+    chosen = [
+        load_student(base, encode_rows(rows, tokenizer, 4000), RUNTIME, freeze_embeddings=False)
+        for rows in (short, [*short, *long])
+    ]
+    assert [model.config._attn_implementation for model in chosen] == ["eager", "sdpa"]
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_gradient_checkpointing_learns_the_same(
+    base: Path, rows: list[Encoded], frozen: bool
+) -> None:
+    curves = [
+        train(base, rows, PARAMS.model_copy(update={
+            "gradient_checkpointing": saving, "freeze_embeddings": frozen, "epochs": 1,
+        })).curve
+        for saving in (False, True)
+    ]  # fmt: skip
+    kept, saved = ([p.validation_loss for p in curve if p.validation_loss] for curve in curves)
+    assert saved == pytest.approx(kept, rel=1e-3)
+
+
 def test_early_stop_returns_the_weights_of_the_best_look(base: Path, rows: list[Encoded]) -> None:
     params = PARAMS.model_copy(
         update={"learning_rate": 0.5, "epochs": 40, "eval_every": 1, "patience": 2}
@@ -204,6 +246,6 @@ def test_rows_are_grouped_where_padding_would_cost_more_than_another_run() -> No
     from stillhouse.distill.trainer import group_rows
 
     assert group_rows([30] * 10 + [220] * 2) == [slice(0, 10), slice(10, 12)]
-    assert group_rows([20] * 8 + [50] * 4) == [slice(0, 12)]
+    assert group_rows([20] * 8 + [35] * 4) == [slice(0, 12)]
     assert group_rows([20, 21, 22]) == [slice(0, 3)]
     assert group_rows([300]) == [slice(0, 1)]

@@ -45,6 +45,7 @@ class Student(Params):
     replay_weight: Annotated[float, Field(ge=0)]
     replay_top_k: Positive
     max_tokens: Positive
+    freeze_embeddings: bool
     lora: Lora | None
     gradient_checkpointing: bool
     eval_every: Positive

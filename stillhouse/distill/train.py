@@ -33,6 +33,9 @@ from stillhouse.distill.trainer import StudentTrainer
 log = logging.getLogger(__name__)
 
 _EVAL_BATCH = 16
+# In tokens. On a CPU the backward pass of torch's fused attention took a fifth of a step of short rows; plain
+# matrix products take a fraction of that, but hold [rows, heads, length, length] scores for each layer.
+_SHORT = 384
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,22 @@ class Trained:
 def load_model(folder: Path) -> PreTrainedModel:
     """Return the model of a Hugging Face folder in float32: optimiser steps are lost in less."""
     return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+
+
+def load_student(
+    folder: Path, rows: Sequence[Encoded], runtime: Runtime, *, freeze_embeddings: bool
+) -> PreTrainedModel:
+    """Return the base of a student, ready to learn ``rows``.
+
+    With ``freeze_embeddings`` the matrix of the token embeddings keeps the base's values; where the
+    model's head is the same matrix (tied weights), so does the head.
+    """
+    model = load_model(folder)
+    if choose_device(runtime) == "cpu" and max(len(row.input_ids) for row in rows) <= _SHORT:
+        model.set_attn_implementation("eager")
+    if freeze_embeddings:
+        model.get_input_embeddings().requires_grad_(False)
+    return model
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
@@ -100,7 +119,7 @@ def train_student(
     keeper = BestWeights(params.patience)
     with tempfile.TemporaryDirectory(prefix="stillhouse-train-") as scratch:
         trainer = StudentTrainer(
-            model=load_model(base),
+            model=load_student(base, train, runtime, freeze_embeddings=params.freeze_embeddings),
             args=_arguments(Path(scratch), len(batches[0]), bool(validation), params, runtime),
             train_dataset=_index_dataset([index for batch in batches for index in batch]),
             eval_dataset=_index_dataset(_offsets(train, validation)) if validation else None,
