@@ -34,6 +34,7 @@ VARIANTS: dict[str, Settings] = {
     "replay-weight-0.1": {f"{STUDENT}.replay_weight": 0.1},
     "slow": {f"{STUDENT}.learning_rate": 1e-4},
     "fast": {f"{STUDENT}.learning_rate": 5e-4},
+    "more-phrasings": {"render.plan.core.recall.phrasings": 24},
     "few-phrasings": {"render.plan.core.recall.phrasings": 4},
 }
 
