@@ -6,10 +6,11 @@ from pathlib import Path
 from stillhouse.base.lock import read_lock
 from stillhouse.base.params import load_section
 from stillhouse.base.records import Row
-from stillhouse.base.runtime import load_runtime, use_threads
+from stillhouse.base.runtime import choose_device, load_runtime, use_threads
 from stillhouse.base.stage import home, run_stage, say_counts
 from stillhouse.base.tables import read_all
 from stillhouse.distill.bases import open_base
+from stillhouse.distill.checkpoints import open_checkpoints
 from stillhouse.distill.distributions import describe_origin, read_distributions
 from stillhouse.distill.encode import encode_rows
 from stillhouse.distill.params import Student
@@ -18,6 +19,7 @@ from stillhouse.distill.train import load_tokenizer, train_student
 from stillhouse.lineage.gate import read_gate
 from stillhouse.lineage.inputs import InputGuard
 from stillhouse.lineage.provenance import BaseModel, write_provenance
+from stillhouse.lineage.run_key import training_key
 
 TRAIN = Path("data/dataset/train.parquet")
 VALIDATION = Path("data/dataset/validation.parquet")
@@ -28,6 +30,7 @@ def main() -> None:
     name = sys.argv[1]
     params, runtime, guard = load_section(f"students.{name}", Student), load_runtime(), InputGuard()
     use_threads(runtime)
+    parameters = params.model_dump(mode="json")
     rows = {path: read_all(guard.open(path), Row) for path in (TRAIN, VALIDATION)}
     read_gate(guard.open(GATE), guard.opened, rows)
     base = open_base(params.model, home() / "bases")
@@ -40,26 +43,32 @@ def main() -> None:
         replay = [row for row in train if row.task == "replay"]
         origin = describe_origin(base, params.replay_top_k)
         distributions = read_distributions(captured, origin, replay)
-    trained = train_student(
-        base.folder,
-        train=train,
-        validation=encode_rows(taught, tokenizer, params.max_tokens),
-        distributions=distributions,
-        params=params,
-        runtime=runtime,
-    )
-    folder = Path("models") / name
-    save_student(folder, trained, tokenizer, params.save_dtype)
-    write_curve(Path("reports/students") / name / "training" / "curves.csv", trained.curve)
-    write_provenance(
-        folder,
-        student=name,
-        guard=guard,
-        train=TRAIN,
-        base=BaseModel(base.name, base.sha256, base.origin),
-        parameters=params.model_dump(mode="json"),
-        upstream=read_lock().upstream_of(TRAIN.parent),
-    )
+    key = training_key(guard.opened, base.sha256, parameters, choose_device(runtime), Path())
+    every = 60 * runtime.checkpoint_minutes
+    with open_checkpoints(home() / "checkpoints" / name, key, every) as checkpoints:
+        trained = train_student(
+            base.folder,
+            train=train,
+            validation=encode_rows(taught, tokenizer, params.max_tokens),
+            distributions=distributions,
+            params=params,
+            runtime=runtime,
+            checkpoints=checkpoints,
+        )
+        folder = Path("models") / name
+        save_student(folder, trained, tokenizer, params.save_dtype)
+        write_curve(Path("reports/students") / name / "training" / "curves.csv", trained.curve)
+        write_provenance(
+            folder,
+            student=name,
+            guard=guard,
+            train=TRAIN,
+            base=BaseModel(base.name, base.sha256, base.origin),
+            parameters=parameters,
+            upstream=read_lock().upstream_of(TRAIN.parent),
+        )
+        if checkpoints:
+            checkpoints.remove()
     say_counts(f"train@{name}", rows=len(train), steps=trained.steps, best_step=trained.best_step)
 
 

@@ -1,10 +1,12 @@
 """Files that are either whole or not there: written beside their place, flushed, then renamed."""
 
+import fcntl
+import glob
 import json
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from stillhouse.base.errors import InputError
@@ -13,11 +15,13 @@ from stillhouse.base.ids import Json
 
 @contextmanager
 def replace_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; on success it becomes ``path``, else it is removed."""
+    """Yield a temporary path beside ``path``; on success it becomes ``path``, else it is removed.
+
+    What a killed process left there goes with the next writing of the same file.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    os.close(handle)
-    part = Path(name)
+    _remove_abandoned(path)
+    handle, part = _make_part(path)
     try:
         yield part
         with part.open("rb") as file:
@@ -26,6 +30,27 @@ def replace_file(path: Path) -> Iterator[Path]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def _make_part(path: Path) -> tuple[int, Path]:
+    """Make an empty file beside ``path`` and lock it: the kernel unlocks what nobody writes any more."""
+    while True:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:
+            return handle, Path(name)
+        os.close(handle)  # taken for abandoned before it was locked
+
+
+def _remove_abandoned(path: Path) -> None:
+    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        with suppress(FileNotFoundError), part.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            part.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -20,6 +20,7 @@ class Runtime(Params):
     threads: int = Field(default=0, ge=0)
     generation_batch: int = Field(default=32, ge=1)
     embedding_batch: int = Field(default=64, ge=1)
+    checkpoint_minutes: float = Field(default=3, ge=0)
 
 
 def load_runtime(path: Path = PARAMS) -> Runtime:

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 import stillhouse
+from stillhouse.base.alone import hold
 from stillhouse.base.errors import StillhouseError
+from stillhouse.base.ids import sha256_text
 
 T = TypeVar("T")
 
@@ -24,7 +26,9 @@ def run_stage(main: Callable[[], None]) -> None:
     try:
         check_place()
         die_with_parent()
-        main()
+        what = " ".join([Path(sys.argv[0]).stem, *sys.argv[1:]])
+        with hold(_lock_file(what), what):
+            main()
     except StillhouseError as exc:
         print(f"error: {exc}", file=sys.stderr)
         sys.exit(exc.exit_code)
@@ -47,8 +51,18 @@ def check_place() -> None:
 
 def die_with_parent() -> None:
     """Ask the kernel to end this process when its parent ends (Linux; elsewhere a no-op)."""
+    parent = os.getppid()
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it ended before the kernel was asked
+            sys.exit(1)
+
+
+def _lock_file(what: str) -> Path:
+    place = sha256_text(f"{Path.cwd().resolve()} {what}")[
+        :16
+    ]  # an experiment's folder is another place
+    return home() / "locks" / f"{place}.lock"
 
 
 def home() -> Path:

@@ -25,6 +25,7 @@ from trl.trainer.sft_config import SFTConfig
 from stillhouse.base.errors import InputError
 from stillhouse.base.runtime import Runtime, choose_device
 from stillhouse.distill.batches import collate, plan_batches
+from stillhouse.distill.checkpoints import Checkpoints, SaveNow, read_progress
 from stillhouse.distill.distributions import Distributions
 from stillhouse.distill.encode import Encoded
 from stillhouse.distill.params import Lora, Student
@@ -98,6 +99,7 @@ def train_student(
     distributions: Distributions | None,
     params: Student,
     runtime: Runtime,
+    checkpoints: Checkpoints | None = None,
 ) -> Trained:
     """Train a student and return it with the weights of its lowest validation loss.
 
@@ -108,6 +110,7 @@ def train_student(
         distributions: what the base would have said on the replay rows; ``None`` learns their words.
         params: the student's section of ``params.yaml``.
         runtime: device and threads; they change no result on one kind of machine.
+        checkpoints: where to begin again after a kill; ``None`` keeps none.
 
     Raises:
         InputError: nothing is left to learn.
@@ -118,9 +121,10 @@ def train_student(
     tokenizer = load_tokenizer(base)
     keeper = BestWeights(params.patience)
     with tempfile.TemporaryDirectory(prefix="stillhouse-train-") as scratch:
+        folder = checkpoints.folder if checkpoints else Path(scratch)
         trainer = StudentTrainer(
             model=load_student(base, train, runtime, freeze_embeddings=params.freeze_embeddings),
-            args=_arguments(Path(scratch), len(batches[0]), bool(validation), params, runtime),
+            args=_arguments(folder, len(batches[0]), bool(validation), params, runtime),
             train_dataset=_index_dataset([index for batch in batches for index in batch]),
             eval_dataset=_index_dataset(_offsets(train, validation)) if validation else None,
             data_collator=_collator([*train, *validation], tokenizer, distributions),
@@ -129,7 +133,7 @@ def train_student(
             callbacks=[keeper],
             replay_weight=params.replay_weight,
         )
-        trainer.train()
+        trainer.train(resume_from_checkpoint=_go_on(trainer, keeper, checkpoints))
     model = keeper.restore(trainer.model)
     if params.lora is not None:
         model = model.merge_and_unload()
@@ -138,8 +142,27 @@ def train_student(
         curve=_curve(trainer.state.log_history),
         steps=trainer.state.global_step,
         best_step=keeper.best_step or trainer.state.global_step,
-        tokens=trainer._total_train_tokens,  # noqa: SLF001 - TRL keeps no public count
+        tokens=trainer.train_tokens,
     )
+
+
+def _go_on(
+    trainer: StudentTrainer, keeper: "BestWeights", checkpoints: Checkpoints | None
+) -> str | None:
+    """Return the checkpoint to go on from, with what the trainer's own state does not hold put back."""
+    if checkpoints is None:
+        return None
+    if checkpoints.every:
+        trainer.add_callback(SaveNow(checkpoints, keeper, lambda: trainer.train_tokens))
+    found = checkpoints.find()
+    if found is None:
+        return None
+    progress, keeper.weights = read_progress(found)
+    keeper.best_step, keeper.worse = progress.best_step, progress.worse
+    keeper.best_loss = float("inf") if progress.best_loss is None else progress.best_loss
+    trainer.train_tokens = progress.tokens
+    log.info("going on from step %d, where the last run was stopped", progress.step)
+    return str(found)
 
 
 class BestWeights(TrainerCallback):

@@ -30,6 +30,15 @@ class StudentTrainer(SFTTrainer):
         super().__init__(*args, **kwargs)
         self.replay_weight = replay_weight
 
+    @property
+    def train_tokens(self) -> int:
+        """How many tokens have been trained on, padding not counted."""
+        return self._total_train_tokens
+
+    @train_tokens.setter
+    def train_tokens(self, count: int) -> None:
+        self._total_train_tokens = count
+
     def compute_loss(
         self,
         model: Any,
