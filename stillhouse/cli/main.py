@@ -12,6 +12,7 @@ from stillhouse.base.errors import StillhouseError
 from stillhouse.cli.ask import ask
 from stillhouse.cli.register import register
 from stillhouse.cli.summary import summary
+from stillhouse.cli.trace import trace
 from stillhouse.cli.version import version
 
 
@@ -38,5 +39,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (summary, ask, register, version):
+for command in (summary, trace, ask, register, version):
     app.command()(command)

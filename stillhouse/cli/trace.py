@@ -1,0 +1,49 @@
+"""``stillhouse trace``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stillhouse.cli.output import AsJson, print_json
+
+if TYPE_CHECKING:
+    from stillhouse.lineage.trace import Trace
+
+
+def trace(
+    thing: Annotated[
+        str,
+        typer.Argument(
+            help="The id of a row, pair, request, chunk or document, or its first characters (4 or "
+            "more); a document's path or file name; or a prompt file."
+        ),
+    ],
+    as_json: AsJson = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="End with 1 unless every model is clean of it.")
+    ] = False,
+) -> None:
+    """Say where something comes from, what came of it, and which models saw it.
+
+    A model is affected if it was trained on a row of the thing, clean if it was not, and unknown
+    where that cannot be read. Unknown is never taken for clean.
+
+    Example: stillhouse trace people/annual-leave.md --exit-code
+    """
+    from stillhouse.lineage.trace import trace as trace_thing
+
+    traced = trace_thing(Path(), thing)
+    if as_json:
+        print_json(traced.to_json())
+    else:
+        _print(traced)
+    if exit_code and traced.verdict != "clean":
+        raise typer.Exit(1)
+
+
+def _print(traced: "Trace") -> None:
+    from stillhouse.lineage.trace_text import describe_trace
+
+    for line in describe_trace(traced):
+        typer.echo(line)

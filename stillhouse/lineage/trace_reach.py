@@ -1,0 +1,163 @@
+"""What came of a thing: its chunks, requests, pairs, rejections and rows, by the tables' ids."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from stillhouse.base.records import Rejection, split_slot
+from stillhouse.base.tables import read_table
+from stillhouse.lineage.trace_find import Thing
+from stillhouse.lineage.trace_tables import (
+    CHUNKS,
+    CURATED,
+    DATASET,
+    PAIRS,
+    REQUESTS,
+    REVIEWED,
+    ChunkKey,
+    Decision,
+    PairKey,
+    RequestKey,
+    RowKey,
+    read_decisions,
+    read_rejections,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """All that comes of a thing.
+
+    ``parts`` holds the rows of each table of the dataset by the table's path. ``touched`` says of
+    *every* row and pair in the workspace, by id, whether it comes of the thing; None where the
+    tables cannot tell, which is never taken for no.
+    """
+
+    thing: Thing
+    chunks: tuple[ChunkKey, ...]
+    requests: tuple[RequestKey, ...]
+    pairs: tuple[PairKey, ...]
+    rejections: tuple[Rejection, ...]
+    decisions: tuple[Decision, ...]
+    rows: tuple[RowKey, ...]
+    parts: Mapping[Path, tuple[RowKey, ...]]
+    touched: Mapping[str, bool | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Trail:
+    """The ids by which a row is known to come of the thing, or known not to."""
+
+    thing: Thing
+    rows: frozenset[str]
+    chunks: frozenset[str]
+    requests: frozenset[str]
+    known_requests: frozenset[str]
+    prompt_sha256s: frozenset[str]
+
+    def touches(self, item: PairKey | RowKey) -> bool | None:
+        """Say whether a row or pair comes of the thing; None where that cannot be told."""
+        if self.thing.kind in ("row", "pair"):
+            own = item.row_id if isinstance(item, RowKey) else item.pair_id
+            return own in self.rows
+        if item.request_id in self.requests:
+            return True
+        if item.request_id in self.known_requests or self.thing.kind == "request":
+            return False
+        return self._touches_by_place(item)
+
+    def _touches_by_place(self, item: PairKey | RowKey) -> bool | None:
+        """Judge a row whose request is in no table any more, by what it says of itself."""
+        if self.chunks & set(item.chunk_ids):
+            return True
+        if self.thing.kind == "chunk":
+            return False
+        if self.thing.kind == "prompt":
+            sha256 = item.prompt_sha256 if isinstance(item, RowKey) else ""
+            return True if sha256 in self.prompt_sha256s else None
+        if isinstance(item, RowKey) and self.thing.id in item.document_ids:
+            return True
+        if item.chunk_ids and split_slot(item.slot_id)[0] == self.thing.name:
+            return True
+        # A slot names the source of one passage; of a second one it says nothing.
+        return None if len(item.chunk_ids) > 1 else False
+
+
+def follow(root: Path, thing: Thing) -> Reach:
+    """Return what came of a thing, as the tables of the project at ``root`` tell it.
+
+    Raises:
+        InputError: a table is missing or unreadable.
+    """
+    chunks = tuple(chunk for chunk in read_table(root / CHUNKS, ChunkKey) if _is_of(chunk, thing))
+    decisions = read_decisions(root)
+    trail, requests = _lay_trail(root, thing, chunks, decisions)
+    touched: dict[str, bool | None] = {}
+    pairs = []
+    for pair in read_table(root / PAIRS, PairKey):
+        touched[pair.pair_id] = trail.touches(pair)
+        if touched[pair.pair_id]:
+            pairs.append(pair)
+    rows: dict[str, RowKey] = {}
+    parts: dict[Path, tuple[RowKey, ...]] = {}
+    for table in (CURATED, REVIEWED, *DATASET):
+        found = []
+        for row in read_table(root / table, RowKey):
+            touched[row.row_id] = trail.touches(row)
+            if touched[row.row_id]:
+                found.append(row)
+        rows |= {row.row_id: row for row in found}
+        if table in DATASET:
+            parts[table] = tuple(found)
+    ids = {pair.pair_id for pair in pairs} | rows.keys()
+    return Reach(
+        thing=thing,
+        chunks=chunks,
+        requests=tuple(requests),
+        pairs=tuple(pairs),
+        rejections=tuple(_find_rejections(root, thing, trail, ids)),
+        decisions=tuple(item for item in decisions if {item.row_id, item.new_id} & ids),
+        rows=tuple(rows[row_id] for row_id in sorted(rows)),
+        parts=parts,
+        touched=touched,
+    )
+
+
+def _is_of(chunk: ChunkKey, thing: Thing) -> bool:
+    if thing.kind == "document":
+        return chunk.document_id == thing.id
+    return thing.kind == "chunk" and chunk.chunk_id == thing.id
+
+
+def _lay_trail(
+    root: Path, thing: Thing, chunks: tuple[ChunkKey, ...], decisions: list[Decision]
+) -> tuple[_Trail, list[RequestKey]]:
+    chunk_ids = frozenset(chunk.chunk_id for chunk in chunks)
+    known, requests = set(), []
+    for request in read_table(root / REQUESTS, RequestKey):
+        known.add(request.request_id)
+        same = thing.id in (request.request_id, request.prompt_path)
+        if same or chunk_ids & set(request.chunk_ids):
+            requests.append(request)
+    # A reviewer's fix gave the row a new id; it still comes of the old one.
+    fixed = {item.new_id for item in decisions if item.row_id == thing.id and item.new_id}
+    trail = _Trail(
+        thing=thing,
+        rows=frozenset({thing.id, *fixed}),
+        chunks=chunk_ids,
+        requests=frozenset(request.request_id for request in requests),
+        known_requests=frozenset(known),
+        prompt_sha256s=frozenset(request.prompt_sha256 for request in requests),
+    )
+    return trail, requests
+
+
+def _find_rejections(root: Path, thing: Thing, trail: _Trail, ids: set[str]) -> Iterator[Rejection]:
+    """Yield the thing's rejections: of a file its own, else those of its requests, pairs and rows."""
+    for rejection in read_rejections(root):
+        if rejection.stage == "ingest":
+            own = thing.kind == "skipped file" and rejection.rejected_id == thing.id
+        else:
+            own = rejection.rejected_id in ids or rejection.rejected_id in trail.requests
+        if own:
+            yield rejection

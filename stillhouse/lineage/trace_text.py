@@ -1,0 +1,149 @@
+"""A trace as text of at most 80 columns: many of a kind are counted, ``--json`` lists each."""
+
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from stillhouse.base.ids import Json
+from stillhouse.lineage.trace import Trace
+from stillhouse.lineage.trace_down import Step
+
+_WIDTH: Final = 80
+_LABEL: Final = 12
+_LINES: Final = 4  # of a passage, an answer or a reason; --json has the whole text
+_SHOWN_ID: Final = 16
+
+
+def describe_trace(traced: Trace) -> Iterator[str]:
+    """Yield the lines of a trace: what it is, where it comes from, what came of it, the verdicts."""
+    thing = traced.thing
+    yield from _fill(thing.kind, thing.name)
+    if traced.upstream:
+        yield from ("", "Where it comes from")
+        for step in _fold_filters(traced.upstream):
+            yield from _fill(_label(step), _tell(step))
+    yield from ("", "What came of it")
+    yield from _describe_down(traced)
+    yield from ("", "Models")
+    for model in traced.models:
+        yield from _fill(model.model, f"{model.verdict}: {model.why}")
+    if not traced.models:
+        yield from _fill("", "there is none in models/")
+    yield from ("", f"Verdict: {traced.verdict}")
+
+
+def _fold_filters(steps: Iterable[Step]) -> Iterator[Step]:
+    """Yield the steps with all scores in one, all filters in one: they are many and short."""
+    gathered: dict[str, list[str]] = {"judgement": [], "filter": []}
+    for step in steps:
+        if step.kind == "judgement":
+            gathered["judgement"].append(f"{step.id} {float(str(step.facts['score'])):.2f}")
+        elif step.kind == "filter":
+            gathered["filter"].append(step.id)
+        else:
+            for kind, told in gathered.items():
+                if told:
+                    yield Step(kind, ", ".join(told), {})
+                    told.clear()
+            yield step
+    for kind, told in gathered.items():
+        if told:
+            yield Step(kind, ", ".join(told), {})
+
+
+def _label(step: Step) -> str:
+    return {"chunk": "passage", "judgement": "judged", "filter": "passed"}.get(step.kind, step.kind)
+
+
+def _tell(step: Step) -> str:
+    """Return what one step says, in a line or a few."""
+    facts = step.facts
+    if facts.get("missing"):
+        return f"{step.id[:_SHOWN_ID]}, in no table of this version"
+    match step.kind:
+        case "document":
+            return _join(facts["source"], facts["license"], facts["state"])
+        case "chunk":
+            place = f"{facts['anchor']}, characters {facts['start']} to {facts['end']}"
+            return f"{place}: {facts['text']}"
+        case "prompt" | "file":
+            return _join(step.id, str(facts.get("sha256", ""))[:_SHOWN_ID], facts["state"])
+        case "request":
+            asked = f"to {facts['teacher']} ({facts['model']})"
+            how = f"{facts['variation']}, {facts['persona']}, sample {facts['sample']}"
+            return _join(step.id[:_SHOWN_ID], asked, how)
+        case "answer":
+            return str(facts["text"])
+        case "pair" | "row":
+            return f"{_last_turn(facts)} → {facts['response']}"
+        case "review":
+            return _join(facts["verdict"], f"by {facts['reviewer']}", facts["reason"])
+        case "split":
+            return _join(step.id, facts["holdout"] and f"held out by {facts['holdout']}")
+        case _:
+            return step.id
+
+
+def _last_turn(facts: Mapping[str, Json]) -> str:
+    messages = facts["messages"]
+    assert isinstance(messages, Sequence)
+    last = messages[-1] if messages else {}
+    return str(last["content"]) if isinstance(last, Mapping) and "content" in last else ""
+
+
+def _describe_down(traced: Trace) -> Iterator[str]:
+    groups: dict[str, list[Step]] = {}
+    for step in traced.downstream:
+        groups.setdefault(step.kind, []).append(step)
+    if not groups and not traced.datasets:
+        yield from _fill("", "nothing")
+    for kind, steps in groups.items():
+        if kind == "rejection":
+            yield from _describe_rejections(steps)
+        elif kind == "row":
+            by_part = _count(steps, "part", "not in the dataset")
+            yield from _fill("rows", f"{len(steps):,} ({by_part})")
+        else:
+            by_task = f" ({_count(steps, 'task', '')})" if "task" in steps[0].facts else ""
+            yield from _fill(f"{kind}s", f"{len(steps):,}{by_task}")
+    for part in traced.datasets:
+        yield from _fill("dataset", f"{part.path}, md5 {part.md5}")
+
+
+def _describe_rejections(steps: Sequence[Step]) -> Iterator[str]:
+    """Yield how many were dropped and who saw them, then each reason with one example."""
+    seen = _count(steps, "seen", "")
+    yield from _fill("rejections", f"{len(steps):,}, seen {seen}")
+    reasons: dict[str, list[Step]] = {}
+    for step in steps:
+        reasons.setdefault(f"{step.facts['stage']}: {step.facts['reason']}", []).append(step)
+    for reason, same in sorted(reasons.items(), key=lambda item: (-len(item[1]), item[0])):
+        example = f"{same[0].id[:_SHOWN_ID]} {same[0].facts['detail']}".strip()
+        yield from _fill("", f"{len(same):,} × {reason}, as {example}")
+
+
+def _count(steps: Iterable[Step], fact: str, none: str) -> str:
+    counts = Counter(str(step.facts[fact]) or none for step in steps)
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{name} {count:,}" for name, count in ordered)
+
+
+def _join(*parts: Json) -> str:
+    return ", ".join(str(part) for part in parts if part)
+
+
+def _fill(label: str, text: str) -> list[str]:
+    """Return ``text`` behind its label, folded, and cut short after a few lines.
+
+    Texts of documents and teachers may hold control characters; none reaches the terminal.
+    """
+    plain = "".join(char if char.isprintable() else " " for char in text)
+    return textwrap.wrap(
+        plain,
+        width=_WIDTH,
+        initial_indent=f"  {label:<{_LABEL}} ",
+        subsequent_indent=" " * (_LABEL + 3),
+        max_lines=_LINES,
+        placeholder=" …",
+    )

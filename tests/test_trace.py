@@ -1,0 +1,380 @@
+"""A trace goes both ways, tells every rejection with its reason, and never takes unknown for clean."""
+
+import ast
+import inspect
+import json
+import shutil
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from stillhouse.base.errors import InputError
+from stillhouse.base.ids import Json, md5_file, sha256_file
+from stillhouse.base.records import Chunk, Document, Pair, Rejection, Request, Row
+from stillhouse.base.tables import read_all, write_table
+from stillhouse.cli.main import app
+from stillhouse.lineage.provenance import BaseModel, read_provenance
+from stillhouse.lineage.trace import trace
+from stillhouse.lineage.trace_models import ModelVerdict
+from stillhouse.lineage.trace_up import FILTERS
+from stillhouse.quality import curate
+from tests.trace_project import (
+    HELD_OUT,
+    LEAVE,
+    STUDY,
+    UNREAD,
+    is_of,
+    make_project,
+    read_rows,
+    train_student,
+)
+
+TRAIN = Path("data/dataset/train.parquet")
+VALIDATION = Path("data/dataset/validation.parquet")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project, made once; tests work on copies."""
+    root = tmp_path_factory.mktemp("trace")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STILLHOUSE_HOME", str(root))
+        make_project(root)
+    return root
+
+
+@pytest.fixture
+def project(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy with a student called `tiny`; it is the working directory."""
+    root = tmp_path / "project"
+    shutil.copytree(made, root)
+    train_student(root, "tiny")
+    monkeypatch.chdir(root)
+    return Path()
+
+
+def kinds(steps: list[dict[str, Json]] | tuple[object, ...]) -> list[str]:
+    return [step.kind for step in steps]  # type: ignore[attr-defined, union-attr]
+
+
+def facts(traced_steps: tuple[object, ...], kind: str) -> list[dict[str, Json]]:
+    return [{"id": s.id, **s.facts} for s in traced_steps if s.kind == kind]  # type: ignore[attr-defined]
+
+
+def only_verdict(root: Path, thing: str) -> ModelVerdict:
+    (verdict,) = trace(root, thing).models
+    return verdict
+
+
+def rewrite_pair_as_rejected(root: Path, row: Row, reason: str) -> None:
+    """Move a row from every table behind curate into curate's rejections."""
+    for table in ("data/curated/rows.parquet", "data/reviewed.parquet", TRAIN, VALIDATION):
+        kept = [other for other in read_rows(root / table) if other.row_id != row.row_id]
+        write_table(root / table, Row, kept)
+    path = root / "data/curated/rejections.parquet"
+    dropped = Rejection(row.row_id, "pair", row.slot_id, row.chunk_ids, "curate", reason, "as x")
+    write_table(path, Rejection, [*read_all(path, Rejection), dropped])
+
+
+def test_a_row_is_traced_to_its_passage_prompt_request_answer_judgements_filters_and_split(
+    project: Path,
+) -> None:
+    row = next(row for row in read_rows(TRAIN) if row.task == "recall")
+    traced = trace(project, row.row_id)
+    assert kinds(traced.upstream) == [
+        *("document", "chunk", "prompt", "request", "answer", "pair"),
+        *("judgement",) * 3,
+        *("filter",) * len(FILTERS),
+        *("row", "split"),
+    ]
+    (passage,) = facts(traced.upstream, "chunk")
+    chunk = next(
+        c
+        for c in read_all(Path("data/corpus/chunks.parquet"), Chunk)
+        if c.chunk_id in row.chunk_ids
+    )
+    assert (passage["id"], passage["text"]) == (chunk.chunk_id, chunk.text)
+    (prompt,) = facts(traced.upstream, "prompt")
+    assert prompt == {
+        "id": "prompts/recall.md",
+        "sha256": sha256_file(Path("prompts/recall.md")),
+        "state": "as it was read",
+    }
+    (words,) = facts(traced.upstream, "row")
+    assert words["response"] == row.completion[0].content
+    assert facts(traced.upstream, "split") == [{"id": "train", "holdout": ""}]
+    assert (traced.thing.kind, traced.verdict, traced.downstream) == ("row", "affected", ())
+    assert traced.models == (ModelVerdict("tiny", "affected", 1, "trained on 1 row of it"),)
+    assert [(part.path, part.md5, part.rows) for part in traced.datasets] == [
+        (TRAIN.as_posix(), md5_file(TRAIN), 1)
+    ]
+
+
+def test_a_document_is_traced_to_its_chunks_requests_pairs_rejections_and_rows_by_split(
+    project: Path,
+) -> None:
+    traced = trace(project, STUDY)
+    chunks = [c for c in read_all(Path("data/corpus/chunks.parquet"), Chunk) if c.source == STUDY]
+    ids = {chunk.chunk_id for chunk in chunks}
+    requests = [r for r in read_all(Path("data/requests.parquet"), Request) if ids & {*r.chunk_ids}]
+    pairs = [
+        p for p in read_all(Path("data/generated/pairs.parquet"), Pair) if ids & {*p.chunk_ids}
+    ]
+    counts = Counter(kinds(traced.downstream))
+    rejected = facts(traced.downstream, "rejection")
+    assert counts == {
+        "chunk": len(chunks),
+        "request": len(requests),
+        "pair": len(pairs),
+        "rejection": len(rejected),
+        "row": len(pairs) + 1,  # and the one that a reviewer's fix made
+    }
+    assert {(r["stage"], r["reason"], r["detail"], r["seen"]) for r in rejected} == {
+        ("generate", "no_pairs", "the teacher made no pair of this passage", IN_NONE),
+        ("review", "rejected by Ada", "beside the point", IN_NONE),
+    }
+    trained = sum(is_of(row, STUDY) for row in read_rows(TRAIN))
+    assert trained > 0
+    assert only_verdict(project, STUDY) == ModelVerdict(
+        "tiny", "affected", trained, f"trained on {trained} rows of it"
+    )
+    parts = Counter(row["part"] for row in facts(traced.downstream, "row"))
+    assert parts["train"] == trained
+    assert parts[""] == 2  # rejected by the reviewer, and what it was before the fix
+
+
+IN_NONE = "by the teacher, in no model"
+
+
+@pytest.mark.parametrize("source", [HELD_OUT, UNREAD])
+def test_a_document_that_nobody_was_asked_about_leaves_every_model_clean(
+    project: Path, source: str
+) -> None:
+    traced = trace(project, source)
+    count = len(read_rows(TRAIN))
+    assert traced.models == (
+        ModelVerdict("tiny", "clean", 0, f"none of its {count} rows is of it"),
+    )
+    assert traced.verdict == "clean"
+
+
+def test_a_file_that_ingest_left_out_is_told_with_its_reason(project: Path) -> None:
+    (rejection,) = facts(trace(project, "plan.xyz").downstream, "rejection")
+    assert rejection["id"] == UNREAD
+    assert (rejection["stage"], rejection["reason"]) == ("ingest", "unsupported")
+    assert rejection["seen"] == "by nobody: ingest did not read it"
+
+
+def test_a_pair_that_a_filter_dropped_was_seen_by_the_teacher_and_is_in_no_new_model(
+    project: Path,
+) -> None:
+    row = next(row for row in read_rows(TRAIN) if is_of(row, LEAVE))
+    shutil.rmtree("models/tiny")
+    rewrite_pair_as_rejected(project, row, "near_duplicate")
+    train_student(project, "later")
+    traced = trace(project, row.row_id)
+    assert (traced.thing.kind, traced.verdict) == ("pair", "clean")
+    (rejection,) = facts(traced.downstream, "rejection")
+    told = [rejection[name] for name in ("stage", "reason", "detail", "seen", "models")]
+    assert told == ["curate", "near_duplicate", "as x", IN_NONE, []]
+
+
+def test_a_pair_that_is_dropped_now_is_still_in_the_model_that_learned_it(project: Path) -> None:
+    row = next(row for row in read_rows(TRAIN) if is_of(row, LEAVE))
+    rewrite_pair_as_rejected(project, row, "near_duplicate")
+    traced = trace(project, row.row_id)
+    assert traced.verdict == "affected"
+    (rejection,) = facts(traced.downstream, "rejection")
+    assert (rejection["seen"], rejection["models"]) == ("by the teacher and in tiny", ["tiny"])
+
+
+def test_a_fixed_row_and_the_row_before_the_fix_lead_to_each_other(project: Path) -> None:
+    (decided,) = [
+        d for d in json.loads(Path("reports/review.json").read_text())["decisions"] if d["new_id"]
+    ]
+    old, new = trace(project, decided["row_id"]), trace(project, decided["new_id"])
+    assert [row["id"] for row in facts(old.downstream, "row")] == [decided["new_id"]]
+    assert [pair["id"] for pair in facts(new.upstream, "pair")] == [decided["row_id"]]
+    assert facts(new.upstream, "review")[0]["verdict"] == "fix"
+
+
+@pytest.mark.parametrize(
+    ("kind", "table", "record", "key"),
+    [
+        ("request", "data/requests.parquet", Request, "request_id"),
+        ("chunk", "data/corpus/chunks.parquet", Chunk, "chunk_id"),
+        ("document", "data/corpus/documents.parquet", Document, "document_id"),
+    ],
+)
+def test_every_id_and_its_beginning_are_found(
+    project: Path, kind: str, table: str, record: type, key: str
+) -> None:
+    wanted = getattr(read_all(Path(table), record)[0], key)
+    for name in (wanted, wanted[:20]):
+        thing = trace(project, name).thing
+        assert (thing.kind, thing.id) == (kind, wanted)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [LEAVE, f"data/seed/documents/{LEAVE}", f"./data/seed/documents/{LEAVE}", "annual-leave.md"],
+)
+def test_a_document_is_found_by_its_source_its_path_and_its_file_name(
+    project: Path, name: str
+) -> None:
+    assert trace(project, name).thing.name == LEAVE
+    assert trace(project, str(Path("data/seed/documents", LEAVE).resolve())).thing.name == LEAVE
+
+
+def test_a_prompt_reaches_the_rows_of_its_task_and_one_that_asks_nothing_is_clean(
+    project: Path,
+) -> None:
+    recall = sum(row.task == "recall" for row in read_rows(TRAIN))
+    assert only_verdict(project, "prompts/recall.md").rows == recall > 0
+    assert only_verdict(project, "simplified.md").verdict == "clean"
+    Path("prompts/recall.md").write_text("other")
+    (prompt,) = facts(trace(project, "recall.md").upstream, "prompt")
+    assert prompt["state"] == "changed since"
+
+
+@pytest.mark.parametrize("damage", ["no provenance", "torn", "no rows", "other rows", "weights"])
+def test_a_model_that_cannot_be_read_or_believed_is_unknown(project: Path, damage: str) -> None:
+    folder = Path("models/tiny")
+    match damage:
+        case "no provenance":
+            (folder / "provenance.json").unlink()
+        case "torn":
+            (folder / "provenance.json").write_text('{"version": 1, "inputs": []')
+        case "no rows":
+            (folder / "rows.parquet").unlink()
+        case "other rows":
+            write_table(folder / "rows.parquet", Row, [])
+        case "weights":
+            (folder / "model.safetensors").write_bytes(b"swapped")
+    for thing in (HELD_OUT, LEAVE, "prompts/simplified.md"):
+        assert trace(project, thing).verdict == "unknown"
+    assert only_verdict(project, HELD_OUT).why
+
+
+def test_a_model_that_dvc_lock_names_and_that_is_not_here_is_unknown(project: Path) -> None:
+    lock = {
+        "schema": "2.0",
+        "stages": {"train@gone": {"outs": [{"path": "models/gone", "md5": "0"}]}},
+    }
+    Path("dvc.lock").write_text(json.dumps(lock))
+    traced = trace(project, HELD_OUT)
+    assert [(m.model, m.verdict) for m in traced.models] == [("gone", "unknown"), ("tiny", "clean")]
+    assert traced.verdict == "unknown"
+
+
+def test_a_model_of_another_dataset_is_unknown_and_never_clean(project: Path) -> None:
+    rows = read_rows(TRAIN)
+    older = [replace(row, row_id="0" * 64) if i == 0 else row for i, row in enumerate(rows)]
+    shutil.rmtree("models/tiny")
+    write_table(TRAIN, Row, older)
+    train_student(project, "older")
+    write_table(TRAIN, Row, rows)
+    assert only_verdict(project, HELD_OUT).verdict == "unknown"
+    assert only_verdict(project, LEAVE).verdict == "affected"
+    assert only_verdict(project, "0" * 64).verdict == "affected"  # only the model lists that row
+
+
+def test_validation_rows_count_as_seen_and_other_ones_than_here_as_unknown(project: Path) -> None:
+    (row, *others) = read_rows(VALIDATION)
+    assert only_verdict(project, row.row_id) == ModelVerdict(
+        "tiny", "affected", 0, "1 row of it helped to choose when training stopped"
+    )
+    write_table(VALIDATION, Row, others)
+    assert only_verdict(project, row.row_id).verdict == "unknown"
+
+
+def test_a_student_that_began_with_an_affected_student_is_affected(project: Path) -> None:
+    mother = read_provenance(Path("models/tiny"))
+    everything = read_rows(TRAIN)
+    for table in (TRAIN, VALIDATION):
+        write_table(table, Row, [row for row in read_rows(table) if not is_of(row, STUDY)])
+    train_student(project, "child", BaseModel("models/tiny", mother.weights_sha256, "a student"))
+    train_student(project, "orphan", BaseModel("models/gone", "f" * 64, "a student"))
+    train_student(project, "stranger")
+    write_table(TRAIN, Row, everything)
+    verdicts = {m.model: (m.verdict, m.why) for m in trace(project, STUDY).models}
+    assert verdicts["child"] == ("affected", "began with `tiny`: affected")
+    assert verdicts["orphan"][0] == "unknown"
+    assert verdicts["stranger"][0] == "clean"
+
+
+def test_the_exit_code_is_asked_for_and_only_clean_is_good(project: Path) -> None:
+    invoke = CliRunner().invoke
+    assert invoke(app, ["trace", LEAVE]).exit_code == 0
+    assert invoke(app, ["trace", LEAVE, "--exit-code"]).exit_code == 1
+    assert invoke(app, ["trace", HELD_OUT, "--exit-code"]).exit_code == 0
+    Path("models/tiny/rows.parquet").unlink()
+    assert invoke(app, ["trace", HELD_OUT, "--exit-code"]).exit_code == 1
+
+
+def test_the_text_fits_the_terminal_and_json_has_the_agreed_keys(project: Path) -> None:
+    row = read_rows(TRAIN)[0].row_id
+    for thing in (LEAVE, UNREAD, "prompts/recall.md", row):
+        printed = CliRunner().invoke(app, ["trace", thing])
+        assert printed.stderr == ""
+        assert max(map(len, printed.stdout.splitlines())) <= 80
+        assert all(line.isprintable() for line in printed.stdout.splitlines())
+        told = json.loads(CliRunner().invoke(app, ["trace", thing, "--json"]).stdout)
+        assert set(told) == {
+            *("thing", "id", "kind", "upstream", "downstream", "verdict", "models", "datasets")
+        }
+        assert set(told["models"][0]) == {"model", "verdict", "rows", "why"}
+
+
+def test_what_is_not_there_or_means_two_things_is_one_sentence_and_exit_code_2(
+    project: Path,
+) -> None:
+    cases = {
+        "nobody.md": "error: nothing is called `nobody.md`; expected a row",
+        "": "error: nothing is called ``; expected a row",
+        "README.md": "error: `README.md` is a file of which no table tells; expected a document",
+    }
+    Path("README.md").write_text("")
+    for thing, said in cases.items():
+        refused = CliRunner().invoke(app, ["trace", thing])
+        assert (refused.exit_code, refused.stdout) == (2, "")
+        assert refused.stderr.startswith(said)
+        assert len(refused.stderr.splitlines()) == 1
+    documents = Path("data/corpus/documents.parquet")
+    first = read_all(documents, Document)
+    write_table(
+        documents,
+        Document,
+        [*first, replace(first[0], document_id="e" * 64, source=f"old/{first[0].source}")],
+    )
+    with pytest.raises(InputError, match="means 2 things: document"):
+        trace(project, Path(first[0].source).name)
+
+
+def test_a_missing_table_is_one_sentence(project: Path) -> None:
+    for table in (
+        "data/requests.parquet",
+        "data/curated/rejections.parquet",
+        "reports/review.json",
+    ):
+        kept = Path(table).read_bytes()
+        Path(table).unlink()
+        refused = CliRunner().invoke(app, ["trace", LEAVE])
+        assert refused.exit_code == 2
+        assert refused.stderr == f"error: {table}: file not found; run `dvc repro`\n"
+        Path(table).write_bytes(kept)
+
+
+def test_the_filters_that_a_row_passed_are_those_of_curate() -> None:
+    calls = [
+        node for node in ast.walk(ast.parse(inspect.getsource(curate)))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    ]  # fmt: skip
+    named = [
+        arg.value for call in calls if call.func.id in ("_reject", "_rejection")  # type: ignore[attr-defined]
+        for arg in call.args if isinstance(arg, ast.Constant)
+    ]  # fmt: skip
+    assert sorted(named) == sorted(FILTERS)
