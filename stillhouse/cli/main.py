@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from stillhouse.base.errors import StillhouseError
 from stillhouse.cli.ask import ask
+from stillhouse.cli.doctor import doctor
 from stillhouse.cli.register import register
 from stillhouse.cli.summary import summary
 from stillhouse.cli.trace import trace
@@ -39,5 +40,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (summary, trace, ask, register, version):
+for command in (summary, trace, ask, register, doctor, version):
     app.command()(command)

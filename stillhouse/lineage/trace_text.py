@@ -144,6 +144,7 @@ def _fill(label: str, text: str) -> list[str]:
         width=_WIDTH,
         initial_indent=f"  {label:<{_LABEL}} ",
         subsequent_indent=" " * (_LABEL + 3),
+        break_on_hyphens=False,
         max_lines=_LINES,
         placeholder=" …",
     )

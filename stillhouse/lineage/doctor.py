@@ -1,0 +1,47 @@
+"""The environment and DVC's traps, looked at without changing anything.
+
+Each check says only what can be told for sure; what cannot be looked at is no finding.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Status = Literal["ok", "warn", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found. ``remedy`` says what to do, and is empty where all is well.
+
+    ``fail`` is what stops the pipeline or lets it give a wrong result; ``warn`` what can cost
+    data, money or an evening later.
+    """
+
+    check: str
+    status: Status
+    found: str
+    remedy: str = ""
+
+
+Check = Callable[[Path], Iterator[Finding]]
+
+
+def examine(root: Path) -> list[Finding]:
+    """Return the findings of all checks on the project at ``root``, in their order."""
+    return [finding for check in _list_checks() for finding in check(root)]
+
+
+def has_failed(findings: Sequence[Finding]) -> bool:
+    """Say whether any check failed; warnings do not count."""
+    return any(finding.status == "fail" for finding in findings)
+
+
+def _list_checks() -> tuple[Check, ...]:
+    from stillhouse.lineage.doctor_environment import ENVIRONMENT
+    from stillhouse.lineage.doctor_home import HOME
+    from stillhouse.lineage.doctor_pipeline import PIPELINE
+    from stillhouse.lineage.doctor_repository import REPOSITORY
+
+    return (*ENVIRONMENT, *HOME, *PIPELINE, *REPOSITORY)

@@ -1,0 +1,219 @@
+"""Checks of git and DVC in this clone: history, dvc.lock, what is stored where, who holds a lock."""
+
+import configparser
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from stillhouse.base.cache import find_caches
+from stillhouse.base.errors import InputError
+from stillhouse.base.git import ask_git
+from stillhouse.base.lock import LOCK, is_shallow
+from stillhouse.lineage.doctor import Check, Finding
+from stillhouse.lineage.doctor_yaml import DeclaredStage, read_stages
+
+_CONFLICT: Final = re.compile(r"^(?:<{7} |={7}$|>{7} )", re.MULTILINE)
+_RWLOCK: Final = Path(".dvc/tmp/rwlock")
+_NAMED: Final = 3  # paths named in a finding
+
+
+def check_git(root: Path) -> Iterator[Finding]:
+    """Find a project outside of git, or with only a part of its history."""
+    if ask_git(root, "rev-parse", "--is-inside-work-tree").strip() != "true":
+        yield Finding("git history", "warn", "not a git repository", "run `git init` and commit")
+    elif is_shallow(root):
+        found = "shallow: answers that earlier commits name cannot be found"
+        yield Finding("git history", "warn", found, "run `git fetch --unshallow`")
+    else:
+        yield Finding("git history", "ok", "whole")
+
+
+def check_lock(root: Path) -> Iterator[Finding]:
+    """Find a dvc.lock that is torn, in conflict, or not committed."""
+    path = root / LOCK
+    if not path.exists():
+        yield Finding(LOCK, "ok", "none yet: nothing has run")
+        return
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if _CONFLICT.search(text):
+        remedy = "take one side (`git checkout --theirs dvc.lock`), then `dvc repro`"
+        yield Finding(LOCK, "fail", "holds the marks of a merge conflict", remedy)
+    elif not _is_lock(text):
+        yield Finding(LOCK, "fail", "is not a readable lock file", "run `git checkout dvc.lock`")
+    elif ask_git(root, "status", "--porcelain", "--", LOCK).strip():
+        remedy = "commit it with the change that caused it"
+        yield Finding(LOCK, "warn", "differs from the commit", remedy)
+    else:
+        yield Finding(LOCK, "ok", "readable, as committed")
+
+
+def check_untracked(root: Path) -> Iterator[Finding]:
+    """Find files that DVC hashes in a dependency and git does not know: no clone has them."""
+    stages = _read_stages(root)
+    deps = sorted({dep for stage in stages for dep in stage.deps if (root / dep).exists()})
+    if deps and _has_git(root):
+        made = [out.path for stage in stages for out in stage.outs]
+        new = [path for path in _list_untracked(root, deps) if not _is_below(path, made)]
+        if new:
+            found = f"{_name(new)}: part of a dependency, unknown to git"
+            yield Finding("undeclared files", "warn", found, "`git add` or remove them")
+        else:
+            yield Finding("undeclared files", "ok", "git knows every dependency")
+
+
+def check_outs(root: Path) -> Iterator[Finding]:
+    """Find stage outputs that git tracks, which DVC refuses, or would add by mistake."""
+    stages = _read_stages(root)
+    outs = sorted({out.path for stage in stages for out in stage.outs if out.cached})
+    if not outs or not _has_git(root):
+        return
+    tracked = _split(ask_git(root, "ls-files", "-z", "--", *outs))
+    loose = _list_untracked(root, [out for out in outs if (root / out).exists()])
+    if tracked:
+        remedy = f"run `git rm -r --cached {tracked[0]}`"
+        yield Finding("outputs in git", "fail", f"git tracks {_name(tracked)}", remedy)
+    if loose:
+        remedy = "add them to the .gitignore beside them (DVC does so when a stage has run)"
+        yield Finding("outputs in git", "warn", f"git does not ignore {_name(loose)}", remedy)
+    if not tracked and not loose:
+        yield Finding("outputs in git", "ok", "git leaves them to DVC")
+
+
+def check_ignored(root: Path) -> Iterator[Finding]:
+    """Find bytecode that DVC would hash: a mere import would then rerun stages."""
+    path = root / ".dvcignore"
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if "__pycache__" not in text and any(
+        dep.endswith(".py") or any((root / dep).glob("**/*.py"))
+        for stage in _read_stages(root)
+        for dep in stage.deps
+        if (root / dep).exists() and dep.startswith("stillhouse")
+    ):
+        remedy = "add the line `__pycache__/` to .dvcignore"
+        yield Finding("bytecode", "warn", "DVC hashes __pycache__ folders of code", remedy)
+
+
+def check_remote(root: Path) -> Iterator[Finding]:
+    """Find data that lies on this disk alone."""
+    stored = any((cache / "files").is_dir() for cache in find_caches(root))
+    if _has_remote(root):
+        yield Finding("remote", "ok", "there is one; push with `dvc push --all-commits`")
+    elif stored:
+        found = "none: what lies in DVC's cache lies on this disk alone"
+        remedy = "`dvc remote add -d store PLACE`, then `dvc push --all-commits`"
+        yield Finding("remote", "warn", found, remedy)
+    else:
+        yield Finding("remote", "ok", "none, and nothing to store yet")
+
+
+def check_running(root: Path) -> Iterator[Finding]:
+    """Find a DVC that runs here now, or a lock file that its end has torn."""
+    path = root / _RWLOCK
+    try:
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        held: object = json.loads(text) if text.strip() else {}
+    except ValueError:
+        found = f"{_RWLOCK} is torn: DVC was interrupted while it wrote it"
+        yield Finding("DVC's lock", "fail", found, f"end any running dvc, then `rm {_RWLOCK}`")
+        return
+    alive = sorted(pid for pid in _list_pids(held) if _is_alive(pid))
+    if alive:
+        found = f"held by the running process {alive[0]}"
+        yield Finding("DVC's lock", "warn", found, "wait for its end before `dvc repro`")
+    else:
+        yield Finding("DVC's lock", "ok", "free")
+
+
+def _read_stages(root: Path) -> list[DeclaredStage]:
+    """Return the stages; none where dvc.yaml is broken, which another check tells."""
+    try:
+        return read_stages(root)
+    except InputError:
+        return []
+
+
+def _is_lock(text: str) -> bool:
+    try:
+        lock = yaml.load(text, Loader=yaml.CSafeLoader)
+    except yaml.YAMLError:
+        return False
+    return isinstance(lock, Mapping) and "schema" in lock
+
+
+def _has_git(root: Path) -> bool:
+    return bool(ask_git(root, "rev-parse", "--git-dir").strip())
+
+
+def _list_untracked(root: Path, paths: Sequence[str]) -> list[str]:
+    """Return the files at or below the paths that git neither tracks nor ignores."""
+    if not paths:
+        return []
+    return _split(ask_git(root, "ls-files", "-z", "--others", "--exclude-standard", "--", *paths))
+
+
+def _split(listing: str) -> list[str]:
+    return [path for path in listing.split("\0") if path]
+
+
+def _is_below(path: str, folders: Sequence[str]) -> bool:
+    return any(f"{path}/".startswith(f"{folder}/") for folder in folders)
+
+
+def _name(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
+    return ", ".join(paths[:_NAMED]) + more
+
+
+def _has_remote(root: Path) -> bool:
+    user = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "dvc" / "config"
+    for path in (root / ".dvc/config.local", root / ".dvc/config", user):
+        config = configparser.ConfigParser(interpolation=None, strict=False)
+        try:
+            config.read(path, encoding="utf-8")
+        except configparser.Error:
+            continue
+        if any("remote" in section.split(maxsplit=1)[0] for section in config.sections()):
+            return True
+    return False
+
+
+def _list_pids(held: object) -> Iterator[int]:
+    """Yield the processes of DVC's table: path -> read: a list of holders, write: one holder."""
+    if isinstance(held, Mapping):
+        pid = held.get("pid")
+        if isinstance(pid, int):
+            yield pid
+        for inner in held.values():
+            yield from _list_pids(inner)
+    elif isinstance(held, list):
+        for inner in held:
+            yield from _list_pids(inner)
+
+
+def _is_alive(pid: int) -> bool:
+    if sys.platform == "win32":
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+REPOSITORY: Final[tuple[Check, ...]] = (
+    check_git,
+    check_lock,
+    check_untracked,
+    check_outs,
+    check_ignored,
+    check_remote,
+    check_running,
+)

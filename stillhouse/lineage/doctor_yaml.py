@@ -1,0 +1,109 @@
+"""``dvc.yaml`` as a checker needs it: each stage's paths and parameters, templates filled in."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from stillhouse.base.errors import InputError
+from stillhouse.base.params import PARAMS, load_yaml
+
+DVC_YAML: Final = Path("dvc.yaml")
+_WHOLE: Final = re.compile(r"\$\{([\w.]+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Out:
+    """One output of a stage, plots and metrics among them."""
+
+    path: str
+    cached: bool
+    persisted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredStage:
+    """What one stage declares; a path that holds a template nobody could fill in is left out.
+
+    ``params`` are dotted names in ``params.yaml``.
+    """
+
+    name: str
+    deps: tuple[str, ...]
+    outs: tuple[Out, ...]
+    params: tuple[str, ...]
+
+
+def read_stages(root: Path) -> list[DeclaredStage]:
+    """Return the stages of ``dvc.yaml``, those of a ``foreach`` one by one.
+
+    Raises:
+        InputError: the file is missing or not YAML.
+    """
+    declared = load_yaml(root / DVC_YAML).get("stages")
+    params = load_yaml(root / PARAMS) if (root / PARAMS).exists() else {}
+    found = []
+    for name, body in declared.items() if isinstance(declared, Mapping) else ():
+        if not isinstance(body, Mapping):
+            continue
+        if "foreach" not in body:
+            found.append(_read_stage(str(name), body, {}))
+            continue
+        for key, values in _list_items(body["foreach"], params):
+            inner = body.get("do")
+            if isinstance(inner, Mapping):
+                found.append(_read_stage(f"{name}@{key}", inner, values))
+    return found
+
+
+def find_value(params: Mapping[str, object], name: str) -> object:
+    """Return what a dotted name holds in ``params.yaml``; None where it holds nothing."""
+    value: object = params
+    for part in name.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def _list_items(over: object, params: Mapping[str, object]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield key and template values of each item of a ``foreach``; one of another form gives none."""
+    if isinstance(over, str) and (whole := _WHOLE.fullmatch(over)):
+        over = find_value(params, whole[1])
+    if isinstance(over, Mapping):
+        for key in over:
+            yield str(key), {"key": str(key)}
+    elif isinstance(over, list):
+        for item in over:
+            if isinstance(item, str | int | float):
+                yield str(item), {"item": str(item)}
+
+
+def _read_stage(name: str, body: Mapping[str, object], values: Mapping[str, str]) -> DeclaredStage:
+    outs = [
+        Out(path, options.get("cache") is not False, options.get("persist") is True)
+        for kind in ("outs", "metrics", "plots")
+        for path, options in _list_entries(body.get(kind), values)
+    ]
+    params = [path for path, options in _list_entries(body.get("params"), values) if not options]
+    deps = [path for path, _ in _list_entries(body.get("deps"), values)]
+    return DeclaredStage(name, tuple(deps), tuple(outs), tuple(params))
+
+
+def _list_entries(
+    entries: object, values: Mapping[str, str]
+) -> Iterator[tuple[str, Mapping[str, object]]]:
+    """Yield (name, options) of a list whose entries are names or one-key mappings."""
+    for entry in entries if isinstance(entries, list) else ():
+        pairs = entry.items() if isinstance(entry, Mapping) else ((entry, {}),)
+        for name, options in pairs:
+            filled = _WHOLE.sub(lambda found: values.get(found[1], found[0]), str(name))
+            if "${" not in filled:
+                yield filled, options if isinstance(options, Mapping) else {}
+
+
+def read_params(root: Path) -> Mapping[str, object]:
+    """Return ``params.yaml``; nothing where there is none or it is broken, which is told elsewhere."""
+    try:
+        return load_yaml(root / PARAMS)
+    except InputError:
+        return {}
