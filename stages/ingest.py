@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from stillhouse.base.errors import InputError
 from stillhouse.base.params import load_section
 from stillhouse.base.records import Chunk, Document, Rejection
 from stillhouse.base.stage import run_stage, say_counts
@@ -17,6 +18,12 @@ def main() -> None:
     """Read every document and cut it into chunks."""
     params = load_section("ingest", IngestParams)
     ingested = ingest_folder(SEED / "documents", load_sources(SEED / "sources.yaml"))
+    if not ingested.documents:
+        raise InputError(
+            f"no document that can be read ({len(ingested.skipped)} files left out)",
+            where=str(SEED / "documents"),
+            remedy="put Markdown, text, HTML, CSV, PDF or DOCX files there",
+        )
     chunks = list(chunk_documents(ingested.documents, params))
     write_table(CORPUS / "documents.parquet", Document, ingested.documents)
     write_table(CORPUS / "chunks.parquet", Chunk, chunks)

@@ -43,7 +43,7 @@ def main() -> None:
         replay = [row for row in train if row.task == "replay"]
         origin = describe_origin(base, params.replay_top_k)
         distributions = read_distributions(captured, origin, replay)
-    key = training_key(guard.opened, base.sha256, parameters, choose_device(runtime), Path())
+    key = training_key(guard.opened, base.sha256, parameters, choose_device(runtime))
     every = 60 * runtime.checkpoint_minutes
     with open_checkpoints(home() / "checkpoints" / name, key, every) as checkpoints:
         trained = train_student(

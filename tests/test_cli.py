@@ -13,7 +13,7 @@ from stillhouse.cli.ask import find_model
 from stillhouse.cli.main import app
 from tests.report_project import write_project
 
-COMMANDS = ("summary", "trace", "ask", "register", "doctor", "version")
+COMMANDS = ("init", "stage", "summary", "trace", "ask", "register", "doctor", "version")
 HEAVY = ("torch", "transformers", "mlflow", "dvc", "great_expectations", "pyarrow", "pandas")
 
 

@@ -13,6 +13,7 @@ import stillhouse
 from stillhouse.base.alone import hold
 from stillhouse.base.errors import StillhouseError
 from stillhouse.base.ids import sha256_text
+from stillhouse.base.library import LIBRARY, check_library
 
 T = TypeVar("T")
 
@@ -35,17 +36,24 @@ def run_stage(main: Callable[[], None]) -> None:
 
 
 def check_place() -> None:
-    """Refuse to run code that lies outside the working directory.
+    """Refuse to run other code than what DVC counts this stage's outputs by.
 
-    Under ``dvc exp run --temp`` a stage could otherwise import the parent checkout's package, and
-    DVC would have hashed other code than the code that ran.
+    That is the copy of the library in the working directory, or, in a project without code, the
+    installed library that its ``library.yaml`` records. Under ``dvc exp run --temp`` a stage of the
+    repository could otherwise import the parent checkout's package, and DVC would have hashed
+    other code than the code that ran.
     """
+    if LIBRARY.exists():
+        check_library()
+        return
     package = Path(stillhouse.__file__).resolve().parent
-    if not package.is_relative_to(Path.cwd().resolve()):
+    # Exactly there: a package in `.venv/` below the working directory is no copy that DVC hashes.
+    if package.parent != Path.cwd().resolve():
         raise StillhouseError(
             f"the library was imported from {package}",
             expected="the copy in this working directory",
-            remedy="run stages as `python -m stages.<name>` from the project's root",
+            remedy="run stages as `python -m stages.<name>` from the project's root, or begin a "
+            "project on the installed library with `stillhouse init`",
         )
 
 

@@ -11,7 +11,9 @@ from typer.core import TyperGroup
 from stillhouse.base.errors import StillhouseError
 from stillhouse.cli.ask import ask
 from stillhouse.cli.doctor import doctor
+from stillhouse.cli.init import init
 from stillhouse.cli.register import register
+from stillhouse.cli.stage import stage
 from stillhouse.cli.summary import summary
 from stillhouse.cli.trace import trace
 from stillhouse.cli.version import version
@@ -40,5 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (summary, trace, ask, register, doctor, version):
+for command in (init, summary, trace, ask, register, doctor, version):
     app.command()(command)
+# Whatever stands behind the stage's name is the stage's own.
+app.command(context_settings={"ignore_unknown_options": True})(stage)

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Final
 
+import stillhouse
 from stillhouse.base.ids import Json, combine_sha256, content_id, sha256_file
 from stillhouse.lineage.inputs import Digest
 from stillhouse.lineage.provenance import list_packages
 
-CODE = ("stillhouse/base", "stillhouse/distill")
+_PACKAGE: Final = Path(stillhouse.__file__).parent
+_CODE: Final = ("base", "distill")  # what computes the weights
 
 
 def training_key(
@@ -15,7 +18,6 @@ def training_key(
     base_sha256: str,
     parameters: Mapping[str, Json],
     device: str,
-    root: Path,
 ) -> str:
     """Return the id of everything that shapes a student's weights.
 
@@ -24,7 +26,6 @@ def training_key(
         base_sha256: the weights that it begins with.
         parameters: the student's section of ``params.yaml``.
         device: ``cpu`` or ``cuda``: they round differently.
-        root: the folder that holds the package ``stillhouse``.
     """
     return content_id(
         "training",
@@ -32,7 +33,7 @@ def training_key(
             "inputs": {name: digest.sha256 for name, digest in opened.items()},
             "base": base_sha256,
             "parameters": parameters,
-            "code": hash_code(root / folder for folder in CODE),
+            "code": hash_code(_PACKAGE / folder for folder in _CODE),
             "packages": list_packages(),
             "device": device,
         },

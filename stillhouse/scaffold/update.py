@@ -1,0 +1,54 @@
+"""A project after an upgrade of the library: its hashes, and its stages where nobody edited them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import stillhouse
+from stillhouse.base.errors import InputError
+from stillhouse.base.files import read_text, write_text
+from stillhouse.base.ids import sha256_text
+from stillhouse.base.library import LIBRARY, PIPELINE, hash_stages, read_library
+from stillhouse.scaffold.project import build_library, build_pipeline
+
+BESIDE = f"{PIPELINE}.new"
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """``changed`` are the stages that will run again; ``beside`` says that ``dvc.yaml`` was edited.
+
+    The new one then lies beside it as ``dvc.yaml.new``, to be compared by hand.
+    """
+
+    before: str
+    after: str
+    changed: tuple[str, ...]
+    beside: bool
+
+
+def update_project(folder: Path) -> Updated:
+    """Record the installed library in a project; ``dvc.yaml`` follows unless it was edited.
+
+    Raises:
+        InputError: the folder is no project.
+    """
+    if not (folder / LIBRARY).is_file():
+        raise InputError(
+            "no project of `stillhouse init`", where=str(folder), expected=f"{LIBRARY} in it"
+        )
+    recorded, installed = read_library(folder / LIBRARY), hash_stages()
+    old, new = read_text(folder / PIPELINE), build_pipeline()
+    edited = sha256_text(old) not in {recorded.pipeline, sha256_text(new)}
+    beside = edited and sha256_text(new) != recorded.pipeline
+    if beside:
+        write_text(folder / BESIDE, new)
+    elif not edited:
+        write_text(folder / PIPELINE, new)
+    write_text(folder / LIBRARY, build_library(new))
+    names = sorted(recorded.stages.keys() | installed)
+    return Updated(
+        before=recorded.version,
+        after=stillhouse.__version__,
+        changed=tuple(n for n in names if recorded.stages.get(n) != installed.get(n)),
+        beside=beside,
+    )
