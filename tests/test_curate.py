@@ -278,3 +278,22 @@ def test_near_duplicates_are_the_same_in_every_process() -> None:
     }
     (output,) = outputs
     assert "('recall|001', 'recall|000', 0.8125)" in output
+
+
+def test_personal_data_is_dropped_where_that_is_chosen_and_never_repeated() -> None:
+    pairs = [
+        ask("How many days of leave are there?", slot="1"),
+        ask("Who answers a.b@example.org about leave?", fact="mail", slot="2"),
+        ask("Who is on 020 7946 0000 about leave?", fact="telephone", slot="3"),
+    ]
+    kept = curate_pairs(pairs)
+    assert len(kept.rows) == 3
+    dropped = curate_pairs(pairs, params=PARAMS.model_copy(update={"personal": "drop"}))
+    assert reasons(dropped) == [("2", "personal"), ("3", "personal")]
+    assert sorted(drop.detail for drop in dropped.rejections) == [
+        "what looks like a telephone number",
+        "what looks like an e-mail address",
+    ]
+    assert {row.filter_sha256 for row in dropped.rows}.isdisjoint(
+        row.filter_sha256 for row in kept.rows
+    )

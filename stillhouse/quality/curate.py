@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -20,6 +20,7 @@ from stillhouse.quality.duplicates import (
     find_near_duplicates,
 )
 from stillhouse.quality.judge import JudgeParams
+from stillhouse.quality.personal import name_personal
 from stillhouse.quality.rows import make_row, name_causes
 
 STAGE: Final = "curate"
@@ -32,6 +33,7 @@ class CurateParams(Params):
     near_duplicate: float = Field(default=0.8, gt=0, le=1)
     copied_words: int = Field(default=8, ge=3)
     copied_similarity: float = Field(default=0.9, gt=0, le=1)
+    personal: Literal["keep", "drop"] = "keep"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +69,18 @@ def curate(
         rejections.extend(news)
 
     drop(_reject_low_scores(left, judged, params))
+    if params.personal == "drop":
+        drop(_reject_personal(left))
     drop(_reject_copied(left, gold, params))
     drop(_reject("duplicate", find_exact_duplicates(left)))
     drop(_reject("conflict", find_conflicts(left, _merits(left, judged))))
     drop(_reject("near_duplicate", find_near_duplicates(left, params.near_duplicate)))
+    # Rows of datasets that keep them have the hash that they had before the choice was there.
+    kept = {"personal"} if params.personal == "keep" else set[str]()
     causes = name_causes(
         judge_params.model_dump(mode="json"),
         params.thresholds,
-        params.model_dump(mode="json", exclude={"thresholds"}),
+        params.model_dump(mode="json", exclude={"thresholds", *kept}),
     )
     rows = tuple(make_row(pair, requests, chunks, causes) for pair in left)
     return Curated(rows, tuple(rejections))
@@ -117,6 +123,14 @@ def _explain(judgement: Judgement, params: CurateParams) -> str:
         f"{judgement.criterion} {judgement.score:.2f} is below "
         f"{params.thresholds[judgement.criterion]:.2f}: {judgement.rationale}"
     )
+
+
+def _reject_personal(pairs: Iterable[Pair]) -> Iterable[Rejection]:
+    """Reject what the gate would stop for: the same texts are searched, the passage shown included."""
+    for pair in pairs:
+        turns = (turn.content for turn in pair.messages)
+        if found := name_personal("\n".join([*turns, pair.response, pair.reasoning])):
+            yield _rejection(pair, "personal", f"what looks like {found}")
 
 
 def _reject_copied(

@@ -15,6 +15,11 @@ _CARD: Final = re.compile(r"(?<![\w-])\d(?:[ -]?\d){12,18}(?![\w-])")
 _IBAN: Final = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
 
 
+def name_personal(text: str) -> str:
+    """Return what kind of personal data ``text`` holds first, in words and without the value."""
+    return next((name for name, find in _KINDS.items() if find(text)), "")
+
+
 def find_email(text: str) -> str:
     """Return the first e-mail address of ``text``, or nothing."""
     return _first(_EMAIL, text)
@@ -50,3 +55,11 @@ def _luhn_holds(number: str) -> bool:
 def _iban_holds(number: str) -> bool:
     plain = number.replace(" ", "")
     return int("".join(str(int(sign, 36)) for sign in plain[4:] + plain[:4])) % 97 == 1
+
+
+_KINDS: Final = {
+    "an e-mail address": find_email,
+    "a telephone number": find_phone,
+    "a payment card number": find_card,
+    "a bank account number": find_iban,
+}

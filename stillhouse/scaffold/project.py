@@ -54,6 +54,8 @@ SETTINGS: Final[Mapping[str, object]] = {
     # enough beside a small corpus, and answering all of them costs minutes.
     "render.plan.questions.replay.fraction": 0.4,
     "validate.replay_share_max": 0.9,
+    # Of documents that nobody has looked through: not taught, and no reason to stop.
+    "curate.personal": "drop",
     # Without a core every fact can be drawn as the negative control, which is never taught.
     "split.holdout_facts": 0.1,
     # A licence or a list of links may hold no fact that can be asked about; few documents hold
