@@ -166,7 +166,7 @@ def test_a_stage_dies_with_its_parent(tmp_path: Path) -> None:
     child = (
         "import os, sys, time\n"
         "from pathlib import Path\n"
-        "from stillhouse.base.stage import die_with_parent\n"
+        "from stillhouse.base.parent import die_with_parent\n"
         "die_with_parent()\n"
         "Path(sys.argv[1]).write_text(str(os.getpid()))\n"
         "time.sleep(60)\n"
@@ -187,6 +187,32 @@ def test_a_stage_dies_with_its_parent(tmp_path: Path) -> None:
     while Path(f"/proc/{pid}").exists() and not _is_zombie(pid):
         assert time.monotonic() < deadline, "the stage outlived its parent"
         time.sleep(0.05)
+
+
+def test_a_stage_that_comes_too_late_to_see_its_parent_end_ends_too(tmp_path: Path) -> None:
+    stage = (
+        "import os, time\n"
+        "from pathlib import Path\n"
+        "from stillhouse.base.parent import die_with_parent\n"
+        "while os.getppid() == int(os.environ['PARENT']):\n"
+        "    time.sleep(0.01)\n"
+        "die_with_parent()\n"
+        f"Path({str(tmp_path / 'went on')!r}).touch()\n"
+    )
+    parent = (
+        "import os, subprocess, sys\n"
+        "environment = {**os.environ, 'PARENT': str(os.getpid()), 'DVC_STAGE': 'train'}\n"
+        "child = subprocess.Popen([sys.executable, '-c', sys.argv[1]], env=environment)\n"
+        "print(child.pid)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", parent, stage],
+        check=True, capture_output=True, text=True, start_new_session=True,
+    )  # fmt: skip
+    pid = int(done.stdout)
+    assert "has ended" in done.stderr
+    assert _is_zombie(pid) or not Path(f"/proc/{pid}").exists()
+    assert not (tmp_path / "went on").exists()
 
 
 def _wait_for(told: Path) -> int:

@@ -1,23 +1,21 @@
 """What every DVC stage does first and last: know its place, say what it did, die with its parent."""
 
-import ctypes
 import logging
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import stillhouse
 from stillhouse.base.alone import hold
 from stillhouse.base.errors import StillhouseError
 from stillhouse.base.ids import sha256_text
 from stillhouse.base.library import LIBRARY, check_library
+from stillhouse.base.parent import die_with_parent
 
 T = TypeVar("T")
 
-_PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 log = logging.getLogger("stillhouse")
 
 
@@ -55,15 +53,6 @@ def check_place() -> None:
             remedy="run stages as `python -m stages.<name>` from the project's root, or begin a "
             "project on the installed library with `stillhouse init`",
         )
-
-
-def die_with_parent() -> None:
-    """Ask the kernel to end this process when its parent ends (Linux; elsewhere a no-op)."""
-    parent = os.getppid()
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # it ended before the kernel was asked
-            sys.exit(1)
 
 
 def _lock_file(what: str) -> Path:
