@@ -84,6 +84,13 @@ def test_a_threshold_for_a_criterion_that_nobody_judged_is_an_error() -> None:
         curate_pairs([ask("How many days?")], params=CurateParams(thresholds={"groundednes": 1.0}))
 
 
+def test_a_corpus_without_a_single_fact_is_said_to_be_one() -> None:
+    everyday = make_pair("What is the capital of Norway?", "Oslo.", task="replay")
+    with pytest.raises(InputError, match="no question about a document came out"):
+        curate_pairs([everyday])
+    assert curate_pairs([]).rows == ()
+
+
 def test_of_exact_duplicates_the_lowest_slot_stays_whatever_the_order() -> None:
     first = ask("How many days of leave are there?", slot="1")
     again = ask("how many days of  leave are there?", slot="2")

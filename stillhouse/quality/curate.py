@@ -19,7 +19,7 @@ from stillhouse.quality.duplicates import (
     find_exact_duplicates,
     find_near_duplicates,
 )
-from stillhouse.quality.judge import JudgeParams
+from stillhouse.quality.judge import REPLAY, JudgeParams
 from stillhouse.quality.personal import name_personal
 from stillhouse.quality.rows import make_row, name_causes
 
@@ -57,7 +57,11 @@ def curate(
 
     The order matters: what is bad or copies gold is gone before duplicates are compared, so that no
     good pair gives way to one that falls afterwards.
+
+    Raises:
+        InputError: no pair is about a document, or a threshold is of no criterion.
     """
+    _refuse_no_facts(pairs)
     judged = _group_judgements(judgements, params)
     left, rejections = list(pairs), list[Rejection]()
 
@@ -84,6 +88,16 @@ def curate(
     )
     rows = tuple(make_row(pair, requests, chunks, causes) for pair in left)
     return Curated(rows, tuple(rejections))
+
+
+def _refuse_no_facts(pairs: Sequence[Pair]) -> None:
+    if pairs and all(pair.task == REPLAY for pair in pairs):
+        raise InputError(
+            "no question about a document came out, only everyday ones",
+            where="data/generated",
+            expected="documents with facts: sentences or tables with numbers, dates, names, terms",
+            remedy="see data/generated/rejections.parquet for reasons, or add documents",
+        )
 
 
 def _group_judgements(
