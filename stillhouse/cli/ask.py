@@ -66,7 +66,7 @@ def find_model(name: str) -> Path:
     raise InputError(
         f"no model called `{name}`",
         expected=f"a model folder or one of: {', '.join(trained) or 'nothing is trained yet'}",
-        remedy="run `make run` to train the students" if not trained else None,
+        remedy="run `dvc repro` to train the students" if not trained else None,
     )
 
 

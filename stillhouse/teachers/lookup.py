@@ -110,7 +110,7 @@ def _refuse(missing: int, unreadable: list[str], archive: Archive) -> None:
         where=f"{archive.path} in dvc.lock and its history",
         expected="them in DVC's cache, so that nothing is paid for twice",
         remedy="run `dvc pull` (`dvc fetch --all-commits` for older versions), or pay again with "
-        f"`python -m stages.{archive.stage} --allow-repay` and then run `dvc repro`",
+        f"`stillhouse stage {archive.stage} --allow-repay` and then run `dvc repro`",
     )
 
 
