@@ -4,6 +4,7 @@ import os
 import sys
 
 from stillhouse.base.parent import die_with_parent
+from stillhouse.base.stage import hush_interrupt
 
 # Torch's OpenMP threads spin while they wait. On cores shared with anything else that is ruinous (72 short
 # answers took 72 CPU-seconds instead of 8); not to spin at all makes a training step on quiet cores 1.4
@@ -19,3 +20,5 @@ os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 # place of the program's name while Python still looks for the module that it is to run.
 if sys.argv[0] == "-m":
     die_with_parent()
+# Ctrl-C while a stage still imports torch: one line, no traceback.
+sys.excepthook = hush_interrupt

@@ -6,7 +6,7 @@ Always writes a manifest; it is empty where the student's recipe uses no distrib
 import sys
 from pathlib import Path
 
-from stillhouse.base.params import load_section
+from stillhouse.base.params import choose_student, load_section
 from stillhouse.base.records import Row
 from stillhouse.base.runtime import load_runtime, use_threads
 from stillhouse.base.stage import home, run_stage, say_counts
@@ -22,7 +22,7 @@ TRAIN = Path("data/dataset/train.parquet")
 
 
 def main() -> None:
-    name = sys.argv[1]
+    name = choose_student(sys.argv[1:])
     params, runtime = load_section(f"students.{name}", Student), load_runtime()
     use_threads(runtime)
     base = open_base(params.model, home() / "bases")

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from stillhouse.base.files import write_json, write_text
-from stillhouse.base.params import load_section
+from stillhouse.base.params import choose_student, load_section
 from stillhouse.base.questions import read_general, read_gold
 from stillhouse.base.records import Chunk, Row
 from stillhouse.base.runtime import load_runtime
@@ -25,7 +25,7 @@ EVAL = DATA / "seed" / "eval"
 
 def main() -> None:
     """Write predictions, ``metrics.json``, the plot's CSV and ``speed.json`` of one student."""
-    name = sys.argv[1]
+    name = choose_student(sys.argv[1:])
     params, runtime = load_section("evaluate", EvaluateParams), load_runtime()
     base = load_section(f"students.{name}", Student).model
     exam = build_exam(

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from stillhouse.base.files import write_json
-from stillhouse.base.params import load_section
+from stillhouse.base.params import choose_student, load_section
 from stillhouse.base.stage import run_stage, say_counts
 from stillhouse.lineage.params import Register
 from stillhouse.lineage.registry import register_student
@@ -13,7 +13,7 @@ from stillhouse.lineage.registry import register_student
 
 def main() -> None:
     """Write ``registration.json``: it names a run in MLflow, so DVC keeps no copy of it."""
-    student = sys.argv[1]
+    student = choose_student(sys.argv[1:])
     registered = register_student(student, Path(), load_section("register", Register))
     told = {key: value for key, value in asdict(registered).items() if key != "created"}
     write_json(Path("reports/students") / student / "registration.json", told)

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from stillhouse.base.lock import read_lock
-from stillhouse.base.params import load_section
+from stillhouse.base.params import choose_student, load_section
 from stillhouse.base.records import Row
 from stillhouse.base.runtime import choose_device, load_runtime, use_threads
 from stillhouse.base.stage import home, run_stage, say_counts
@@ -27,7 +27,7 @@ GATE = Path("reports/validation.json")
 
 
 def main() -> None:
-    name = sys.argv[1]
+    name = choose_student(sys.argv[1:])
     params, runtime, guard = load_section(f"students.{name}", Student), load_runtime(), InputGuard()
     use_threads(runtime)
     parameters = params.model_dump(mode="json")

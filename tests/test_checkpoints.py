@@ -154,6 +154,7 @@ def test_what_a_killed_writer_left_goes_and_what_a_living_one_writes_stays(tmp_p
     other = tmp_path / ".rows[2].parquet.abc.part"
     for path in (abandoned, other):
         path.write_text("half")
+    (tmp_path / ".rows[1].parquet.folder.part" / "new").mkdir(parents=True)
     with replace_file(target) as slow:
         slow.write_text("first")
         write_text(target, "second")
@@ -183,10 +184,7 @@ def test_a_stage_dies_with_its_parent(tmp_path: Path) -> None:
     finally:
         running.kill()
         running.wait()
-    deadline = time.monotonic() + 10
-    while Path(f"/proc/{pid}").exists() and not _is_zombie(pid):
-        assert time.monotonic() < deadline, "the stage outlived its parent"
-        time.sleep(0.05)
+    _wait_for_end(pid)
 
 
 def test_a_stage_that_comes_too_late_to_see_its_parent_end_ends_too(tmp_path: Path) -> None:
@@ -211,7 +209,7 @@ def test_a_stage_that_comes_too_late_to_see_its_parent_end_ends_too(tmp_path: Pa
     )  # fmt: skip
     pid = int(done.stdout)
     assert "has ended" in done.stderr
-    assert _is_zombie(pid) or not Path(f"/proc/{pid}").exists()
+    _wait_for_end(pid)
     assert not (tmp_path / "went on").exists()
 
 
@@ -222,6 +220,13 @@ def _wait_for(told: Path) -> int:
             return int(told.read_text())
         time.sleep(0.05)
     raise AssertionError("the child never began")
+
+
+def _wait_for_end(pid: int) -> None:
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{pid}").exists() and not _is_zombie(pid):
+        assert time.monotonic() < deadline, "the stage outlived its parent"
+        time.sleep(0.05)
 
 
 def _is_zombie(pid: int) -> bool:

@@ -66,7 +66,10 @@ def test_an_error_is_one_sentence_on_stderr_with_its_exit_code(project: Path) ->
     (project / "reports/students/tiny/metrics.json").unlink()
     missing = CliRunner().invoke(app, ["summary"])
     assert (missing.exit_code, missing.stdout) == (2, "")
-    assert missing.stderr == "error: reports/students/tiny/metrics.json: file not found\n"
+    assert missing.stderr == (
+        "error: reports/students/tiny/metrics.json: file not found: nothing was evaluated here yet; "
+        "run `make run` (or `dvc repro`) in the project's folder\n"
+    )
     (project / "models/tiny/model.safetensors").write_bytes(b"swapped")
     refused = CliRunner().invoke(app, ["register", "tiny"])
     assert refused.exit_code == 1  # the answer is no; 2 would mean that something is missing

@@ -4,13 +4,17 @@ import fcntl
 import glob
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
-from stillhouse.base.errors import InputError
+from stillhouse.base.errors import InputError, MachineError, explain_os_error
 from stillhouse.base.ids import Json
+
+_PART: Final = ".part"  # how what is being written ends
 
 
 @contextmanager
@@ -18,39 +22,38 @@ def replace_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success it becomes ``path``, else it is removed.
 
     What a killed process left there goes with the next writing of the same file.
+
+    Raises:
+        MachineError: the disk is full, or the place cannot be written; what lay there stays.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(path)
-    handle, part = _make_part(path)
     try:
-        yield part
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        part.chmod(0o644)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-        os.close(handle)
+        with _part_of(path) as part:
+            yield part
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
+            part.chmod(0o644)
+            part.replace(path)
+    except OSError as exc:
+        raise _explain(exc, path) from exc
 
 
-def _make_part(path: Path) -> tuple[int, Path]:
-    """Make an empty file beside ``path`` and lock it: the kernel unlocks what nobody writes any more."""
-    while True:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        if os.fstat(handle).st_nlink:
-            return handle, Path(name)
-        os.close(handle)  # taken for abandoned before it was locked
+@contextmanager
+def replace_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder beside ``path``; on success it takes the place of ``path``.
 
-
-def _remove_abandoned(path: Path) -> None:
-    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-        with suppress(FileNotFoundError), part.open("rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            part.unlink()
+    Raises:
+        MachineError: as for ``replace_file``.
+    """
+    try:
+        with _scratch_of(path) as scratch:
+            new = scratch / "new"
+            new.mkdir()
+            yield new
+            if path.is_dir() and not path.is_symlink():
+                path.rename(scratch / "old")  # a folder cannot be renamed onto another
+            new.rename(path)
+    except OSError as exc:
+        raise _explain(exc, path) from exc
 
 
 def write_text(path: Path, text: str) -> None:
@@ -66,30 +69,123 @@ def write_json(path: Path, value: Json) -> None:
 
 
 def read_text(path: Path) -> str:
-    """Return a UTF-8 file's text; a missing or unreadable one is an ``InputError``."""
+    """Return a UTF-8 file's text, without a byte order mark; every line ends alike.
+
+    Raises:
+        InputError: the file is missing, a folder, unreadable, or not UTF-8.
+    """
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as exc:
         raise InputError("file not found", where=str(path)) from exc
     except UnicodeDecodeError as exc:
         raise InputError(
             f"not UTF-8 at byte {exc.start}", where=str(path), remedy="save the file as UTF-8"
         ) from exc
+    except OSError as exc:
+        raise explain_os_error(exc, str(path)) from exc
 
 
 def read_jsonl(path: Path) -> list[tuple[int, dict[str, object]]]:
-    """Return (line number, object) for each line that is not blank."""
-    records = []
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except json.JSONDecodeError as exc:
-            raise InputError(
-                f"not JSON ({exc.msg})", where=f"{path}:{number}", expected="one object a line"
-            ) from exc
-        if not isinstance(value, dict):
-            raise InputError("not an object", where=f"{path}:{number}", expected="{…} on each line")
-        records.append((number, value))
-    return records
+    """Return (line number, object) for each line that is not blank.
+
+    Raises:
+        InputError: a line is no JSON object, has a key twice, or holds half a character.
+    """
+    # Not `splitlines`: JSON allows U+2028 and its like inside a text.
+    lines = enumerate(read_text(path).split("\n"), start=1)
+    return [(n, _parse_line(line, f"{path}:{n}")) for n, line in lines if line.strip()]
+
+
+def _parse_line(line: str, place: str) -> dict[str, object]:
+    try:
+        value = json.loads(line, object_pairs_hook=lambda pairs: _refuse_twice(pairs, place))
+        json.dumps(value, ensure_ascii=False).encode()
+    except json.JSONDecodeError as exc:
+        raise InputError(
+            f"not JSON ({exc.msg} at column {exc.colno})",
+            where=place,
+            expected="one object a line",
+            remedy="mend the line or take it out",
+        ) from exc
+    except UnicodeEncodeError as exc:
+        raise InputError(
+            "holds half of a character (a lone surrogate such as \\ud83d)",
+            where=place,
+            remedy="write the character itself",
+        ) from exc
+    except (ValueError, RecursionError) as exc:  # a number of thousands of digits, endless brackets
+        raise InputError(f"cannot be read ({exc})", where=place) from exc
+    if not isinstance(value, dict):
+        raise InputError("not an object", where=place, expected="{…} on each line")
+    return value
+
+
+def _refuse_twice(pairs: list[tuple[str, object]], place: str) -> dict[str, object]:
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"`{twice}` stands there twice", where=place, remedy="take one out")
+    return record
+
+
+@contextmanager
+def _part_of(path: Path) -> Iterator[Path]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(path)
+    handle, part = _make_part(path)
+    try:
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
+        os.close(handle)
+
+
+@contextmanager
+def _scratch_of(path: Path) -> Iterator[Path]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(path)
+    handle, scratch = _make_part(path, folder=True)
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+        os.close(handle)
+
+
+def _make_part(path: Path, *, folder: bool = False) -> tuple[int, Path]:
+    """Make an empty file or folder beside ``path`` and lock it; return its handle and place.
+
+    The kernel unlocks what nobody writes any more.
+    """
+    while True:
+        prefix = f".{path.name}."
+        if folder:
+            name = tempfile.mkdtemp(_PART, prefix, path.parent)
+            handle = os.open(name, os.O_RDONLY)
+        else:
+            handle, name = tempfile.mkstemp(_PART, prefix, path.parent)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.path.lexists(name):
+            return handle, Path(name)
+        os.close(handle)  # taken for abandoned before it was locked
+
+
+def _remove_abandoned(path: Path) -> None:
+    for part in path.parent.glob(f".{glob.escape(path.name)}.*{_PART}"):
+        with suppress(FileNotFoundError):
+            handle = os.open(part, os.O_RDONLY)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(part) if part.is_dir() else part.unlink()
+            except BlockingIOError:
+                pass  # somebody writes it
+            finally:
+                os.close(handle)
+
+
+def _explain(exc: OSError, path: Path) -> MachineError:
+    """Name the file that was to be written, not the temporary one beside it."""
+    own = exc.filename is None or _PART in str(exc.filename)
+    return explain_os_error(OSError(exc.errno, exc.strerror or str(exc)) if own else exc, str(path))

@@ -3,6 +3,7 @@
 It says which bytes, by md5, each stage last read and wrote; ``cache`` says where those bytes lie.
 """
 
+import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Final
 
 import yaml
 
-from stillhouse.base.errors import InputError
+from stillhouse.base.errors import InputError, explain_os_error
 from stillhouse.base.git import ask_git
 
 LOCK: Final = "dvc.lock"
@@ -20,6 +21,7 @@ LOCK: Final = "dvc.lock"
 # looks this far apart agree on counts.
 _LOOK_AGAIN_SECONDS: Final = 0.03
 _LOOKS: Final = 100
+_CONFLICT: Final = re.compile(r"^(?:<{7} |={7}$|>{7} )", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,12 @@ def read_lock(project: Path = Path()) -> Lock:
         try:
             text = path.read_bytes().decode()
             if text == before:
+                _refuse_conflict(text, path)
                 return _parse(text)
         except FileNotFoundError:
             return Lock({})
+        except OSError as exc:
+            raise explain_os_error(exc, str(path)) from exc
         except ValueError:
             text = ""
         before = text
@@ -103,13 +108,23 @@ def is_shallow(repository: Path) -> bool:
     return ask_git(repository, "rev-parse", "--is-shallow-repository").strip() == "true"
 
 
+def _refuse_conflict(text: str, path: Path) -> None:
+    if found := _CONFLICT.search(text):
+        line = text.count("\n", 0, found.start()) + 1
+        raise InputError(
+            "holds the marks of a merge conflict",
+            where=f"{path}:{line}",
+            remedy="keep one side, `git checkout --theirs dvc.lock`, then run `dvc repro`",
+        )
+
+
 def _parse(text: str) -> Lock:
     try:
         lock = yaml.load(text, Loader=yaml.CSafeLoader)
         if lock["schema"] and lock.keys() == {"schema"}:
             return Lock({})
         return Lock({name: _read_stage(name, body) for name, body in lock["stages"].items()})
-    except (yaml.YAMLError, TypeError, KeyError, AttributeError) as exc:
+    except (yaml.YAMLError, TypeError, KeyError, AttributeError, ValueError) as exc:
         raise _TornLockError from exc
 
 

@@ -36,24 +36,12 @@ def read_gold(path: Path) -> list[Question]:
     Raises:
         InputError: a key is missing or of the wrong type, a kind or scope is unknown, an id twice.
     """
-    return _refuse_repeats(path, [_gold(record, place) for record, place in _lines(path)])
+    return _refuse_repeats([(_gold(record, place), place) for record, place in _lines(path)])
 
 
 def read_general(path: Path) -> list[Question]:
     """Return the everyday questions of a JSONL file in its order; errors as in ``read_gold``."""
-    questions = [
-        Question(
-            _text(record, "id", place),
-            _text(record, "question", place),
-            _texts(record, "answers", place),
-            kind="general",
-            scope="general",
-            fact="",
-            sources=(),
-        )
-        for record, place in _lines(path)
-    ]
-    return _refuse_repeats(path, questions)
+    return _refuse_repeats([(_general(record, place), place) for record, place in _lines(path)])
 
 
 def question_of(messages: Sequence[Message], context: str) -> str:
@@ -69,14 +57,27 @@ def question_of(messages: Sequence[Message], context: str) -> str:
 
 
 def _gold(record: dict[str, object], place: str) -> Question:
+    kind = _choice(record, "kind", GOLD_KINDS, place)
     return Question(
-        id=_text(record, "id", place),
-        question=_text(record, "question", place),
-        answers=_texts(record, "answers", place),
-        kind=_choice(record, "kind", GOLD_KINDS, place),
+        id=_said(record, "id", place),
+        question=_said(record, "question", place),
+        answers=_answers(record, place, needed=kind != "unanswerable"),
+        kind=kind,
         scope=_choice(record, "scope", SCOPES, place),
         fact=_text(record, "fact", place),
         sources=_texts(record, "sources", place),
+    )
+
+
+def _general(record: dict[str, object], place: str) -> Question:
+    return Question(
+        _said(record, "id", place),
+        _said(record, "question", place),
+        _answers(record, place, needed=True),
+        kind="general",
+        scope="general",
+        fact="",
+        sources=(),
     )
 
 
@@ -97,6 +98,24 @@ def _text(record: dict[str, object], key: str, place: str) -> str:
     return value
 
 
+def _said(record: dict[str, object], key: str, place: str) -> str:
+    value = _text(record, key, place)
+    if not value.strip():
+        raise InputError(f"`{key}` is empty", where=place, remedy="fill it or take the line out")
+    return value
+
+
+def _answers(record: dict[str, object], place: str, *, needed: bool) -> tuple[str, ...]:
+    answers = _texts(record, "answers", place)
+    if needed and not any(answer.strip() for answer in answers):
+        raise InputError(
+            "`answers` is empty, so that no reply could be right",
+            where=place,
+            expected="at least one accepted answer",
+        )
+    return answers
+
+
 def _texts(record: dict[str, object], key: str, place: str) -> tuple[str, ...]:
     values = _value(record, key, place)
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
@@ -113,10 +132,12 @@ def _choice(record: dict[str, object], key: str, allowed: Sequence[str], place: 
     return value
 
 
-def _refuse_repeats(path: Path, questions: list[Question]) -> list[Question]:
+def _refuse_repeats(placed: list[tuple[Question, str]]) -> list[Question]:
     seen: set[str] = set()
-    for question in questions:
+    for question, place in placed:
         if question.id in seen:
-            raise InputError(f"the id {question.id!r} is used twice", where=str(path))
+            raise InputError(
+                f"the id {question.id!r} is used twice", where=place, remedy="give it another id"
+            )
         seen.add(question.id)
-    return questions
+    return [question for question, _ in placed]

@@ -5,22 +5,27 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from types import TracebackType
+from typing import Final, TypeVar
 
 import stillhouse
 from stillhouse.base.alone import hold
-from stillhouse.base.errors import StillhouseError
+from stillhouse.base.errors import MachineError, StillhouseError, explain_os_error
 from stillhouse.base.ids import sha256_text
 from stillhouse.base.library import LIBRARY, check_library
 from stillhouse.base.parent import die_with_parent
 
 T = TypeVar("T")
 
+INTERRUPTED: Final = "interrupted: nothing was written half; run it again to go on"
 log = logging.getLogger("stillhouse")
 
 
 def run_stage(main: Callable[[], None]) -> None:
-    """Run a stage's ``main``; a ``StillhouseError`` becomes one sentence and its exit code."""
+    """Run a stage's ``main``; what a user can mend becomes one sentence and its exit code.
+
+    A bug keeps its traceback. Ctrl-C ends with 130, as a shell expects.
+    """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
     try:
         check_place()
@@ -29,8 +34,29 @@ def run_stage(main: Callable[[], None]) -> None:
         with hold(_lock_file(what), what):
             main()
     except StillhouseError as exc:
-        print(f"error: {exc}", file=sys.stderr)
-        sys.exit(exc.exit_code)
+        _end(exc)
+    except OSError as exc:
+        _end(explain_os_error(exc))
+    except MemoryError:
+        _end(MachineError("there is not enough memory", remedy="close other programs"))
+    except KeyboardInterrupt:
+        print(INTERRUPTED, file=sys.stderr)
+        sys.exit(130)
+
+
+def _end(error: StillhouseError) -> None:
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(error.exit_code)
+
+
+def hush_interrupt(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Report an exception as Python does, but Ctrl-C in one line: also while a stage is importing."""
+    if issubclass(kind, KeyboardInterrupt):
+        print(INTERRUPTED, file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
 
 
 def check_place() -> None:

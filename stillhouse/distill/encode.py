@@ -40,20 +40,25 @@ def encode_rows(
             where=str(tokenizer.name_or_path),
             remedy="choose an instruction-tuned student",
         )
-    return [_encode(row, tokenizer, max_tokens) for row in rows]
+    encoded = [_encode(row, tokenizer) for row in rows]
+    long = [item for item in encoded if len(item.input_ids) > max_tokens]
+    if long:
+        worst = max(long, key=lambda item: len(item.input_ids))
+        where = next(row.slot_id for row in rows if row.row_id == worst.row_id)
+        raise InputError(
+            f"{len(long)} of {len(rows)} rows are too long; the longest, {worst.row_id[:12]}, has "
+            f"{len(worst.input_ids)} tokens",
+            where=where,
+            expected=f"at most {max_tokens}",
+            remedy="raise `students.<name>.max_tokens` or lower `ingest.max_tokens`",
+        )
+    return encoded
 
 
-def _encode(row: Row, tokenizer: "PreTrainedTokenizerBase", max_tokens: int) -> Encoded:
+def _encode(row: Row, tokenizer: "PreTrainedTokenizerBase") -> Encoded:
     turns = [{"role": turn.role, "content": turn.content} for turn in row.prompt]
     prompt = tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
     head = tokenizer(prompt, add_special_tokens=False)["input_ids"]
     text = "".join(turn.content for turn in row.completion)
     tail = tokenizer(text, add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
-    if len(head) + len(tail) > max_tokens:
-        raise InputError(
-            f"row {row.row_id[:12]} has {len(head) + len(tail)} tokens",
-            where=row.slot_id,
-            expected=f"at most {max_tokens}",
-            remedy="raise `students.<name>.max_tokens` or lower `ingest.max_tokens`",
-        )
     return Encoded(row.row_id, row.task, tuple(head + tail), len(head))

@@ -2,34 +2,36 @@
 
 import csv
 import io
-import shutil
 from dataclasses import asdict, fields
 from pathlib import Path
 
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from stillhouse.base.files import write_text
+from stillhouse.base.files import replace_folder, write_text
+from stillhouse.distill.bases import explain_unsaved
 from stillhouse.distill.train import CurvePoint, Trained
 
 
 def save_student(
     folder: Path, trained: Trained, tokenizer: PreTrainedTokenizerBase, dtype: str
 ) -> None:
-    """Write the student as a Hugging Face folder, replacing what lay there.
+    """Write the student as a Hugging Face folder; what lay there is replaced when all is written.
 
     Args:
         folder: ``models/<student>``.
         trained: the weights, in float32.
         tokenizer: that of the base; training changes nothing about it.
         dtype: ``bfloat16`` or ``float32``, the number format of the stored weights.
+
+    Raises:
+        MachineError: the disk is full, or the place cannot be written.
     """
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     model = trained.model.to(getattr(torch, dtype))
     model.config.name_or_path = ""  # else the folder of the base on this machine
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    with replace_folder(folder) as part, explain_unsaved(folder):
+        model.save_pretrained(part)
+        tokenizer.save_pretrained(part)
 
 
 def write_curve(path: Path, curve: tuple[CurvePoint, ...]) -> None:

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from stillhouse.base.errors import InputError
+from stillhouse.base.errors import InputError, suggest
 from stillhouse.base.params import Params, load_yaml, parse_section
 
 Group = Literal["core", "other", "held_out"]
@@ -37,11 +37,18 @@ class Focus(Params):
 
 
 def load_focus(path: Path) -> Focus:
-    """Return ``focus.yaml``; a wrong key or a document in both lists is an ``InputError``."""
-    focus = parse_section("focus.yaml", Focus, load_yaml(path), path)
+    """Return ``focus.yaml``; a wrong key, a document or fact named twice is an ``InputError``."""
+    focus = parse_section(path.name, Focus, load_yaml(path), path)
     both = _names(focus.core) & _names(focus.held_out)
     if both:
-        raise InputError(f"{min(both)!r} is both core and held out", where=str(path))
+        raise InputError(
+            f"{min(both)!r} is both core and held out",
+            where=str(path),
+            remedy="take it out of one list",
+        )
+    documents = (*(focus.core or ()), *(focus.held_out or ()))
+    _refuse_twice("document", (document.source for document in documents), path)
+    _refuse_twice("fact", (fact.id for document in documents for fact in document.facts), path)
     return focus
 
 
@@ -55,12 +62,23 @@ def group_sources(sources: Iterable[str], focus: Focus) -> dict[str, Group]:
     core, held_out = _names(focus.core), _names(focus.held_out)
     unknown = (core | held_out) - sources
     if unknown:
+        near = suggest(min(unknown), sources)
         raise InputError(
             f"{min(unknown)!r} is not a document of the corpus",
             where="focus.yaml",
-            remedy="mend the path, or look for it in data/corpus/skipped.parquet",
+            remedy=near or "mend the path, or look for it in data/corpus/skipped.parquet",
         )
     return {source: _choose(source, core, held_out) for source in sorted(sources)}
+
+
+def _refuse_twice(kind: str, names: Iterable[str], path: Path) -> None:
+    met: set[str] = set()
+    for name in names:
+        if name in met:
+            raise InputError(
+                f"the {kind} {name!r} stands there twice", where=str(path), remedy="take one out"
+            )
+        met.add(name)
 
 
 def _choose(source: str, core: set[str], held_out: set[str]) -> Group:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from stillhouse.base import versions
-from stillhouse.base.errors import InputError
+from stillhouse.base.errors import InputError, suggest
 from stillhouse.base.ids import Json, canonical_json, content_id
 from stillhouse.base.records import Chunk, Document, Message, Request, join_slot
 from stillhouse.prompts.focus import Focus, Group, group_sources
@@ -58,8 +58,15 @@ def render(
     """Return every request that the plan asks for, in a fixed order; equal ones are asked once.
 
     Raises:
-        InputError: the plan or the focus names something that does not exist.
+        InputError: the corpus is empty, or the plan or the focus names what does not exist.
     """
+    if not material.documents:
+        raise InputError(
+            "there is no document in the corpus",
+            where="data/corpus/documents.parquet",
+            expected="at least one that could be read",
+            remedy="put documents into data/seed/documents; skipped.parquet says what was left out",
+        )
     groups = group_sources({document.source for document in material.documents}, focus)
     _check_plan(prompts, params)
     requests: dict[str, Request] = {}
@@ -77,8 +84,12 @@ def _check_plan(prompts: Prompts, params: RenderParams) -> None:
         for task, plan in tasks.items():
             place = f"params.yaml: render.plan.{group}.{task}"
             if task not in prompts.by_task:
-                known = ", ".join(sorted(prompts.by_task))
-                raise InputError("no prompt file has this task", where=place, expected=known)
+                raise InputError(
+                    "no prompt file has this task",
+                    where=place,
+                    expected="one of " + ", ".join(sorted(prompts.by_task)),
+                    remedy=suggest(task, prompts.by_task),
+                )
             asks_chunks = prompts.by_task[task].meta.source == "chunks"
             if asks_chunks == (group == "questions"):
                 right = "`core` and `other`" if asks_chunks else "`questions`"

@@ -7,18 +7,19 @@ error names the file and the line.
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-import yaml
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, nodes
+from jinja2.exceptions import SecurityError
 from jinja2.meta import find_undeclared_variables
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import Field, ValidationError, model_validator
 
-from stillhouse.base.errors import InputError
+from stillhouse.base.errors import InputError, suggest
 from stillhouse.base.files import read_text
 from stillhouse.base.ids import sha256_file
-from stillhouse.base.params import Params, load_yaml
+from stillhouse.base.params import Params, explain_mistake, load_yaml, parse_yaml
 
 VARIABLES: Final = (
     "answer",
@@ -32,8 +33,32 @@ VARIABLES: Final = (
     "variation",
 )
 _PART: Final = re.compile(r"^## (system|user)[ \t]*$", re.MULTILINE)
-_ENVIRONMENT: Final = ImmutableSandboxedEnvironment(
+
+
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """Values, filters and conditions; a text times a number could fill the memory."""
+
+    intercepted_binops = frozenset({"*"})
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        if not isinstance(left, int | float) or not isinstance(right, int | float):
+            raise SecurityError("only numbers may be multiplied")
+        return super().call_binop(context, operator, left, right)
+
+
+_ENVIRONMENT: Final = _Sandbox(
     undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True
+)
+# Whatever could run without end, or read another file: prompts need none of it.
+_REFUSED: Final = (
+    nodes.For,
+    nodes.Macro,
+    nodes.CallBlock,
+    nodes.Include,
+    nodes.Import,
+    nodes.FromImport,
+    nodes.Extends,
+    nodes.Pow,
 )
 
 
@@ -103,6 +128,8 @@ def load_prompts(folder: Path) -> Prompts:
             raise InputError(f"task `{task}` is that of {other} too", where=str(path))
         check_choices(prompts, prompt.meta.variations, prompt.meta.personas, where=str(path))
         prompts.by_task[task] = prompt
+    if not prompts.by_task:
+        raise InputError("there are no prompts", where=str(folder), expected="prompt files (*.md)")
     return prompts
 
 
@@ -120,7 +147,7 @@ def check_choices(
                     f"unknown {kind} `{name}`",
                     where=where,
                     expected="one of " + ", ".join(sorted(known)),
-                    remedy=f"define it in {kind}s.yaml",
+                    remedy=suggest(name, known) or f"define it in {kind}s.yaml",
                 )
 
 
@@ -130,8 +157,9 @@ def load_prompt(path: Path) -> Prompt:
     front, offset = _split_front_matter(text, path)
     meta = _parse_meta(front, path)
     parts = _split_parts(text, offset, path)
-    if "user" not in parts:
-        raise InputError("there is no user part", where=str(path), expected="a line `## user`")
+    if not parts.get("user", "").strip():
+        what = "the user part is empty" if "user" in parts else "there is no user part"
+        raise InputError(what, where=str(path), expected="a line `## user` and the text below it")
     system = _compile(parts["system"], path) if parts.get("system", "").strip() else None
     return Prompt(path.as_posix(), sha256_file(path), meta, system, _compile(parts["user"], path))
 
@@ -142,8 +170,10 @@ def fill(template: Template | None, prompt: Prompt, values: dict[str, object]) -
         return ""
     try:
         return template.render(values).strip()
-    except (TemplateError, TypeError, ValueError, ArithmeticError) as exc:
-        raise InputError(f"the template failed: {exc}", where=prompt.path) from exc
+    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as exc:
+        raise InputError(
+            f"the template failed: {exc}", where=prompt.path, remedy="mend the expression"
+        ) from exc
 
 
 def _load_texts(path: Path) -> dict[str, str]:
@@ -166,13 +196,7 @@ def _split_front_matter(text: str, path: Path) -> tuple[str, int]:
 
 
 def _parse_meta(front: str, path: Path) -> PromptMeta:
-    try:
-        value = yaml.load(front, Loader=yaml.CSafeLoader)
-    except yaml.YAMLError as exc:
-        mark = getattr(exc, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        problem = getattr(exc, "problem", None) or "cannot be parsed"
-        raise InputError(f"the front matter is not valid YAML ({problem})", where=where) from exc
+    value = parse_yaml(front, str(path), "the front matter is not valid YAML")
     try:
         return PromptMeta.model_validate({} if value is None else value)
     except ValidationError as exc:
@@ -180,14 +204,12 @@ def _parse_meta(front: str, path: Path) -> PromptMeta:
 
 
 def _explain(exc: ValidationError, front: str, path: Path) -> InputError:
-    first = exc.errors(include_url=False)[0]
-    key = str(first["loc"][0]) if first["loc"] else ""
-    lines = [i for i, line in enumerate(front.split("\n"), 1) if line.startswith(f"{key}:")]
-    where = f"{path}:{lines[0]}" if key and lines else str(path)
-    if first["type"] == "extra_forbidden":
-        known = ", ".join(sorted(PromptMeta.model_fields))
-        return InputError(f"unknown key `{key}`", where=where, expected=f"one of {known}")
-    return InputError(f"front matter `{key}`: {first['msg']}".replace(" ``:", ":"), where=where)
+    """Return what is wrong in the front matter, with the line of the key."""
+    location = exc.errors()[0]["loc"]
+    lines = enumerate(front.split("\n"), 1)
+    found = [n for n, line in lines if location and line.startswith(f"{location[0]}:")]
+    where = f"{path}:{found[0]}" if found else str(path)
+    return explain_mistake(exc, PromptMeta, where, ("front matter",) if not location else ())
 
 
 def _split_parts(text: str, offset: int, path: Path) -> dict[str, str]:
@@ -221,7 +243,15 @@ def _compile(source: str, path: Path) -> Template:
                     f"unknown name `{name.name}`",
                     where=f"{path}:{name.lineno}",
                     expected="one of " + ", ".join(VARIABLES),
+                    remedy=suggest(name.name, VARIABLES),
                 )
+        for node in tree.find_all(_REFUSED):
+            raise InputError(
+                f"a template may not use `{type(node).__name__.lower()}`",
+                where=f"{path}:{node.lineno}",
+                expected="values, filters and `if`",
+                remedy="write the text out",
+            )
         return _ENVIRONMENT.from_string(source)
     except TemplateSyntaxError as exc:
         where = f"{path}:{exc.lineno}"

@@ -11,6 +11,7 @@ from stillhouse.base.ids import Json, content_id
 from stillhouse.base.records import Message, Row
 
 VERDICTS: Final = ("accept", "reject", "fix")
+_KEYS: Final = ("row_id", "slot_id", "verdict", "response", "reviewer", "reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +111,29 @@ def _apply(row: Row, verdict: Verdict) -> Row | None:
 
 
 def _parse_verdict(record: dict[str, object], place: str) -> Verdict:
-    texts = {key: value for key, value in record.items() if isinstance(value, str)}
-    if not (target := texts.get("row_id") or texts.get("slot_id")):
-        raise InputError("neither `row_id` nor `slot_id` is given", where=place)
-    if (verdict := texts.get("verdict")) not in VERDICTS:
+    texts = {key: _read_text(record, key, place) for key in _KEYS}
+    if not (target := texts["row_id"] or texts["slot_id"]):
+        raise InputError(
+            "neither `row_id` nor `slot_id` is given",
+            where=place,
+            remedy="name the row that was looked at",
+        )
+    if (verdict := texts["verdict"]) not in VERDICTS:
         raise InputError(
             f"`verdict` is {verdict!r}", where=place, expected="one of " + ", ".join(VERDICTS)
         )
-    if not (reviewer := texts.get("reviewer")):
+    if not (reviewer := texts["reviewer"]):
         raise InputError("`reviewer` is missing", where=place, remedy="say who decided")
-    response = texts.get("response", "")
+    response = texts["response"]
     if verdict == "fix" and not response.strip():
         raise InputError("a fix without `response`", where=place, remedy="add the better answer")
-    return Verdict(target, verdict, response, reviewer, texts.get("reason", ""))
+    return Verdict(target, verdict, response, reviewer, texts["reason"])
+
+
+def _read_text(record: dict[str, object], key: str, place: str) -> str:
+    value = record.get(key)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise InputError(f"`{key}` is not a text", where=place, expected='a text in "quotes"')
+    return value

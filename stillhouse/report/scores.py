@@ -78,6 +78,12 @@ class Metrics:
 
 def read_metrics(path: Path) -> Metrics:
     """Return the metrics in a ``metrics.json``; what is no metrics file is an ``InputError``."""
+    if not path.exists():
+        raise InputError(
+            "file not found: nothing was evaluated here yet",
+            where=str(path),
+            remedy="run `make run` (or `dvc repro`) in the project's folder",
+        )
     try:
         return parse_metrics(json.loads(read_text(path)))
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError) as exc:
