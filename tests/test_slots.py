@@ -78,6 +78,15 @@ def test_a_shifted_ordinal_is_seen_through_even_when_a_word_changed() -> None:
     assert pair(old, new) == Pairing(((0, 1), (1, 2), (2, 3)), (), (0,))
 
 
+def test_a_row_in_other_words_is_found_where_the_rest_of_its_passage_went() -> None:
+    said = list(DIFFERENT.values())
+    old = [slot("A:0", text, ordinal=n) for n, text in enumerate(said[:3])]
+    new = [slot("1. A:0", text, ordinal=n) for n, text in enumerate([*said[:2], said[3]])]
+    assert pair(old, new) == Pairing(((0, 0), (1, 1), (2, 2)), (), ())
+    elsewhere = [*new[:2], slot("B:0", said[3], ordinal=2)]
+    assert pair(old, elsewhere) == Pairing(((0, 0), (1, 1)), (2,), (2,))
+
+
 def test_tasks_and_variations_about_one_passage_are_never_mixed_up() -> None:
     tasks = ("recall", "open_book", "multi_step")
     old = [slot("A:0", DIFFERENT["leave"], task=task) for task in tasks]

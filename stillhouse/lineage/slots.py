@@ -3,7 +3,8 @@
 A slot names a place by source, heading and ordinal. Renumbered headings, a renamed file or a new
 paragraph rename places, and a shifted ordinal even gives a place's name to another text. So equal
 slots are paired where their texts are alike; what is left over is paired by its text; and only
-then are equal slots paired whatever they say, as places that were rewritten.
+then are equal slots paired whatever they say, as places that were rewritten, and last those whose
+passage has moved, by what was paired of it.
 """
 
 from array import array
@@ -58,8 +59,14 @@ class _Place:
     """A slot's parts: where it stands, and which of several requests about one passage it is."""
 
     source: str
+    anchor: str
     combination: tuple[str, ...]
     ordinals: tuple[str, ...]
+
+    @property
+    def passage(self) -> tuple[str, str]:
+        """Where the passage stands that this is about."""
+        return self.source, self.anchor
 
     @property
     def task(self) -> str:
@@ -101,6 +108,7 @@ def pair_slots(old: Sequence[Slot], new: Sequence[Slot]) -> Pairing:
     ):
         matcher.match_text(scope, alike)
     matcher.match_same_slot(0.0)
+    matcher.match_moved_passages()
     return matcher.finish()
 
 
@@ -147,6 +155,24 @@ class _Matcher:
                     self._pair(i, j)
             if not found:
                 return
+
+    def match_moved_passages(self) -> None:
+        """Pair what stands at one ordinal of one passage, where most of its others say it moved."""
+        votes: dict[tuple[str, str], Counter[tuple[str, str]]] = defaultdict(Counter)
+        for i, j in self._pairs:
+            votes[self._places[0][i].passage][self._places[1][j].passage] += 1
+        moved = {
+            passage: min(found, key=lambda other: (-found[other], other))
+            for passage, found in votes.items()
+        }
+        waiting: dict[Hashable, list[int]] = defaultdict(list)
+        for j in reversed(self._left[1]):
+            place = self._places[1][j]
+            waiting[place.passage, place.combination, place.ordinals].append(j)
+        for i in list(self._left[0]):
+            place = self._places[0][i]
+            if found := waiting.get((moved.get(place.passage), place.combination, place.ordinals)):
+                self._pair(i, found.pop())
 
     def finish(self) -> Pairing:
         """Return the pairs in the order of the old version."""
@@ -220,4 +246,4 @@ class _Matcher:
 
 def _read_place(slot_id: str) -> _Place:
     source, *parts = split_slot(slot_id)
-    return _Place(source, tuple(parts[1:5]), tuple(parts[5:]))
+    return _Place(source, "".join(parts[:1]), tuple(parts[1:5]), tuple(parts[5:]))
