@@ -64,7 +64,7 @@ def main() -> None:
     validation = validate(opened, tables, against, params, load_section("curate", CurateParams))
     refuse_drift(opened, {path: md5_file(Path(path)) for path in opened})
     write_json(REPORTS / "validation.json", report_validation(validation))
-    write_text(REPORTS / "validation.html", render_validation(validation))
+    write_text(REPORTS / "validation.html", render_validation(validation, tables.parts()))
     for check in validation.failed():
         log.error("%s", describe_failed(check))
     say_counts("validate", checks=len(validation.checks), failed=len(validation.failed()))

@@ -79,6 +79,12 @@ def test_the_page_asks_the_network_for_nothing_and_escapes_what_models_say(tmp_p
     assert "&lt;script&gt;" in page
 
 
+def test_a_word_longer_than_a_telephone_is_wide_may_break(tmp_path: Path) -> None:
+    write_project(tmp_path)
+    (body,) = re.findall(r"\nbody \{(.*?)\}", _render(tmp_path), re.DOTALL)[:1]
+    assert "overflow-wrap: break-word" in body
+
+
 def test_the_page_is_well_formed_and_every_link_leads_somewhere(tmp_path: Path) -> None:
     write_project(tmp_path)
     page = _render(tmp_path)

@@ -25,6 +25,7 @@ from stillhouse.quality.gate import (
 )
 from stillhouse.quality.judge import JudgeParams, judge_pairs
 from stillhouse.quality.personal import find_card, find_email, find_iban, find_phone
+from stillhouse.quality.remedies import remedy_for
 from stillhouse.quality.validate import Against, validate
 from stillhouse.quality.validation_page import render_validation
 from tests.making import make_chunk, make_document, make_gold, make_pair, make_request, make_row
@@ -208,7 +209,7 @@ def test_at_most_twenty_rows_are_named_and_all_are_counted() -> None:
 def test_an_empty_dataset_fails_and_still_has_a_report() -> None:
     validation = run(replace(TABLES, train=[], validation=[], test=[]))
     assert {"coverage.train", "coverage.validation", "coverage.test"} <= set(failures(validation))
-    assert "coverage.train" in render_validation(validation)
+    assert "coverage.train" in render_validation(validation, {})
 
 
 def test_the_report_has_the_md5_of_each_file_and_every_check() -> None:
@@ -229,11 +230,29 @@ def test_the_report_has_the_md5_of_each_file_and_every_check() -> None:
 
 def test_the_page_needs_no_network_and_escapes_what_it_shows() -> None:
     check = Check("leakage.gold", "Nothing <b>leaks</b>.", False, "1 of 2", ("<script>",))
-    page = render_validation(Validation({}, (check,)))
+    page = render_validation(Validation({}, (check,)), {})
     assert "&lt;b&gt;leaks&lt;/b&gt;" in page
     assert "&lt;script&gt;" in page
     assert "http" not in page
     assert "<script" not in page
+
+
+def test_the_page_shows_what_a_failing_row_says_and_what_to_do() -> None:
+    row = replace(TABLES.train[0], completion=(Message("assistant", "<b>27.5</b> days."),))
+    check = Check("leakage.gold", "Nothing leaks.", False, "1 of 2", (row.row_id, "elsewhere"))
+    page = render_validation(Validation({}, (check,)), {"train": [row]})
+    assert row.prompt[-1].content in page
+    assert "&lt;b&gt;27.5&lt;/b&gt; days." in page
+    assert f"train · recall · {row.slot_id}" in page
+    assert "elsewhere" in page
+    assert "Reword the gold question" in page
+
+
+def test_every_check_has_a_remedy() -> None:
+    told = {item.name: remedy_for(item.name) for item in expect_all(ValidateParams())}
+    assert all(remedy.endswith(".") for remedy in told.values())
+    with pytest.raises(KeyError):
+        remedy_for("luck.good")
 
 
 def test_report_and_page_are_the_same_bytes_in_another_process() -> None:
@@ -251,7 +270,7 @@ def test_report_and_page_are_the_same_bytes_in_another_process() -> None:
 
 
 def render(validation: Validation) -> str:
-    return json.dumps(report_validation(validation)) + render_validation(validation)
+    return json.dumps(report_validation(validation)) + render_validation(validation, TABLES.parts())
 
 
 def test_a_failed_check_stops_the_pipeline_with_exit_code_one() -> None:
