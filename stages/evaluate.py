@@ -10,7 +10,7 @@ from stillhouse.base.records import Chunk, Row
 from stillhouse.base.runtime import load_runtime
 from stillhouse.base.stage import home, run_stage, say_counts
 from stillhouse.base.tables import read_all, write_table
-from stillhouse.distill.bases import open_base, weights_sha256
+from stillhouse.distill.bases import check_base, open_base, weights_sha256
 from stillhouse.distill.params import Student
 from stillhouse.evaluation.answering import answer_with, load_model
 from stillhouse.evaluation.evaluate import EvaluateParams, evaluate, write_accuracy
@@ -28,6 +28,8 @@ def main() -> None:
     name = choose_student(sys.argv[1:])
     params, runtime = load_section("evaluate", EvaluateParams), load_runtime()
     base = load_section(f"students.{name}", Student).model
+    folder, reports = Path("models") / name, Path("reports/students") / name
+    check_base(folder)
     exam = build_exam(
         Material(
             gold=read_gold(EVAL / "gold.jsonl"),
@@ -39,7 +41,6 @@ def main() -> None:
         params.exam,
     )
     references = read_all(DATA / "references.parquet", Prediction)
-    folder, reports = Path("models") / name, Path("reports/students") / name
     model = load_model(folder, params.answering, runtime)
     student = Examinee(base, weights_sha256(folder), answer_with(model, params.answering))
     done = evaluate(name, student, exam, references, params)

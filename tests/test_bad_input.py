@@ -551,7 +551,21 @@ def pickle_only(folder: Path) -> None:
     (folder / "tiny-student/pytorch_model.bin").write_bytes(code)
 
 
+def tear_student(folder: Path) -> None:
+    shutil.copytree(folder / "tiny-student", folder / "models/tiny")
+    cut("models/tiny/model.safetensors")(folder)
+
+
+def tear_capture(folder: Path) -> None:
+    path = folder / "data/distributions/tiny"
+    path.mkdir(parents=True)
+    (path / "manifest.json").write_text('{"origin": {')
+
+
 BASES = {
+    "no student yet": Case("evaluate tiny", lambda _: None, "models/tiny: there is no such folder"),
+    "a torn student": Case("evaluate tiny", tear_student, "the weights are torn"),
+    "torn distributions": Case("train tiny", tear_capture, "manifest.json: cannot be read"),
     "no weights": Case(
         "generate",
         both(FORGET, remove("tiny-student/model.safetensors")),

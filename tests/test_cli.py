@@ -87,6 +87,13 @@ def test_a_model_is_found_by_name_or_folder_and_an_unknown_one_is_explained(proj
     )
 
 
+def test_a_student_with_torn_weights_is_refused_in_one_sentence(project: Path) -> None:
+    (project / "models/tiny/model.safetensors").write_bytes(b"torn")
+    asked = CliRunner().invoke(app, ["ask", "tiny", "How many days?"])
+    assert asked.exit_code == 2
+    assert asked.stderr.startswith("error: models/tiny/model.safetensors: the weights are torn")
+
+
 def test_a_student_answers_a_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.tiny import build_tiny_model
 

@@ -27,8 +27,11 @@ def ask(
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     from stillhouse.base.params import PARAMS
     from stillhouse.base.runtime import Runtime, load_runtime
+    from stillhouse.distill.bases import check_base
     from stillhouse.evaluation.answering import Answering, answer_prompts, load_model
 
+    for folder in folders:
+        check_base(folder)
     _hush()
     settings, runtime = Answering(), load_runtime() if PARAMS.exists() else Runtime()
     answers = [

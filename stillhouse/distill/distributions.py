@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Final
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from stillhouse.base.errors import DriftError, InputError
-from stillhouse.base.files import write_json
+from stillhouse.base.files import read_text, write_json
 from stillhouse.base.ids import Json
-from stillhouse.distill.bases import Base, tokenizer_sha256
+from stillhouse.distill.bases import Base, explain_unsaved, tokenizer_sha256
 from stillhouse.distill.encode import Encoded
 
 MANIFEST: Final = "manifest.json"
@@ -71,7 +72,8 @@ def write_distributions(
     kind = torch.uint16 if origin.vocabulary <= 1 << 16 else torch.int32
     tensors = {"ids": ids.to(kind).contiguous(), "log_probs": log_probs.half().contiguous()}
     if rows:
-        save_file(tensors, folder / TENSORS)
+        with explain_unsaved(folder):
+            save_file(tensors, folder / TENSORS)
     manifest: dict[str, Json] = {
         "origin": {name: getattr(origin, name) for name in Origin.__slots__},
         "rows": [
@@ -86,18 +88,21 @@ def read_distributions(folder: Path, origin: Origin, rows: list[Encoded]) -> Dis
     """Return the distributions of ``rows``; anything that does not match exactly is refused.
 
     Raises:
-        InputError: nothing was captured here, or a row is missing.
+        InputError: nothing was captured here, a file is torn, or a row is missing.
         DriftError: base, tokenizer, vocabulary or a row's tokens are not those of the capture.
     """
     if not (folder / MANIFEST).exists():
         raise InputError("no captured distributions", where=str(folder), remedy="run `dvc repro`")
-    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    _check_origin(folder, Origin(**manifest["origin"]), origin)
     spans, tokens_ids, place = {}, {}, 0
-    for entry in manifest["rows"]:
-        spans[entry["row_id"]] = (place, place + entry["tokens"])
-        tokens_ids[entry["row_id"]] = entry["tokens_id"]
-        place += entry["tokens"]
+    try:
+        manifest = json.loads(read_text(folder / MANIFEST))
+        _check_origin(folder, Origin(**manifest["origin"]), origin)
+        for entry in manifest["rows"]:
+            spans[entry["row_id"]] = (place, place + entry["tokens"])
+            tokens_ids[entry["row_id"]] = entry["tokens_id"]
+            place += entry["tokens"]
+    except (ValueError, KeyError, TypeError) as exc:
+        raise _torn(folder / MANIFEST, exc) from exc
     for row in rows:
         if row.row_id not in tokens_ids:
             raise InputError(f"row {row.row_id[:12]} was not captured", where=str(folder))
@@ -110,8 +115,17 @@ def read_distributions(folder: Path, origin: Origin, rows: list[Encoded]) -> Dis
     if not spans:
         empty = torch.zeros(0, origin.top_k)
         return Distributions(origin, empty.long(), empty, {})
-    tensors = load_file(folder / TENSORS)
+    try:
+        tensors = load_file(folder / TENSORS)
+    except (SafetensorError, FileNotFoundError) as exc:
+        raise _torn(folder / TENSORS, exc) from exc
     return Distributions(origin, tensors["ids"].long(), tensors["log_probs"].float(), spans)
+
+
+def _torn(path: Path, exc: Exception) -> InputError:
+    return InputError(
+        f"cannot be read ({exc})", where=str(path), remedy="run `dvc repro` to capture it again"
+    )
 
 
 def _check_origin(folder: Path, captured: Origin, wanted: Origin) -> None:
