@@ -13,8 +13,10 @@ import pytest
 from stillhouse.base import versions
 from stillhouse.base.errors import InputError
 from stillhouse.base.records import Chunk, Document, Request
+from stillhouse.base.tables import StoredTable, write_table
 from stillhouse.corpus.chunker import chunk_document
 from stillhouse.prompts.focus import Focus, load_focus
+from stillhouse.prompts.pairing import RuleFinder
 from stillhouse.prompts.passages import parse_passages, parse_questions
 from stillhouse.prompts.plan import RenderParams
 from stillhouse.prompts.render import Material, name_request, render, show_chunk
@@ -407,3 +409,64 @@ def test_an_unanswered_line_may_state_what_the_documents_do_not(tmp_path: Path) 
     assert (asked.statement, asked.question) == ("", "Why?")
     with pytest.raises(InputError, match="expected `id` and `question`"):
         load_questions(path)
+
+
+# --- a corpus larger than memory -----------------------------------------------------------------
+
+
+def test_a_stored_corpus_in_any_order_gives_the_requests_of_one_in_memory(tmp_path: Path) -> None:
+    texts = {
+        f"{i:03}.md": f"# T{i}\n\nGate {i} opens at {i % 24}:15 for boat {i % 7}.\n\n"
+        f"## Storm\n\nUnless gate {i % 9} is shut, boat {i % 7} opens no gate in a storm.\n"
+        for i in range(60)
+    }
+    plan = params(core={k: {"fraction": 0.7} for k in ("recall", "exceptions", "open_book")})
+    given = material(texts)
+    for name, record, records in (
+        ("documents", Document, given.documents),
+        ("chunks", Chunk, given.chunks),
+    ):
+        write_table(tmp_path / name, record, records)
+    stored = Material(
+        StoredTable(tmp_path / "documents", Document), StoredTable(tmp_path / "chunks", Chunk)
+    )
+    prompts = load_prompts(PROMPTS)
+    in_memory = render(replace(given, everyday=(), unanswered=()), prompts, Focus(), plan)
+    assert list(render(stored, prompts, Focus(), plan)) == in_memory
+    assert Counter(request.task for request in in_memory)["exceptions"] > 20
+
+
+def rules(count: int, words: int = 0) -> list[Chunk]:
+    extra = " ".join(f"filler{i}" for i in range(words))
+    texts = {
+        f"{i:05}.md": f"# Rule {i}\n\nThe quay{i} north gate{i} closes late{i} daily. {extra}\n"
+        for i in range(count)
+    }
+    return chunks_of([document(source, text) for source, text in texts.items()], budget=400)
+
+
+def test_a_rule_is_found_among_many_by_its_rare_words() -> None:
+    storm = "# Storm\n\nThe quay7 north gate7 closes late7 early instead, rule or not, daily.\n"
+    (exception,) = chunks_of([document("storm.md", storm)])
+    finder = RuleFinder([*rules(3000, words=20), exception])
+    assert finder.find_rule(exception) == ("00007.md", 10)
+
+
+def test_words_that_too_many_passages_hold_lead_to_no_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "# Storm\n\n" + " ".join(f"filler{i}" for i in range(20)) + " instead.\n"
+    (exception,) = chunks_of([document("storm.md", text)], budget=400)
+    chunks = [*rules(100, words=20), exception]
+    assert RuleFinder(chunks).find_rule(exception) is not None
+    monkeypatch.setattr("stillhouse.prompts.pairing._MOST_ENTRIES", 200)
+    assert RuleFinder(chunks).find_rule(exception) is None
+
+
+def test_of_equally_near_rules_the_smaller_id_is_taken_in_any_order() -> None:
+    texts = {f"{i}.md": "# G\n\nThe north gate closes at nine daily.\n" for i in range(5)}
+    chunks = chunks_of([document(source, text) for source, text in texts.items()])
+    storm = document("s.md", "# S\n\nThe north gate closes at eight instead, daily.\n")
+    (exception,) = chunks_of([storm])
+    best = min(chunks, key=lambda chunk: chunk.chunk_id)
+    for order in (chunks, chunks[::-1]):
+        finder = RuleFinder([*order, exception])
+        assert [finder.find_rule(exception) for _ in "ab"] == [(best.source, best.start)] * 2

@@ -2,23 +2,27 @@
 
 Equal records give equal bytes: the schema is declared by the record type, the row-group size is
 fixed, rows are sorted by their id, and nothing about the writer's machine or clock is stored.
+Neither writing nor reading holds more than a row group in memory.
 """
 
 import types
 import typing
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, fields, is_dataclass
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillhouse.base.errors import InputError
 from stillhouse.base.files import replace_file
+from stillhouse.base.shelf import Shelf
 
 T = TypeVar("T")
+Repeats = Literal["refuse", "first"]
 
 ROW_GROUP: Final = 4096
 _SCALARS: Final = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
@@ -30,33 +34,96 @@ def arrow_schema(record_type: type) -> pa.Schema:
     return pa.schema([_arrow_field(field.name, hints[field.name]) for field in fields(record_type)])
 
 
+class TableWriter(Generic[T]):
+    """Takes the records of one table in any order; ``count`` is how many."""
+
+    def __init__(self, record_type: type[T], key: str, rows: Shelf[dict[str, Any]]) -> None:
+        self._flatten, self._key, self._rows = _flattener(record_type), key, rows
+        self.count = 0
+
+    def add(self, record: T) -> None:
+        """Take a record; they wait on disk, not in memory."""
+        self._rows.put(str(getattr(record, self._key)), self._flatten(record))
+        self.count += 1
+
+
+@contextmanager
+def open_table(
+    path: Path, record_type: type[T], repeats: Repeats = "refuse"
+) -> Iterator[TableWriter[T]]:
+    """Yield a writer of records; when the block ends well they are written, sorted by first field.
+
+    Records that share an id stay in the order in which they came. With ``repeats="refuse"`` two
+    equal ones are an error, with ``"first"`` only the first record of an id is written.
+
+    Raises:
+        ValueError: the same record came twice, and repeats are refused.
+    """
+    key = fields(record_type)[0].name  # type: ignore[arg-type]
+    with Shelf[dict[str, Any]]() as rows:
+        writer = TableWriter(record_type, key, rows)
+        yield writer
+        kept = _drop_repeats(rows, key, path, repeats)
+        writer.count = _write_rows(path, arrow_schema(record_type), kept)
+
+
 def write_table(path: Path, record_type: type[T], records: Iterable[T]) -> int:
     """Write records, sorted by their first field, as one Parquet file; return how many.
 
     Raises:
-        ValueError: two records share an id.
+        ValueError: the same record comes twice.
     """
-    key = fields(record_type)[0].name  # type: ignore[arg-type]
-    ordered = sorted(records, key=lambda record: str(getattr(record, key)))
-    for before, after in pairwise(ordered):
-        if getattr(before, key) == getattr(after, key) and before == after:
-            raise ValueError(f"{path}: the same record twice: {key}={getattr(after, key)}")
-    return write_sorted(path, record_type, ordered)
+    with open_table(path, record_type) as table:
+        for record in records:
+            table.add(record)
+    return table.count
 
 
 def write_sorted(path: Path, record_type: type[T], records: Iterable[T]) -> int:
     """Write records in the order given, one row group at a time; return how many."""
-    schema = arrow_schema(record_type)
-    iterator, count = iter(records), 0
+    return _write_rows(path, arrow_schema(record_type), map(_flattener(record_type), records))
+
+
+def _drop_repeats(
+    rows: Iterable[dict[str, Any]], key: str, path: Path, repeats: Repeats
+) -> Iterator[dict[str, Any]]:
+    before: dict[str, Any] = {}
+    for row in rows:
+        if before and row[key] == before[key]:
+            if repeats == "first":
+                continue
+            if row == before:
+                raise ValueError(f"{path}: the same record twice: {key}={row[key]}")
+        yield row
+        before = row
+
+
+def _write_rows(path: Path, schema: pa.Schema, rows: Iterable[dict[str, Any]]) -> int:
+    iterator, count = iter(rows), 0
     with (
         replace_file(path) as part,
         pq.ParquetWriter(part, schema, compression="zstd", store_schema=False) as writer,
     ):
         while group := list(islice(iterator, ROW_GROUP)):
-            table = pa.Table.from_pylist([_plain(record) for record in group], schema=schema)
+            table = pa.Table.from_pylist(group, schema=schema)
             writer.write_table(table, row_group_size=ROW_GROUP)
             count += len(group)
     return count
+
+
+class StoredTable(Generic[T]):
+    """A Parquet file as a collection of records that is read anew each time it is walked."""
+
+    def __init__(self, path: Path, record_type: type[T]) -> None:
+        self._path, self._record_type = path, record_type
+
+    def __iter__(self) -> Iterator[T]:
+        return read_table(self._path, self._record_type)
+
+    def __len__(self) -> int:
+        """Return how many records the file says it holds."""
+        with _explain_missing(self._path):
+            return int(pq.read_metadata(self._path).num_rows)
 
 
 def read_table(path: Path, record_type: type[T]) -> Iterator[T]:
@@ -67,13 +134,18 @@ def read_table(path: Path, record_type: type[T]) -> Iterator[T]:
     """
     build = _builder(record_type)
     names = [field.name for field in fields(record_type)]  # type: ignore[arg-type]
+    with _explain_missing(path), pq.ParquetFile(path) as file:
+        missing = sorted(set(names) - set(file.schema_arrow.names))
+        if missing:
+            raise InputError(f"column {missing[0]!r} is missing", where=str(path))
+        for batch in file.iter_batches(batch_size=ROW_GROUP, columns=names):
+            yield from (build(values) for values in batch.to_pylist())
+
+
+@contextmanager
+def _explain_missing(path: Path) -> Iterator[None]:
     try:
-        with pq.ParquetFile(path) as file:
-            missing = sorted(set(names) - set(file.schema_arrow.names))
-            if missing:
-                raise InputError(f"column {missing[0]!r} is missing", where=str(path))
-            for batch in file.iter_batches(batch_size=ROW_GROUP, columns=names):
-                yield from (build(values) for values in batch.to_pylist())
+        yield
     except FileNotFoundError as exc:
         raise InputError("file not found", where=str(path), remedy="run `dvc repro`") from exc
     except pa.ArrowInvalid as exc:
@@ -89,8 +161,25 @@ def read_all(path: Path, record_type: type[T]) -> list[T]:
     return list(read_table(path, record_type))
 
 
-def _plain(record: object) -> dict[str, Any]:
-    return asdict(record)  # type: ignore[call-overload,no-any-return]
+def _flattener(record_type: type[T]) -> typing.Callable[[T], dict[str, Any]]:
+    """Return what turns a record into plain values, as ``asdict`` does in several times the time."""
+    names = [field.name for field in fields(record_type)]  # type: ignore[arg-type]
+    hints = typing.get_type_hints(record_type)
+    inner = [name for name in names if _holds_records(hints[name])]
+
+    def flatten(record: T) -> dict[str, Any]:
+        values = {name: getattr(record, name) for name in names}
+        for name in inner:
+            value = values[name]
+            many = isinstance(value, tuple)
+            values[name] = [asdict(one) for one in value] if many else asdict(value)
+        return values
+
+    return flatten
+
+
+def _holds_records(hint: Any) -> bool:
+    return is_dataclass(typing.get_args(hint)[0] if _is_tuple(hint) else hint)
 
 
 def _builder(record_type: type[T]) -> typing.Callable[[dict[str, Any]], T]:

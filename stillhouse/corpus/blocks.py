@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 _INVISIBLE: Final = re.compile(
-    "[\u00ad\u200b-\u200f\u2028-\u202e\u2060\ufeff]|[\x00-\x08\x0b-\x1f\x7f]"
+    "[\u00ad\u200b-\u200f\u2028-\u202e\u2060\ufeff]|[\x00-\x08\x0b-\x1f\x7f]|[\ud800-\udfff]"
 )
 # What would be read as another kind of block at the start of a paragraph is escaped there.
 _MISREAD: Final = re.compile(r"^(#{1,6} |[-*+] |> |\||```)|^(\d{1,9})([.)] )")
@@ -60,15 +60,17 @@ Block = Heading | Paragraph | Item | Table | Code
 
 def write_blocks(blocks: Iterable[Block]) -> str:
     """Return the blocks as normalised Markdown, ending in one newline; empty ones are left out."""
-    text, before = "", None
+    parts: list[str] = []
+    before: Block | None = None
     for block in blocks:
         written = _write(block)
         if not written:
             continue
         if before is not None:
-            text += "\n" if isinstance(before, Item) and isinstance(block, Item) else "\n\n"
-        text, before = text + written, block
-    return text + "\n" if text else ""
+            parts.append("\n" if isinstance(before, Item) and isinstance(block, Item) else "\n\n")
+        parts.append(written)
+        before = block
+    return "".join([*parts, "\n"]) if parts else ""
 
 
 def clean(text: str) -> str:

@@ -11,7 +11,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -28,9 +28,15 @@ _SLASH: Final = "∕"  # stands for a slash inside a heading, where slashes part
 
 
 class IngestParams(Params):
-    """``ingest:`` in params.yaml; ``max_tokens`` is a chunk's budget by ``estimate_tokens``."""
+    """``ingest:`` in params.yaml; ``max_tokens`` is a chunk's budget by ``estimate_tokens``.
+
+    ``max_file_mb`` is the most millions of bytes of a file (of JSON Lines: of a line) that is read;
+    ``unreadable`` says whether files that cannot be read are left out or end the stage.
+    """
 
     max_tokens: int = Field(default=220, ge=16)
+    max_file_mb: float = Field(default=32, gt=0)
+    unreadable: Literal["skip", "refuse"] = "skip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,7 @@ def _find_stretches(text: str, budget: int) -> Iterator[_Stretch]:
         yield from _trim(text, _Stretch((), 0, end))
     path: list[tuple[int, str]] = []
     covered = 0
+    ends = _section_ends(headings, len(text))
     for index, span in enumerate(headings):
         path = [(level, title) for level, title in path if level < span.level]
         path.append((span.level, heading_text(text[span.start : span.end])))
@@ -94,15 +101,21 @@ def _find_stretches(text: str, budget: int) -> Iterator[_Stretch]:
             continue
         titles = tuple(title for _, title in path)
         own_end = headings[index + 1].start if index + 1 < len(headings) else len(text)
-        whole_end = _section_end(headings, index, len(text))
+        whole_end = ends[index]
         fits = estimate_tokens(text[span.end : whole_end].strip()) <= budget
         covered = whole_end if fits else own_end
         yield from _trim(text, _Stretch(titles, span.end, covered))
 
 
-def _section_end(headings: list[Span], index: int, length: int) -> int:
-    level = headings[index].level
-    return next((span.start for span in headings[index + 1 :] if span.level <= level), length)
+def _section_ends(headings: list[Span], length: int) -> list[int]:
+    """Return where each section ends: at the next heading that is not below its own."""
+    ends = [length] * len(headings)
+    waiting: list[int] = []
+    for index, span in enumerate(headings):
+        while waiting and headings[waiting[-1]].level >= span.level:
+            ends[waiting.pop()] = span.start
+        waiting.append(index)
+    return ends
 
 
 def _trim(text: str, stretch: _Stretch) -> Iterator[_Stretch]:

@@ -42,8 +42,9 @@ def cut_pieces(text: str, start: int, end: int, budget: int) -> list[Piece]:
     """
     pieces: list[Piece] = []
     before: Span | None = None
-    for span in read_spans(text[start:end]):
-        cut = _cut_before(text[start:end], before, span)
+    stretch = text[start:end]
+    for span in read_spans(stretch):
+        cut = _cut_before(stretch, before, span)
         pieces += _cut_span(text, start + span.start, start + span.end, budget, cut)
         before = span
     return pieces

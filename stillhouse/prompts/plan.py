@@ -38,6 +38,10 @@ class Plan(Params):
     other: dict[str, TaskPlan] = Field(default_factory=dict)
     questions: dict[str, TaskPlan] = Field(default_factory=dict)
 
+    def asks(self, task: str) -> bool:
+        """Say whether a task is asked of any group of documents."""
+        return any(plans.get(task, TaskPlan()).fraction > 0 for plans in (self.core, self.other))
+
     def for_group(self, group: Group) -> dict[str, TaskPlan]:
         """Return the tasks of a group of documents; none for held-out ones."""
         return {"core": self.core, "other": self.other}.get(group, {})
@@ -51,14 +55,18 @@ class RenderParams(Params):
     plan: Plan
 
 
-def draw_chunk(chunk: Chunk, task: str, fraction: float, seed: int) -> bool:
-    """Say whether a chunk is among the ``fraction`` that a task asks about.
+def place_chunk(chunk: Chunk) -> list[str]:
+    """Return what a chunk's draw hangs on: its source, headings and first words.
 
-    The draw hangs on the chunk's source, headings and first words, not on its place among others:
-    a chunk added elsewhere moves no other in or out, and an edit further on in it moves none.
+    Not its place among others: a chunk added elsewhere moves no other in or out, and an edit
+    further on in it moves none.
     """
-    opening = words(chunk.text)[:_OPENING_WORDS]
-    return _draw([chunk.source, *chunk.headings, *opening], task, fraction, seed)
+    return [chunk.source, *chunk.headings, *words(chunk.text)[:_OPENING_WORDS]]
+
+
+def draw_chunk(place: list[str], task: str, fraction: float, seed: int) -> bool:
+    """Say whether the chunk of a ``place_chunk`` is among the ``fraction`` that a task asks about."""
+    return _draw(place, task, fraction, seed)
 
 
 def draw_question(question_id: str, task: str, fraction: float, seed: int) -> bool:

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import PurePosixPath
+from typing import TypeAlias
 
 from stillhouse.base import versions
 from stillhouse.base.errors import InputError, suggest
@@ -11,18 +13,19 @@ from stillhouse.base.records import Chunk, Document, Message, Request, join_slot
 from stillhouse.prompts.focus import Focus, Group, group_sources
 from stillhouse.prompts.pairing import RuleFinder, announces_exception
 from stillhouse.prompts.passages import join_section, render_passage, render_question
-from stillhouse.prompts.plan import RenderParams, TaskPlan, draw_chunk, draw_question
+from stillhouse.prompts.plan import RenderParams, TaskPlan, draw_chunk, draw_question, place_chunk
 from stillhouse.prompts.schema import ANSWER_SCHEMA
 from stillhouse.prompts.seeds import SeedQuestion
+from stillhouse.prompts.stock import Laid, Stock, lay_passages
 from stillhouse.prompts.templates import Prompt, Prompts, check_choices, fill
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What can be asked about: the corpus, and the two files of questions."""
+    """What can be asked about: the corpus, which may be walked more than once, and the questions."""
 
-    documents: Sequence[Document]
-    chunks: Sequence[Chunk]
+    documents: Iterable[Document]
+    chunks: Iterable[Chunk]
     everyday: Sequence[SeedQuestion] = ()
     unanswered: Sequence[SeedQuestion] = ()
 
@@ -52,6 +55,9 @@ class _Subject:
     statement: str = ""
 
 
+_Asked: TypeAlias = tuple[Prompt, _Subject, TaskPlan]
+
+
 def render(
     material: Material, prompts: Prompts, focus: Focus, params: RenderParams
 ) -> list[Request]:
@@ -60,7 +66,23 @@ def render(
     Raises:
         InputError: the corpus is empty, or the plan or the focus names what does not exist.
     """
-    if not material.documents:
+    requests: dict[str, Request] = {}
+    for request in render_each(material, prompts, focus, params):
+        requests.setdefault(request.request_id, request)
+    return list(requests.values())
+
+
+def render_each(
+    material: Material, prompts: Prompts, focus: Focus, params: RenderParams
+) -> Iterator[Request]:
+    """Yield the requests of the plan; of those with one id the first counts.
+
+    Neither the corpus nor the requests are held in memory, only an index of the corpus' words.
+
+    Raises:
+        InputError: the corpus is empty, or the plan or the focus names what does not exist.
+    """
+    if next(iter(material.documents), None) is None:
         raise InputError(
             "there is no document in the corpus",
             where="data/corpus/documents.parquet",
@@ -69,13 +91,21 @@ def render(
         )
     groups = group_sources({document.source for document in material.documents}, focus)
     _check_plan(prompts, params)
-    requests: dict[str, Request] = {}
-    for task in sorted(prompts.by_task):
-        prompt = prompts.by_task[task]
-        for subject, plan in _find_subjects(prompt, material, groups, params):
-            for request in _render_subject(subject, plan, prompt, prompts, params):
-                requests.setdefault(request.request_id, request)
-    return list(requests.values())
+    for prompt, subject, plan in chain(
+        _ask_questions(material, prompts, params),
+        _ask_chunks(material, prompts, groups, params),
+    ):
+        yield from _render_subject(subject, plan, prompt, prompts, params)
+
+
+class _Used:
+    """The chunks that may be asked about: those of documents that are not held out."""
+
+    def __init__(self, chunks: Iterable[Chunk], groups: dict[str, Group]) -> None:
+        self._chunks, self._groups = chunks, groups
+
+    def __iter__(self) -> Iterator[Chunk]:
+        return (chunk for chunk in self._chunks if self._groups[chunk.source] != "held_out")
 
 
 def _check_plan(prompts: Prompts, params: RenderParams) -> None:
@@ -97,46 +127,54 @@ def _check_plan(prompts: Prompts, params: RenderParams) -> None:
             check_choices(prompts, plan.variations or (), plan.personas or (), where=place)
 
 
-def _find_subjects(
-    prompt: Prompt, material: Material, groups: dict[str, Group], params: RenderParams
-) -> Iterator[tuple[_Subject, TaskPlan]]:
-    if prompt.meta.source != "chunks":
-        questions = {"everyday": material.everyday, "unanswered": material.unanswered}
-        yield from _find_questions(prompt, questions[prompt.meta.source], params)
-        return
-    used = [chunk for chunk in material.chunks if groups[chunk.source] != "held_out"]
-    used.sort(key=lambda chunk: (chunk.source, chunk.start))
-    documents = {document.document_id: document for document in material.documents}
-    for chunks in _choose_chunks(prompt, used):
-        lead = chunks[-1]  # an exception comes after its rule, and the request is the exception's
-        plan = params.plan.for_group(groups[lead.source]).get(prompt.meta.task, TaskPlan())
-        if draw_chunk(lead, prompt.meta.task, plan.fraction, params.seed):
-            passages = "\n\n".join(show_chunk(c, documents[c.document_id]) for c in chunks)
-            yield _Subject(lead.source, lead.anchor, chunks, passages), plan
+def _ask_questions(material: Material, prompts: Prompts, params: RenderParams) -> Iterator[_Asked]:
+    questions = {"everyday": material.everyday, "unanswered": material.unanswered}
+    for task, prompt in sorted(prompts.by_task.items()):
+        plan = params.plan.questions.get(task, TaskPlan())
+        for asked in questions.get(prompt.meta.source, ()):
+            if draw_question(asked.id, task, plan.fraction, params.seed):
+                subject = _Subject(
+                    asked.file, asked.id, question=asked.question, statement=asked.statement
+                )
+                yield prompt, subject, plan
 
 
-def _find_questions(
-    prompt: Prompt, questions: Iterable[SeedQuestion], params: RenderParams
-) -> Iterator[tuple[_Subject, TaskPlan]]:
-    task = prompt.meta.task
-    plan = params.plan.questions.get(task, TaskPlan())
-    for asked in questions:
-        if draw_question(asked.id, task, plan.fraction, params.seed):
-            subject = _Subject(
-                asked.file, asked.id, question=asked.question, statement=asked.statement
-            )
-            yield subject, plan
+def _ask_chunks(
+    material: Material, prompts: Prompts, groups: dict[str, Group], params: RenderParams
+) -> Iterator[_Asked]:
+    """Yield what is asked about each chunk, in the order of the documents' texts."""
+    asking = [
+        (task, prompt)
+        for task, prompt in sorted(prompts.by_task.items())
+        if prompt.meta.source == "chunks" and params.plan.asks(task)
+    ]
+    used = _Used(material.chunks, groups)
+    with lay_passages(material.documents, used, show_chunk) as stock:
+        pairs = any(prompt.meta.passages == "two" for _, prompt in asking)
+        finder = RuleFinder(used) if pairs else None
+        for lead in stock:
+            place, plans = place_chunk(lead.chunk), params.plan.for_group(groups[lead.chunk.source])
+            for task, prompt in asking:
+                plan = plans.get(task, TaskPlan())
+                if draw_chunk(place, task, plan.fraction, params.seed):
+                    alone = prompt.meta.passages == "one"
+                    laid = (lead,) if alone else _find_pair(lead, stock, finder)
+                    if laid:
+                        yield prompt, _make_subject(laid), plan
 
 
-def _choose_chunks(prompt: Prompt, chunks: Sequence[Chunk]) -> Iterator[tuple[Chunk, ...]]:
-    """Yield each chunk alone, or each exception behind the rule that it departs from."""
-    if prompt.meta.passages == "one":
-        yield from ((chunk,) for chunk in chunks)
-        return
-    finder = RuleFinder(chunks)
-    for chunk in filter(announces_exception, chunks):
-        if rule := finder.find_rule(chunk):
-            yield rule, chunk
+def _find_pair(lead: Laid, stock: Stock, finder: RuleFinder | None) -> tuple[Laid, ...]:
+    """Return an exception behind the rule that it departs from, or nothing."""
+    if finder is None or not announces_exception(lead.chunk):
+        return ()
+    place = finder.find_rule(lead.chunk)
+    return (stock.find(place), lead) if place else ()
+
+
+def _make_subject(laid: tuple[Laid, ...]) -> _Subject:
+    lead = laid[-1].chunk  # an exception comes after its rule, and the request is the exception's
+    passages = "\n\n".join(one.passage for one in laid)
+    return _Subject(lead.source, lead.anchor, tuple(one.chunk for one in laid), passages)
 
 
 def show_chunk(chunk: Chunk, document: Document) -> str:
@@ -147,11 +185,15 @@ def show_chunk(chunk: Chunk, document: Document) -> str:
 
 
 def _find_table_head(chunk: Chunk, text: str) -> str:
-    if not chunk.text.startswith("| ") or text[: chunk.start].endswith("\n\n"):
+    if not chunk.text.startswith("| "):
         return ""
-    table = text[: chunk.start].rpartition("\n\n")[2].splitlines(keepends=True)
-    whole = len(table) >= 2 and table[1].startswith("| ---")
-    return "".join(table[:2]) if whole else ""
+    blank = text.rfind("\n\n", 0, chunk.start)  # text is long: it is searched, never copied
+    begin = blank + 2 if blank >= 0 else 0
+    rule = text.find("\n", begin, chunk.start) + 1
+    if not rule or not text.startswith("| ---", rule, chunk.start):
+        return ""
+    end = text.find("\n", rule, chunk.start) + 1
+    return text[begin : end or chunk.start]
 
 
 def _render_subject(
