@@ -228,7 +228,7 @@ def test_old_encodings_are_read() -> None:
         ("a.csv", b"only,a,head\n", "no_text"),
         ("a.pdf", b"%PDF-1.4 broken", "corrupt"),
         ("a.docx", b"PK\x03\x04 broken", "corrupt"),
-        ("a.txt", b"one\x00two", "corrupt"),
+        ("a.txt", b"one\x00two", "binary"),
     ],
 )
 def test_what_cannot_be_read_has_a_named_reason(name: str, data: bytes, reason: str) -> None:

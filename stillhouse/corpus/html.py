@@ -55,6 +55,16 @@ def read_docx(data: bytes) -> list[Block]:
     return _below_title(blocks) if 'class="title"' in result.value else blocks
 
 
+def lower_headings(blocks: list[Block]) -> list[Block]:
+    """Return the blocks with room for a heading of level 1 above them."""
+    if not any(isinstance(block, Heading) and block.level == 1 for block in blocks):
+        return blocks
+    return [
+        Heading(block.level + 1, block.text) if isinstance(block, Heading) else block
+        for block in blocks
+    ]
+
+
 def _no_image(_image: object) -> dict[str, str]:
     return {}
 

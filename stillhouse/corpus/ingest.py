@@ -3,19 +3,27 @@
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 from pydantic import Field
 
 from stillhouse.base.errors import InputError
+from stillhouse.base.ids import sha256_text
 from stillhouse.base.params import Params, load_yaml, parse_section
 from stillhouse.base.records import Document, Rejection
-from stillhouse.corpus.readers import SourceFile, UnreadableError, read_document
+from stillhouse.corpus.chunker import IngestParams
+from stillhouse.corpus.objects import read_json, read_json_lines
+from stillhouse.corpus.readers import SourceFile, read_document, tell_type
+from stillhouse.corpus.unreadable import Losses, UnreadableError, skip_file
+from stillhouse.corpus.walk import Found, check_file, list_files
 
 _GLOB: Final = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+_MB: Final = 1_000_000
+Read = Document | Rejection
 
 
 class SourceEntry(Params):
@@ -49,71 +57,149 @@ class Ingested:
     skipped: list[Rejection] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The documents' folder: its real path, what lies in it, and what was said about that."""
+
+    root: Path
+    real: str
+    files: list[Found]
+    sources: Sources
+    params: IngestParams
+
+
 def load_sources(path: Path) -> Sources:
     """Return ``sources.yaml``; a wrong or unknown key is an ``InputError``."""
     return parse_section("sources.yaml", Sources, load_yaml(path), path)
 
 
-def ingest_folder(root: Path, sources: Sources) -> Ingested:
-    """Return what the files below ``root`` hold, read in the order of their paths.
-
-    A file that cannot be read is skipped with its reason: ``unsupported``, ``empty``, ``no_text``,
-    ``corrupt``, ``encrypted``, ``unknown_encoding``, ``excluded``, ``hidden``, ``outside`` (a link
-    that leaves the folder), ``linked_folder``, ``unreadable``.
+def open_folder(root: Path, sources: Sources, params: IngestParams | None = None) -> Folder:
+    """Return the folder with its files listed, none of them opened.
 
     Raises:
         InputError: the folder is missing, or ``sources.yaml`` names a file that is not there.
     """
     if not root.is_dir():
         raise InputError("folder not found", where=str(root), remedy="put your documents there")
-    result = Ingested()
-    paths = sorted(_list_files(root), key=lambda path: path.relative_to(root).as_posix())
     _check_named(root, sources)
-    for path in paths:
-        source = path.relative_to(root).as_posix()
-        try:
-            result.documents.append(read_document(_open(root, path, source, sources)))
-        except UnreadableError as exc:
-            result.skipped.append(_skip(source, exc))
+    real = os.path.realpath(root)
+    return Folder(root, real, list_files(root), sources, params or IngestParams())
+
+
+def ingest_folder(root: Path, sources: Sources, params: IngestParams | None = None) -> Ingested:
+    """Return all that the files below ``root`` hold, as ``read_folder`` yields it."""
+    result = Ingested()
+    folder = open_folder(root, sources, params)
+    for read in read_folder(folder, folder.files):
+        if isinstance(read, Document):
+            result.documents.append(read)
+        else:
+            result.skipped.append(read)
     return result
 
 
-def _list_files(root: Path) -> Iterator[Path]:
-    """Yield files, and links to folders, which are not entered: they may lead around in a circle."""
-    for folder, names, files in os.walk(root, followlinks=False):
-        yield from (Path(folder) / name for name in files)
-        yield from (Path(folder) / name for name in names if (Path(folder) / name).is_symlink())
+def read_folder(folder: Folder, files: Iterable[Found]) -> Iterator[Read]:
+    """Yield the documents of the files in their order, and each file that gives none, with its reason.
+
+    Reasons are ``archive``, ``binary``, ``corrupt``, ``duplicate`` (its text is that of a document
+    before it), ``empty``, ``encrypted``, ``excluded``, ``hidden``, ``linked_folder``, ``no_text``,
+    ``outside``, ``repeated_name``, ``special``, ``too_large``, ``unknown_encoding``, ``unreadable``,
+    ``unsupported``.
+    """
+    seen: dict[bytes, str] = {}
+    names: set[str] = set()
+    for found in files:
+        for read in _read_found(folder, found):
+            yield _check_repeats(read, seen, names)
 
 
-def _open(root: Path, path: Path, source: str, sources: Sources) -> SourceFile:
-    if not path.resolve().is_relative_to(root.resolve()):
-        raise UnreadableError("outside", "a link that leads out of the documents' folder")
-    if path.is_dir():
-        raise UnreadableError("linked_folder", "a link to a folder, which is read at its own place")
-    if path.name.startswith((".", "~$")):
+def refuse_losses(losses: Losses, params: IngestParams) -> None:
+    """Raise ``InputError`` if files were lost and ``ingest.unreadable`` does not allow it."""
+    if losses.lost and params.unreadable == "refuse":
+        raise InputError(
+            f"{losses.lost} cannot be read: {losses.name_first()}",
+            where="params.yaml: `ingest.unreadable` is `refuse`",
+            remedy="mend them, list them under `exclude` in sources.yaml, or set it to `skip`",
+        )
+
+
+def _read_found(folder: Folder, found: Found) -> Iterator[Read]:
+    try:
+        if found.problem:
+            raise found.problem
+        yield from _read_file(folder, found)
+    except UnreadableError as exc:
+        yield skip_file(found.source, exc)
+
+
+def _read_file(folder: Folder, found: Found) -> Iterator[Read]:
+    _check_wanted(found.source, folder.sources)
+    length = check_file(found.path, folder.real)
+    media_type = tell_type(found.source)
+    limit = int(folder.params.max_file_mb * _MB)
+    said = folder.sources.sources.get(found.source, SourceEntry())
+    rights = said.license or folder.sources.defaults.license
+    if media_type == "application/jsonl":
+        file = SourceFile(found.source, b"", "", rights, said.title)
+        yield from read_json_lines(file, found.path, limit)
+        return
+    _check_length(length, limit)
+    data = _read_bytes(found.path)
+    file = SourceFile(found.source, data, hashlib.sha256(data).hexdigest(), rights, said.title)
+    if media_type == "application/json":
+        yield from read_json(file)
+    else:
+        yield read_document(file)
+
+
+def _check_wanted(source: str, sources: Sources) -> None:
+    if source.rpartition("/")[2].startswith((".", "~$")):
         raise UnreadableError("hidden", "a hidden or temporary file")
     if not _matches(source, sources.include) or _matches(source, sources.exclude):
         raise UnreadableError("excluded", "left out by `include` and `exclude` in sources.yaml")
-    return _read_file(path, source, sources)
 
 
-def _read_file(path: Path, source: str, sources: Sources) -> SourceFile:
+def _check_length(length: int, limit: int) -> None:
+    if length > limit:
+        raise UnreadableError(
+            "too_large",
+            f"it has {length / _MB:.1f} MB, `ingest.max_file_mb` allows {limit / _MB:g}",
+        )
+
+
+def _read_bytes(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as exc:
         raise UnreadableError("unreadable", exc.strerror or "it cannot be opened") from exc
-    entry = sources.sources.get(source, SourceEntry())
-    rights = entry.license or sources.defaults.license
-    return SourceFile(source, data, hashlib.sha256(data).hexdigest(), rights, entry.title)
+
+
+def _check_repeats(read: Read, seen: dict[bytes, str], names: set[str]) -> Read:
+    """Return a document, or why it is left out: its name or its whole text was there before.
+
+    A second copy would be asked about, taught and weighed twice, and could stand on both sides of
+    a split by document.
+    """
+    if isinstance(read, Rejection):
+        return read
+    if read.source in names:
+        detail = "another document has this name already"
+        return skip_file(read.source, UnreadableError("repeated_name", detail))
+    names.add(read.source)
+    first = seen.setdefault(bytes.fromhex(sha256_text(read.text)), read.source)
+    if first != read.source:
+        return skip_file(read.source, UnreadableError("duplicate", f"its text is that of {first}"))
+    return read
 
 
 def _matches(source: str, patterns: tuple[str, ...]) -> bool:
-    return any(re.fullmatch(_as_regex(pattern), source) for pattern in patterns)
+    return any(_as_regex(pattern).fullmatch(source) for pattern in patterns)
 
 
-def _as_regex(pattern: str) -> str:
+@lru_cache
+def _as_regex(pattern: str) -> re.Pattern[str]:
     parts = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
-    return "".join(_GLOB.get(part) or re.escape(part) for part in parts)
+    return re.compile("".join(_GLOB.get(part) or re.escape(part) for part in parts))
 
 
 def _check_named(root: Path, sources: Sources) -> None:
@@ -124,7 +210,3 @@ def _check_named(root: Path, sources: Sources) -> None:
                 where="sources.yaml",
                 remedy="mend the path or take the entry out",
             )
-
-
-def _skip(source: str, exc: UnreadableError) -> Rejection:
-    return Rejection(source, "file", source, (), "ingest", exc.reason, exc.detail)

@@ -1,17 +1,20 @@
 """A file's bytes into a document: which reader takes it, and why one could not."""
 
+import io
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
-from charset_normalizer import from_bytes
-from pypdf.errors import PyPdfError
+from pypdf.errors import DependencyError, PyPdfError
 
 from stillhouse.base.ids import content_id
 from stillhouse.base.records import Document
 from stillhouse.corpus import html, pdf, plain, tabular
 from stillhouse.corpus.blocks import Block, clean, first_heading, write_blocks
+from stillhouse.corpus.decoding import decode, decode_page
+from stillhouse.corpus.unreadable import UnreadableError
 
 _WORD_TYPE: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 MEDIA_TYPES: Final = {
@@ -25,15 +28,17 @@ MEDIA_TYPES: Final = {
     ".tsv": "text/csv",
     ".pdf": "application/pdf",
     ".docx": _WORD_TYPE,
+    ".jsonl": "application/jsonl",
+    ".ndjson": "application/jsonl",
+    ".json": "application/json",
 }
-
-
-class UnreadableError(Exception):
-    """A file that is left out; ``reason`` is its short name, ``detail`` a sentence."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason, self.detail = reason, detail
+_ARCHIVES: Final = frozenset(
+    """.zip .tar .gz .tgz .bz2 .tbz2 .xz .txz .zst .7z .rar .lz4 .lzma .z .jar .whl .iso .cab
+    .deb .rpm""".split()  # noqa: SIM905 - a list of twenty quoted names is harder to read
+)
+# What a Word document locked with a password is wrapped in, and what Word wrote before 2007.
+_OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_PACKED: Final = 20  # times its own length that a document may unpack to
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,43 +52,74 @@ class SourceFile:
     title: str
 
 
+def tell_type(source: str) -> str:
+    """Return the media type by a name's suffix.
+
+    Raises:
+        UnreadableError: there is no reader for it (``unsupported``), or it is an ``archive``.
+    """
+    suffix = PurePosixPath(source).suffix.lower()
+    if suffix in _ARCHIVES:
+        raise UnreadableError("archive", f"{suffix!r} is an archive; unpack it to have it read")
+    if suffix not in MEDIA_TYPES:
+        raise UnreadableError("unsupported", f"no reader for {suffix or 'a name without suffix'!r}")
+    return MEDIA_TYPES[suffix]
+
+
 def read_document(file: SourceFile) -> Document:
     """Return a file as a document in normalised Markdown; an empty ``title`` is found in the text.
 
     Raises:
         UnreadableError: the type is not supported, or the file is empty, broken, locked or without text.
     """
-    name = PurePosixPath(file.source)
-    media_type = MEDIA_TYPES.get(name.suffix.lower())
-    if media_type is None:
-        raise UnreadableError(
-            "unsupported", f"no reader for {name.suffix or 'a name without suffix'!r}"
-        )
+    media_type = tell_type(file.source)
     if not file.data.strip():
         raise UnreadableError("empty", "the file is empty")
-    title = file.title or _title_from_name(name)
-    blocks = _read_blocks(media_type, file.data, title)
+    blocks = _read_blocks(media_type, file.data, file.title or title_from_name(file.source))
+    return make_document(file, media_type, blocks, lambda: _page_title(media_type, file.data))
+
+
+def make_document(
+    file: SourceFile,
+    media_type: str,
+    blocks: list[Block],
+    find_title: Callable[[], str] = str,
+) -> Document:
+    """Return the document of a file's blocks.
+
+    Its title is the file's, else its first heading, else what ``find_title`` gives, else its name.
+    """
     text = write_blocks(blocks)
     if not text:
         raise UnreadableError("no_text", "there is no text in it (a scan, or a head without rows?)")
-    found = file.title or first_heading(blocks) or _page_title(media_type, file.data) or name.stem
+    name = PurePosixPath(file.source).stem
+    found = file.title or first_heading(blocks) or find_title() or name
     document_id = content_id("document", {"source": file.source, "text": text})
     return Document(document_id, file.source, media_type, found, text, file.license, file.sha256)
 
 
+def title_from_name(source: str) -> str:
+    """Return a file's name as words: ``price-list.csv`` is ``Price list``."""
+    name = PurePosixPath(source)
+    words = clean(name.stem.replace("-", " ").replace("_", " "))
+    return words[:1].upper() + words[1:] if words else name.name
+
+
 def _read_blocks(media_type: str, data: bytes, title: str) -> list[Block]:
     readers: dict[str, Callable[[], list[Block]]] = {
-        "text/markdown": lambda: html.read_markdown(_decode(data)),
-        "text/plain": lambda: plain.read_plain(_decode(data)),
-        "text/html": lambda: html.read_html(_decode(data)),
-        "text/csv": lambda: tabular.read_csv(_decode(data), title),
+        "text/markdown": lambda: html.read_markdown(decode(data)),
+        "text/plain": lambda: plain.read_plain(decode(data)),
+        "text/html": lambda: html.read_html(decode_page(data)),
+        "text/csv": lambda: tabular.read_csv(decode(data), title),
         "application/pdf": lambda: pdf.read_pdf(data),
-        _WORD_TYPE: lambda: html.read_docx(data),
+        _WORD_TYPE: lambda: _read_word(data),
     }
     try:
         return readers[media_type]()
     except UnreadableError:
         raise
+    except DependencyError as exc:  # a cipher that the installed packages do not know
+        raise UnreadableError("encrypted", clean(str(exc))) from exc
     except PyPdfError as exc:
         locked = "password" in str(exc) or "decrypt" in str(exc)
         raise UnreadableError("encrypted" if locked else "corrupt", clean(str(exc))) from exc
@@ -92,26 +128,15 @@ def _read_blocks(media_type: str, data: bytes, title: str) -> list[Block]:
         raise UnreadableError("corrupt", clean(f"{type(exc).__name__}: {exc}")) from exc
 
 
-def _decode(data: bytes) -> str:
-    """Return the text of UTF-8 bytes, else of the encoding that the bytes speak for."""
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        best = from_bytes(data).best()
-        if best is None:
-            raise UnreadableError(
-                "unknown_encoding", "neither UTF-8 nor a likely encoding"
-            ) from None
-        text = str(best)
-    if "\x00" in text:
-        raise UnreadableError("corrupt", "it holds NUL bytes, so it is not text")
-    return text
+def _read_word(data: bytes) -> list[Block]:
+    if data.startswith(_OLE):
+        raise UnreadableError("encrypted", "locked with a password, or written before Word 2007")
+    with zipfile.ZipFile(io.BytesIO(data)) as parts:
+        unpacked = sum(part.file_size for part in parts.infolist() if part.filename.endswith("xml"))
+    if unpacked > _PACKED * max(len(data), 1_000_000):
+        raise UnreadableError("too_large", f"its text unpacks to {unpacked // 1_000_000} MB")
+    return html.read_docx(data)
 
 
 def _page_title(media_type: str, data: bytes) -> str:
-    return html.read_page_title(data) if media_type == "text/html" else ""
-
-
-def _title_from_name(name: PurePosixPath) -> str:
-    words = clean(name.stem.replace("-", " ").replace("_", " "))
-    return words[:1].upper() + words[1:] if words else name.name
+    return html.read_page_title(decode_page(data)) if media_type == "text/html" else ""

@@ -16,16 +16,18 @@ def read_csv(text: str, title: str) -> list[Block]:
 
     An underscore in a column's name is read as a space. Empty cells and empty rows are left out.
     """
+    csv.field_size_limit(max(len(text), csv.field_size_limit()))  # a cell may be a whole article
     rows = [[clean(cell) for cell in row] for row in csv.reader(io.StringIO(text), _dialect(text))]
     rows = [row for row in rows if any(row)]
     if len(rows) < 2:
         return []
     names = [name.replace("_", " ") for name in rows[0]]
-    body = [block for row in rows[1:] for block in _read_row(names, row)]
+    body = [block for row in rows[1:] for block in read_row(names, row)]
     return [Heading(1, title), *body]
 
 
-def _read_row(names: list[str], row: list[str]) -> Iterator[Block]:
+def read_row(names: list[str], row: list[str]) -> Iterator[Block]:
+    """Yield the section of one row, of which at least one cell is not empty."""
     key = next(index for index, cell in enumerate(row) if cell)
     yield Heading(2, row[key])
     for index, cell in enumerate(row):
