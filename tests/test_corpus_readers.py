@@ -14,7 +14,8 @@ from stillhouse.base.ids import sha256_text
 from stillhouse.base.records import Document
 from stillhouse.corpus.blocks import Code, Heading, Item, Paragraph, Table, write_blocks
 from stillhouse.corpus.ingest import Sources, ingest_folder, load_sources
-from stillhouse.corpus.readers import SourceFile, UnreadableError, read_document
+from stillhouse.corpus.readers import SourceFile, read_document
+from stillhouse.corpus.unreadable import UnreadableError
 
 HARBOUR = """# Harbour rules
 
@@ -204,6 +205,29 @@ def test_every_block_is_written_in_one_way() -> None:
 def test_a_glossary_keeps_term_and_meaning_together() -> None:
     assert read("a.html", "<dl><dt>Heave</dt><dd>A movement up.</dd></dl>").text == (
         "- Heave: A movement up.\n"
+    )
+
+
+def test_the_furniture_of_documentation_pages_is_not_text() -> None:
+    page = (
+        '<h1>Gates<a class="headerlink" href="#gates">¶</a></h1>'
+        "<p>See <a href='/x'>§ 4</a>.</p><ol><li>Shut it:<pre>shut\n  gate</pre></li></ol>"
+        "<pre><code>open  gate<br>wait</code><button>copy</button></pre>"
+    )
+    assert read("a.html", page).text == (
+        "# Gates\n\nSee § 4.\n\n1. Shut it:\n\n```\nshut\n  gate\n```\n\n"
+        "```\nopen  gate\nwait\n```\n"
+    )
+
+
+def test_a_table_that_lays_out_a_page_is_read_as_the_page() -> None:
+    page = (
+        "<table><tr><td><a href='/'>Home</a></td><td><h1>Gates</h1><p>Two of them.</p>"
+        "<table><tr><td><b>North.</b></td></tr><tr><td><ul><li>Shut at 6.</li></ul></td></tr></table>"
+        "</td></tr></table>"
+    )
+    assert read("a.html", page).text == (
+        "Home\n\n# Gates\n\nTwo of them.\n\nNorth.\n\n- Shut at 6.\n"
     )
 
 

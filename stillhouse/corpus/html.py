@@ -1,7 +1,8 @@
 """HTML into blocks. Markdown and DOCX come this way too, through well-kept converters to HTML."""
 
 import io
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import mammoth
@@ -16,6 +17,7 @@ _DROPPED: Final = frozenset(
     """script style noscript template svg math head nav form button select iframe object audio
     video del s strike""".split()  # noqa: SIM905 - a list of sixty quoted names is harder to read
 )
+_PERMALINKS: Final = frozenset({"#", "¶", "§", "🔗"})  # links to the very heading they stand in
 _HEADINGS: Final = {f"h{level}": level for level in range(1, 7)}
 _LISTS: Final = frozenset({"ul", "ol", "menu"})
 _BLOCKS: Final = frozenset(
@@ -29,12 +31,20 @@ _WORD_STYLES: Final = "p[style-name='Title'] => h1.title:fresh\np[style-name='Su
 
 def read_html(markup: str | bytes) -> list[Block]:
     """Return the blocks of an HTML page or fragment; a page's encoding is read from its bytes."""
-    return list(_walk(BeautifulSoup(markup, "lxml"), depth=0))
+    return list(_walk(_parse(markup), depth=0))
+
+
+def _parse(markup: str | bytes) -> BeautifulSoup:
+    with (
+        warnings.catch_warnings()
+    ):  # of what may not be HTML: such files are read as well as may be
+        warnings.simplefilter("ignore")
+        return BeautifulSoup(markup, "lxml")
 
 
 def read_page_title(markup: str | bytes) -> str:
     """Return what the ``<title>`` of an HTML page says, or an empty text."""
-    found = BeautifulSoup(markup, "lxml").find("title")
+    found = _parse(markup).find("title")
     return clean(found.get_text()) if found else ""
 
 
@@ -113,9 +123,9 @@ def _block(tag: Tag, depth: int) -> Iterator[Block]:
     elif tag.name == "dl":
         yield from _definitions(tag, depth)
     elif tag.name == "table":
-        yield from _table(tag)
+        yield from _table(tag, depth)
     elif tag.name == "pre":
-        yield Code(tag.get_text().expandtabs(4))
+        yield Code(_preformatted(tag).expandtabs(4))
     elif tag.name not in _DROPPED:
         yield from _walk(tag, depth)
 
@@ -123,8 +133,9 @@ def _block(tag: Tag, depth: int) -> Iterator[Block]:
 def _list(tag: Tag, depth: int) -> Iterator[Block]:
     number = _start(tag) if tag.name == "ol" else None
     for entry in tag.find_all("li", recursive=False):
-        nested = [child for child in entry.children if _is_list(child)]
-        text = clean("".join(_inline(child) for child in entry.children if not _is_list(child)))
+        nested = [child for child in entry.children if _stands_apart(child)]
+        inline = [_inline(child) for child in entry.children if not _stands_apart(child)]
+        text = clean("".join(inline))
         yield Item(_without_tick(text), number, depth)
         for inner in nested:
             assert isinstance(inner, Tag)
@@ -151,7 +162,7 @@ def _definitions(tag: Tag, depth: int) -> Iterator[Block]:
             yield Item(f"{term}: {text}" if term else text, None, depth)
 
 
-def _table(tag: Tag) -> Iterator[Block]:
+def _table(tag: Tag, depth: int) -> Iterator[Block]:
     """Yield a table; rows named by their first cell, without a head, are ``name: value`` items."""
     if caption := tag.find("caption"):
         yield Paragraph(clean(_inline(caption)))
@@ -161,17 +172,38 @@ def _table(tag: Tag) -> Iterator[Block]:
         if row.find_parent("table") is tag
     ]
     found = [cells for cells in found if any(cell.get_text(strip=True) for cell in cells)]
+    if _lays_out(found):
+        for cells in found:
+            for cell in cells:
+                yield from _walk(cell, depth)
+        return
     rows = tuple(tuple(clean(_inline(cell)) for cell in cells) for cells in found)
-    if all(len(row) == 1 for row in rows):  # a table that only lays out the page
-        yield from (Paragraph(row[0]) for row in rows)
-    elif all([cell.name for cell in cells] == ["th", "td"] for cells in found):
+    if all([cell.name for cell in cells] == ["th", "td"] for cells in found):
         yield from (Item(f"{name}: {value}") for name, value in rows)
     else:
         yield Table(rows)
 
 
-def _is_list(node: PageElement) -> bool:
-    return isinstance(node, Tag) and (node.name in _LISTS or node.name == "dl")
+def _lays_out(rows: Sequence[Sequence[Tag]]) -> bool:
+    """Say whether a table only lays out the page: one column, or cells with headings or tables."""
+    one_column = all(len(cells) == 1 for cells in rows)
+    return one_column or any(cell.find([*_HEADINGS, "table"]) for cells in rows for cell in cells)
+
+
+def _stands_apart(node: PageElement) -> bool:
+    """Say whether a node within a list item is a block of its own: a list, or lines of code."""
+    return isinstance(node, Tag) and (node.name in _LISTS or node.name in ("dl", "pre"))
+
+
+def _preformatted(node: PageElement) -> str:
+    """Return a node's text with its line breaks, without the button that copies it."""
+    if isinstance(node, PreformattedString):
+        return ""
+    if isinstance(node, NavigableString):
+        return str(node)
+    if not isinstance(node, Tag) or node.name in _DROPPED:
+        return ""
+    return "\n" if node.name == "br" else "".join(map(_preformatted, node.children))
 
 
 def _is_block(node: PageElement) -> bool:
@@ -191,6 +223,8 @@ def _inline(node: PageElement) -> str:
         return ""
     if node.name == "br":
         return " "
+    if node.name == "a" and node.get_text(strip=True) in _PERMALINKS:
+        return ""
     if node.name == "img":
         return str(node.get("alt") or "")
     text = "".join(_inline(child) for child in node.children)

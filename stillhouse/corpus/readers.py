@@ -1,6 +1,7 @@
 """A file's bytes into a document: which reader takes it, and why one could not."""
 
 import io
+import logging
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -114,6 +115,7 @@ def _read_blocks(media_type: str, data: bytes, title: str) -> list[Block]:
         "application/pdf": lambda: pdf.read_pdf(data),
         _WORD_TYPE: lambda: _read_word(data),
     }
+    logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns of each flaw that it mends
     try:
         return readers[media_type]()
     except UnreadableError:
