@@ -246,7 +246,7 @@ PARAMS = {
     "unknown key": Case(
         "ingest",
         edit(P, "ingest:\n  max_tokens", "ingest:\n  max_token"),
-        "unknown key `ingest.max_token`; expected one of max_tokens; did you mean `max_tokens`?",
+        "unknown key `ingest.max_token`; expected one of max_file_mb, max_tokens, unreadable; did you mean `max_tokens`?",
     ),
     "unknown key deep down": Case(
         "render",
@@ -265,9 +265,9 @@ PARAMS = {
         "`ingest.max_tokens`: true and false",
     ),
     "a value for a section": Case(
-        "ingest",
-        edit(P, "ingest:\n  max_tokens: 220", "ingest: 220"),
-        "`ingest` is 220; expected `key: value` lines",
+        "generate",
+        edit(P, "generate:\n  tolerate_refusals: 0", "generate: 220"),
+        "`generate` is 220; expected `key: value` lines",
     ),
     "out of range": Case(
         "render",
