@@ -13,7 +13,7 @@ from stillhouse.base.records import Chunk, Document, Request
 from stillhouse.corpus.chunker import IngestParams, chunk_documents
 from stillhouse.corpus.ingest import ingest_folder, load_sources
 from stillhouse.prompts.focus import Focus, FocusDocument, load_focus
-from stillhouse.prompts.plan import Plan, RenderParams
+from stillhouse.prompts.plan import RenderParams
 from stillhouse.prompts.render import Material, render
 from stillhouse.prompts.templates import load_prompts
 
@@ -42,48 +42,23 @@ def copy_documents(folder: Path, edit: Callable[[Path], object] = lambda _: None
     return folder
 
 
-def make_version(
-    documents: Path, *, whole: bool = True, renamed: Mapping[str, str] = MappingProxyType({})
-) -> Version:
+def make_version(documents: Path, renamed: Mapping[str, str] = MappingProxyType({})) -> Version:
     """Ingest and render a folder."""
     found = ingest_folder(documents, load_sources(SEED / "sources.yaml")).documents
-    return render_documents(found, whole=whole, renamed=renamed)
+    return render_documents(found, renamed)
 
 
 def render_documents(
     documents: Sequence[Document],
-    *,
-    whole: bool = True,
     renamed: Mapping[str, str] = MappingProxyType({}),
 ) -> Version:
-    """Cut documents into chunks and render the requests about them.
-
-    With ``whole`` every task asks about every passage. Which passages a fraction draws hangs on
-    source and headings, so that an edit of those asks about others; a whole plan shows the pairing
-    alone.
-    """
+    """Cut documents into chunks and render the requests of the default plan about them."""
     params = load_section("render", RenderParams, ROOT / "params.yaml")
-    if whole:
-        params = params.model_copy(update={"plan": ask_everything(params.plan)})
     ingest = load_section("ingest", IngestParams, ROOT / "params.yaml")
     chunks = tuple(chunk_documents(documents, ingest))
     focus = rename_in(load_focus(SEED / "focus.yaml"), renamed)
     requests = render(Material(documents, chunks), load_prompts(ROOT / "prompts"), focus, params)
     return Version(tuple(documents), chunks, tuple(requests))
-
-
-def ask_everything(plan: Plan) -> Plan:
-    """Return the plan with every fraction at one."""
-
-    def widen(tasks: dict[str, object]) -> dict[str, object]:
-        return {
-            task: entry.model_copy(update={"fraction": 1.0})  # type: ignore[attr-defined]
-            for task, entry in tasks.items()
-        }
-
-    return plan.model_copy(
-        update={"core": widen(dict(plan.core)), "other": widen(dict(plan.other))}
-    )
 
 
 def rename_in(focus: Focus, renamed: Mapping[str, str]) -> Focus:

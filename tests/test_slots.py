@@ -197,9 +197,9 @@ def test_a_paragraph_at_the_top_of_the_longest_document_changes_the_requests_of_
 ):
     documents = ingest_folder(SEED / "documents", load_sources(SEED / "sources.yaml")).documents
     longest = max(documents, key=lambda document: len(document.text))
-    before = render_documents(documents, whole=False)
+    before = render_documents(documents)
     edited = [replace(d, text=insert_paragraph(d.text)) if d is longest else d for d in documents]
-    after = render_documents(edited, whole=False)
+    after = render_documents(edited)
     known = {request.request_id for request in before.requests}
     asked = {r.chunk_ids[-1] for r in after.requests if r.request_id not in known}
     assert 1 <= len(asked) <= 3

@@ -56,12 +56,14 @@ class RenderParams(Params):
 
 
 def place_chunk(chunk: Chunk) -> list[str]:
-    """Return what a chunk's draw hangs on: its source, headings and first words.
+    """Return what a chunk's draw hangs on: the words of its headings, and its own first words.
 
-    Not its place among others: a chunk added elsewhere moves no other in or out, and an edit
-    further on in it moves none.
+    Neither its file's name nor its place among others nor a heading's number: whoever renames a
+    file, moves a section, renumbers headings or writes another passage beside it goes on being
+    asked about the same passages. An edit further on in the chunk moves nothing either.
     """
-    return [chunk.source, *chunk.headings, *words(chunk.text)[:_OPENING_WORDS]]
+    titles = [word for title in chunk.headings for word in words(title) if not _is_number(word)]
+    return [*titles, *words(chunk.text)[:_OPENING_WORDS]]
 
 
 def draw_chunk(place: list[str], task: str, fraction: float, seed: int) -> bool:
@@ -78,3 +80,7 @@ def _draw(place: list[str], task: str, fraction: float, seed: int) -> bool:
     key = "\n".join([str(seed), task, *place]).encode()
     number = int.from_bytes(hashlib.blake2b(key, digest_size=6).digest())
     return number < fraction * 2**48
+
+
+def _is_number(word: str) -> bool:
+    return not any(letter.isalpha() for letter in word)
