@@ -195,6 +195,10 @@ TRAPS = {
         lambda: (hold_lock(1), Path(".dvc/tmp/rwlock").write_text('{"/x": {"wri')),
         ("DVC's lock", "fail"),
     ),
+    "an emptied lock of DVC": (
+        lambda: (hold_lock(1), Path(".dvc/tmp/rwlock").write_text("")),
+        ("DVC's lock", "fail"),
+    ),
     "a damaged journal": (damage_journal, ("journal", "fail")),
     "a journal of another version": (age_journal, ("journal", "fail")),
     "no bytecode ignored": (

@@ -19,6 +19,7 @@ import mlflow
 import pytest
 import yaml
 
+from stillhouse.lineage.doctor_repository import check_running
 from tests.test_pipeline import build_project, clean_environment, hashed_outs, run
 
 KILLS = int(os.environ.get("STILLHOUSE_KILLS", "4"))
@@ -118,7 +119,16 @@ def kill(repro: Repro, victim: str) -> list[str]:
     while stages_alive(repro.folder):
         assert time.monotonic() < deadline, f"a stage outlived its DVC ({victim})"
         time.sleep(0.05)
+    mend_lock(repro.folder)
     return list(alive.values())
+
+
+def mend_lock(folder: Path) -> None:
+    """Remove DVC's own lock file where the kill tore it, as ``stillhouse doctor`` says to do."""
+    (finding,) = check_running(folder)
+    if finding.status == "fail":
+        assert finding.remedy.endswith("`rm .dvc/tmp/rwlock`"), finding
+        (folder / ".dvc/tmp/rwlock").unlink()
 
 
 @pytest.fixture(scope="module")

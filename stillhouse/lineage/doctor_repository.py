@@ -116,8 +116,8 @@ def check_running(root: Path) -> Iterator[Finding]:
     """Find a DVC that runs here now, or a lock file that its end has torn."""
     path = root / _RWLOCK
     try:
-        text = path.read_text(encoding="utf-8") if path.is_file() else ""
-        held: object = json.loads(text) if text.strip() else {}
+        # An empty one is torn as well: DVC rewrites it in place and cannot read it any more.
+        held: object = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     except ValueError:
         found = f"{_RWLOCK} is torn: DVC was interrupted while it wrote it"
         yield Finding("DVC's lock", "fail", found, f"end any running dvc, then `rm {_RWLOCK}`")
