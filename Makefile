@@ -49,7 +49,7 @@ quick: install
 	python -m bench.quick
 
 test: install-dev
-	python -m pytest
+	python -m pytest --numprocesses auto --dist loadfile
 
 check: install-dev
 	ruff check .

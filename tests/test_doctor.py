@@ -13,6 +13,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from stillhouse.base.ids import md5_file
 from stillhouse.cli.main import app
 from stillhouse.lineage.doctor import Finding, examine
 from stillhouse.lineage.doctor_environment import _find_cuda, _is_same
@@ -128,6 +129,15 @@ def hold_lock(pid: int) -> None:
     Path(".dvc/tmp/rwlock").write_text(json.dumps(held))
 
 
+def fail_gate(*, locked: bool) -> None:
+    path = Path("reports/validation.json")
+    path.write_text('{"passed": false}')
+    out = {"path": path.as_posix(), "md5": md5_file(path)}
+    stages = {"validate": {"cmd": "x", "outs": [out]}} if locked else {}
+    Path("dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
+    git(Path(), "commit", "--quiet", "--all", "--message", "committed")
+
+
 def track_output() -> None:
     Path("data/judgements.parquet").write_text("x")
     git(Path(), "add", "--force", "data/judgements.parquet")
@@ -199,6 +209,8 @@ TRAPS = {
         lambda: (hold_lock(1), Path(".dvc/tmp/rwlock").write_text("")),
         ("DVC's lock", "fail"),
     ),
+    "a red gate": (lambda: fail_gate(locked=False), ("gate", "warn")),
+    "a red gate that was committed": (lambda: fail_gate(locked=True), ("gate", "fail")),
     "a damaged journal": (damage_journal, ("journal", "fail")),
     "a journal of another version": (age_journal, ("journal", "fail")),
     "no bytecode ignored": (

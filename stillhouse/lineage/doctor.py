@@ -40,8 +40,9 @@ def has_failed(findings: Sequence[Finding]) -> bool:
 
 def _list_checks() -> tuple[Check, ...]:
     from stillhouse.lineage.doctor_environment import ENVIRONMENT
+    from stillhouse.lineage.doctor_gate import GATE
     from stillhouse.lineage.doctor_home import HOME
     from stillhouse.lineage.doctor_pipeline import PIPELINE
     from stillhouse.lineage.doctor_repository import REPOSITORY
 
-    return (*ENVIRONMENT, *HOME, *PIPELINE, *REPOSITORY)
+    return (*ENVIRONMENT, *HOME, *PIPELINE, *REPOSITORY, *GATE)
