@@ -189,6 +189,16 @@ def cut(name: str) -> Break:
     return apply
 
 
+def overwrite_start(name: str) -> Break:
+    """Write over a file's first page, behind the mark by which its kind is known."""
+
+    def apply(folder: Path) -> None:
+        data = (folder / name).read_bytes()
+        (folder / name).write_bytes(data[:4] + b"\xff" * 64 + data[68:])
+
+    return apply
+
+
 def both(*breaks: Break) -> Break:
     def apply(folder: Path) -> None:
         for one in breaks:
@@ -488,6 +498,12 @@ TABLES = {
     ),
     "a folder": Case("split", put_folder("data/reviewed.parquet"), "data/reviewed.parquet"),
     "missing, before the gate": Case("validate", remove("data/judgements.parquet"), "judgements"),
+    "corrupt, before the gate": Case(
+        "validate", cut("data/judgements.parquet"), "not a readable Parquet file"
+    ),
+    "a damaged page": Case(
+        "split", overwrite_start("data/reviewed.parquet"), "not a readable Parquet file"
+    ),
 }
 PLACES = {
     "a file where the output's folder should be": Case(

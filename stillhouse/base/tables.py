@@ -5,6 +5,7 @@ fixed, rows are sorted by their id, and nothing about the writer's machine or cl
 Neither writing nor reading holds more than a row group in memory.
 """
 
+import errno
 import types
 import typing
 from collections.abc import Iterable, Iterator
@@ -17,7 +18,7 @@ from typing import Any, Final, Generic, Literal, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stillhouse.base.errors import InputError
+from stillhouse.base.errors import InputError, explain_os_error
 from stillhouse.base.files import replace_file
 from stillhouse.base.shelf import Shelf
 
@@ -122,7 +123,7 @@ class StoredTable(Generic[T]):
 
     def __len__(self) -> int:
         """Return how many records the file says it holds."""
-        with _explain_missing(self._path):
+        with _explain_unreadable(self._path):
             return int(pq.read_metadata(self._path).num_rows)
 
 
@@ -130,11 +131,11 @@ def read_table(path: Path, record_type: type[T]) -> Iterator[T]:
     """Yield the records of a Parquet file in their stored order, one row group in memory at a time.
 
     Raises:
-        InputError: the file is missing, is not Parquet, or lacks a declared column.
+        InputError: the file is missing, is not whole Parquet, or lacks a declared column.
     """
     build = _builder(record_type)
     names = [field.name for field in fields(record_type)]  # type: ignore[arg-type]
-    with _explain_missing(path), pq.ParquetFile(path) as file:
+    with _explain_unreadable(path), pq.ParquetFile(path) as file:
         missing = sorted(set(names) - set(file.schema_arrow.names))
         if missing:
             raise InputError(f"column {missing[0]!r} is missing", where=str(path))
@@ -143,17 +144,28 @@ def read_table(path: Path, record_type: type[T]) -> Iterator[T]:
 
 
 @contextmanager
-def _explain_missing(path: Path) -> Iterator[None]:
+def _explain_unreadable(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as exc:
         raise InputError("file not found", where=str(path), remedy="run `dvc repro`") from exc
-    except pa.ArrowInvalid as exc:
-        raise InputError(
-            "not a readable Parquet file",
-            where=str(path),
-            remedy="run `dvc checkout` or `dvc repro`",
-        ) from exc
+    except OSError as exc:
+        if exc.errno is not None:
+            raise  # the machine refuses; what pyarrow itself says has no number
+        if path.is_dir():
+            raise explain_os_error(IsADirectoryError(errno.EISDIR, "", str(path))) from exc
+        raise _damaged(path) from exc
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError) as exc:
+        raise _damaged(path) from exc
+
+
+def _damaged(path: Path) -> InputError:
+    return InputError(
+        "not a readable Parquet file",
+        where=str(path),
+        expected="the whole file as its stage wrote it",
+        remedy="run `dvc checkout` to put it back, or `dvc repro` to make it again",
+    )
 
 
 def read_all(path: Path, record_type: type[T]) -> list[T]:
@@ -224,11 +236,9 @@ def declared_columns(record_type: type) -> dict[str, str]:
 
 
 def stored_columns(path: Path) -> dict[str, str]:
-    """Return the name and type of each column that a Parquet file has."""
-    try:
+    """Return the name and type of each column that a Parquet file has; errors as ``read_table``."""
+    with _explain_unreadable(path):
         return _columns(pq.read_schema(path))
-    except FileNotFoundError as exc:
-        raise InputError("file not found", where=str(path), remedy="run `dvc repro`") from exc
 
 
 def _columns(schema: pa.Schema) -> dict[str, str]:
