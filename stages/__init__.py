@@ -3,8 +3,8 @@
 import os
 import sys
 
+from stillhouse.base.ending import hush_interrupt
 from stillhouse.base.parent import die_with_parent
-from stillhouse.base.stage import hush_interrupt
 
 # Torch's OpenMP threads spin while they wait. On cores shared with anything else that is ruinous (72 short
 # answers took 72 CPU-seconds instead of 8); not to spin at all makes a training step on quiet cores 1.4

@@ -1,8 +1,11 @@
 """Commands say what they mean, fail in one sentence, and start in no time."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -75,6 +78,59 @@ def test_an_error_is_one_sentence_on_stderr_with_its_exit_code(project: Path) ->
     assert refused.exit_code == 1  # the answer is no; 2 would mean that something is missing
     assert refused.stderr.startswith("error: models/tiny: `model.safetensors` is not the file")
     assert len(refused.stderr.splitlines()) == 1
+
+
+def test_what_the_machine_refuses_is_one_sentence(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "file").write_text("")
+    monkeypatch.setenv("STILLHOUSE_HOME", str(project / "file"))
+    refused = CliRunner().invoke(app, ["register", "tiny"])
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert refused.stderr == (
+        f"error: {project}/file/.stillhouse: a file stands where a folder is expected; "
+        "move the file away\n"
+    )
+
+
+@pytest.mark.parametrize("arguments", [["version"], ["summary", "--help"]])
+def test_a_full_disk_behind_the_results_is_one_sentence(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = start(Path(), *arguments, stdout=full)
+        _, stderr = done.communicate(timeout=60)
+    assert stderr.startswith("error: no space is left on the disk; free some")
+    assert (done.returncode, len(stderr.splitlines())) == (2, 1)
+
+
+def test_an_interrupted_command_ends_with_130_and_one_line(project: Path) -> None:
+    (project / "params.yaml").unlink()
+    os.mkfifo(project / "params.yaml")  # the command waits for somebody to write into it
+    process = start(project, "summary")
+    end = None
+    while end is None:
+        try:
+            end = os.open(project / "params.yaml", os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            assert process.poll() is None
+            time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=60)
+    os.close(end)
+    assert (process.returncode, stdout) == (130, "")
+    assert stderr == "interrupted: nothing was written half; run it again to go on\n"
+
+
+def start(
+    folder: Path, *arguments: str, stdout: object = subprocess.PIPE
+) -> "subprocess.Popen[str]":
+    code = "from stillhouse.cli.main import app; app()"
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments], cwd=folder, text=True,
+        stdout=stdout, stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+        # A shell that starts the tests in the background has them ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - one thread
+    )  # type: ignore[call-overload,no-any-return]  # fmt: skip
 
 
 def test_a_model_is_found_by_name_or_folder_and_an_unknown_one_is_explained(project: Path) -> None:

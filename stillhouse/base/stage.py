@@ -5,58 +5,30 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import stillhouse
 from stillhouse.base.alone import hold
-from stillhouse.base.errors import MachineError, StillhouseError, explain_os_error
+from stillhouse.base.ending import end_in_a_sentence
+from stillhouse.base.errors import StillhouseError
 from stillhouse.base.ids import sha256_text
 from stillhouse.base.library import LIBRARY, check_library
 from stillhouse.base.parent import die_with_parent
 
 T = TypeVar("T")
 
-INTERRUPTED: Final = "interrupted: nothing was written half; run it again to go on"
 log = logging.getLogger("stillhouse")
 
 
 def run_stage(main: Callable[[], None]) -> None:
-    """Run a stage's ``main``; what a user can mend becomes one sentence and its exit code.
-
-    A bug keeps its traceback. Ctrl-C ends with 130, as a shell expects.
-    """
+    """Run a stage's ``main``; what a user can mend becomes one sentence and its exit code."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
-    try:
+    with end_in_a_sentence():
         check_place()
         die_with_parent()
         what = " ".join([Path(sys.argv[0]).stem, *sys.argv[1:]])
         with hold(_lock_file(what), what):
             main()
-    except StillhouseError as exc:
-        _end(exc)
-    except OSError as exc:
-        _end(explain_os_error(exc))
-    except MemoryError:
-        _end(MachineError("there is not enough memory", remedy="close other programs"))
-    except KeyboardInterrupt:
-        print(INTERRUPTED, file=sys.stderr)
-        sys.exit(130)
-
-
-def _end(error: StillhouseError) -> None:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(error.exit_code)
-
-
-def hush_interrupt(
-    kind: type[BaseException], error: BaseException, trace: TracebackType | None
-) -> None:
-    """Report an exception as Python does, but Ctrl-C in one line: also while a stage is importing."""
-    if issubclass(kind, KeyboardInterrupt):
-        print(INTERRUPTED, file=sys.stderr)
-    else:
-        sys.__excepthook__(kind, error, trace)
 
 
 def check_place() -> None:

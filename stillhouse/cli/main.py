@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from stillhouse.base.errors import StillhouseError
+from stillhouse.base.ending import end_in_a_sentence
 from stillhouse.cli.ask import ask
 from stillhouse.cli.doctor import doctor
 from stillhouse.cli.init import init
@@ -20,15 +20,12 @@ from stillhouse.cli.version import version
 
 
 class OneSentence(TyperGroup):
-    """Commands whose errors are one sentence on stderr and the error's own exit code."""
+    """Commands that end as stages do: one sentence on stderr and its exit code, no traceback."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; a ``StillhouseError`` ends it without a traceback."""
-        try:
+        """Run the command; what a user can mend, or Ctrl-C, ends it in one sentence."""
+        with end_in_a_sentence():
             return super().invoke(ctx)
-        except StillhouseError as exc:
-            typer.echo(f"error: {exc}", err=True)
-            raise typer.Exit(exc.exit_code) from exc
 
 
 app = typer.Typer(
