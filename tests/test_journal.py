@@ -2,6 +2,7 @@ import multiprocessing
 import os
 import signal
 import sqlite3
+import threading
 import time
 from pathlib import Path
 
@@ -88,6 +89,52 @@ def test_a_file_that_is_no_journal_is_an_error_in_one_sentence(tmp_path: Path) -
     (tmp_path / "j").write_text("not a database, and long enough to be read as one\n" * 9)
     with pytest.raises(InputError, match=r"j: the journal cannot be used \(file is not a database"):
         Journal(tmp_path / "j")
+
+
+def test_ctrl_c_is_obeyed_while_another_process_holds_the_journal(
+    tmp_path: Path,
+) -> None:
+    path, begun = tmp_path / "j", time.monotonic()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), Journal(path) as journal:
+            holder = sqlite3.connect(path, isolation_level=None)
+            holder.execute("BEGIN EXCLUSIVE")
+            threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+            journal.claim([FIRST.request_id], 1)
+    finally:
+        signal.signal(signal.SIGINT, before)
+        holder.close()
+    assert time.monotonic() - begun < 30  # and not the 60 s for which a lock is waited for
+    with Journal(path) as journal:
+        assert journal.claim([FIRST.request_id], 1) == [FIRST.request_id]
+
+
+def test_a_locked_journal_is_waited_for(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j") as journal:
+        holder = sqlite3.connect(tmp_path / "j", isolation_level=None, check_same_thread=False)
+        holder.execute("BEGIN EXCLUSIVE")
+        threading.Timer(1.0, holder.close).start()
+        assert journal.claim([FIRST.request_id], 1) == [FIRST.request_id]
+
+
+def test_leases_that_cannot_be_given_back_end_with_their_process(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+
+    def end_under_a_lock() -> None:
+        journal = Journal(path)
+        journal.claim([FIRST.request_id], 1)
+        holder = sqlite3.connect(path, isolation_level=None)
+        holder.execute("BEGIN EXCLUSIVE")
+        journal.release()
+        os._exit(0)
+
+    child = FORK.Process(target=end_under_a_lock)
+    child.start()
+    child.join()
+    assert child.exitcode == 0
+    with Journal(path) as journal:
+        assert journal.claim([FIRST.request_id], 1) == [FIRST.request_id]
 
 
 def test_paid_answers_are_flushed_to_the_disk_and_free_ones_are_not(tmp_path: Path) -> None:

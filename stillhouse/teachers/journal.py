@@ -18,6 +18,7 @@ from typing import Final, Self
 from stillhouse.base import versions
 from stillhouse.base.errors import InputError
 from stillhouse.base.records import Response
+from stillhouse.base.stage import log
 from stillhouse.teachers.owner import Owner, name_process
 from stillhouse.teachers.protocol import Failure
 
@@ -26,7 +27,9 @@ from stillhouse.teachers.protocol import Failure
 # Only an owner on another machine or in another container is judged by the clock; one that can be
 # seen keeps its lease for as long as it lives.
 LEASE_SECONDS: Final = 900.0
-_BUSY_SECONDS: Final = 60.0
+_BUSY_SECONDS: Final = 60.0  # for which another process's writing is waited for ...
+_TURN_SECONDS: Final = 0.2  # ... in turns: within one, SQLite does not let Ctrl-C through
+_PARTING_SECONDS: Final = 1.0  # for which an ending process waits to give its leases back
 
 _COLUMNS: Final = tuple(field.name for field in fields(Response))
 _LAYOUT: Final = """
@@ -62,8 +65,8 @@ class Journal:
         self._renewed = time.monotonic()
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._explained():
-            self._base = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
-            self._base.execute("PRAGMA journal_mode = WAL")
+            self._base = sqlite3.connect(path, timeout=_TURN_SECONDS, isolation_level=None)
+            self._wait_for("PRAGMA journal_mode = WAL")
             self.set_durable(True)
             self._lay_out()
 
@@ -87,14 +90,14 @@ class Journal:
         """Return the answers known among ``request_ids``."""
         query = f"SELECT {', '.join(_COLUMNS)} FROM answers WHERE {_AMONG}"
         with self._explained():
-            found = self._base.execute(query, (_list(request_ids),))
+            found = self._wait_for(query, _list(request_ids))
             return {row[0]: Response(*row) for row in found}
 
     def read_failures(self) -> list[Failure]:
         """Return every request that has failed and has had no answer since, by id."""
         query = "SELECT request_id, error, permanent FROM failures ORDER BY request_id"
         with self._explained():
-            return [Failure(name, error, bool(p)) for name, error, p in self._base.execute(query)]
+            return [Failure(name, error, bool(p)) for name, error, p in self._wait_for(query)]
 
     def claim(self, request_ids: Iterable[str], limit: int) -> list[str]:
         """Lease up to ``limit`` of the requests that are neither answered nor leased; return those.
@@ -134,9 +137,17 @@ class Journal:
             self._renew()
 
     def release(self) -> None:
-        """Give back every lease of this process."""
-        with self._transaction():
-            self._base.execute(f"DELETE FROM leases WHERE {_MINE}", astuple(self._owner))
+        """Give back every lease of this process, unless the journal stays locked for a second.
+
+        They end with the process in any case: whoever wants one sees that its owner has gone.
+        """
+        try:
+            with self._transaction(_PARTING_SECONDS):
+                self._base.execute(f"DELETE FROM leases WHERE {_MINE}", astuple(self._owner))
+        except InputError as exc:
+            if not _is_busy(exc.__cause__):
+                raise
+            log.warning("the journal is locked: leases end with this process")
 
     def _lay_out(self) -> None:
         with self._transaction():
@@ -174,7 +185,7 @@ class Journal:
     def _read_held(self, ids: Collection[str]) -> set[str]:
         """Return which of the requests are leased to a process that still counts."""
         query = f"SELECT request_id, place, pid, started, expires FROM leases WHERE {_AMONG}"
-        leases = self._base.execute(query, (_list(ids),)).fetchall()
+        leases = self._wait_for(query, _list(ids)).fetchall()
         now, held = time.time(), {}
         for _, place, pid, started, expires in leases:
             owner = Owner(place, pid, started)
@@ -190,10 +201,23 @@ class Journal:
                 f"UPDATE leases SET expires = ? WHERE {_MINE}", (_expiry(), *astuple(self._owner))
             )
 
+    def _wait_for(
+        self, statement: str, *values: str, patience: float | None = None
+    ) -> sqlite3.Cursor:
+        """Execute a statement for which another process may have to be waited; Ctrl-C ends that."""
+        deadline = time.monotonic() + (_BUSY_SECONDS if patience is None else patience)
+        while True:
+            try:
+                return self._base.execute(statement, values)
+            except sqlite3.OperationalError as exc:
+                if not _is_busy(exc) or time.monotonic() > deadline:
+                    raise
+            time.sleep(_TURN_SECONDS / 10)
+
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self, patience: float | None = None) -> Iterator[None]:
         with self._explained():
-            self._base.execute("BEGIN IMMEDIATE")
+            self._wait_for("BEGIN IMMEDIATE", patience=patience)
             try:
                 yield
             except BaseException:
@@ -212,6 +236,12 @@ class Journal:
                 expected="a SQLite file on a local disk with room left",
                 remedy="free the disk, or name another folder in STILLHOUSE_HOME",
             ) from exc
+
+
+def _is_busy(error: BaseException | None) -> bool:
+    """Whether SQLite says that another process has the file; its finer codes count as well."""
+    code = error.sqlite_errorcode if isinstance(error, sqlite3.Error) else 0
+    return code & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _list(request_ids: Collection[str]) -> str:
