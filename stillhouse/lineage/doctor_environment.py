@@ -16,9 +16,7 @@ from packaging.version import InvalidVersion, Version
 from stillhouse.base.errors import InputError
 from stillhouse.base.params import PARAMS, load_yaml
 from stillhouse.base.runtime import Runtime, count_threads, load_runtime
-
-# Renaming it there would train every student again: train depends on that folder.
-from stillhouse.distill.bases import _PACKAGED as PACKAGED
+from stillhouse.distill.bases import PACKAGED
 from stillhouse.lineage.doctor import Check, Finding
 
 _PYTHON: Final = (3, 11)

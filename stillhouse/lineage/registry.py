@@ -4,18 +4,17 @@ Everything here can be done again: an entry is found by what it is (weights and 
 up to date and never doubled, because DVC may skip the stage or run it twice.
 """
 
-import fcntl
 import logging
 import os
 import platform
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from stillhouse.base.alone import hold
 from stillhouse.base.ids import canonical_json
 from stillhouse.base.lock import read_lock
 from stillhouse.base.stage import home
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 _BATCH: Final = 1000  # MLflow's limit of metrics in one request
 _TAG: Final = 5000  # and of characters in a tag's value
 _PARAMETER: Final = 6000
+_PATIENCE: Final = 300.0  # seconds; a first database takes some, a far server more
 _NOT_A_KEY: Final = re.compile(r"[^\w.\- :/]")
 
 
@@ -55,7 +55,8 @@ def register(entry: Entry, params: Register, git: GitState) -> Registered:
     The weights stay where they are: the model version's source is their folder, or, for a server
     that refuses folders of its clients, a logged model without artifacts.
     """
-    with _lock(home() / "mlflow.lock"):
+    # Two at once would look it up, find nothing, and both create it.
+    with hold(home() / "mlflow.lock", "register", _PATIENCE):
         client, uri = connect()
         experiment = _open_experiment(client, params.experiment, uri)
         tags = make_tags(entry, git)
@@ -259,11 +260,3 @@ def _plain(value: object) -> Any:
 
 def _is_local(uri: str) -> bool:
     return not uri.startswith(("http:", "https:", "databricks", "uc:"))
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Let one process at a time look up and create: two would find nothing and both create."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
