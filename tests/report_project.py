@@ -6,6 +6,7 @@ from typing import Final
 import yaml
 
 from stillhouse.base.files import write_json
+from stillhouse.base.formats import list_installed
 from stillhouse.base.ids import Json
 from stillhouse.base.records import Document, Judgement, Pair, Rejection, Request, Row
 from stillhouse.base.tables import read_all, write_table
@@ -85,6 +86,7 @@ def write_project(root: Path, student: str = "tiny") -> None:
         "students": {student: {"model": "tiny-base"}},
         "report": {"title": "Test report", "samples": 4, "failures": 3, "seed": 1},
         "register": {"experiment": "test", "model_prefix": "test-"},
+        "formats": list_installed(),
     }
     (root / "params.yaml").write_text(yaml.safe_dump(sections))
 

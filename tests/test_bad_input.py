@@ -247,7 +247,23 @@ PARAMS = {
     "broken YAML": Case("ingest", append(P, "\tx: [\n"), "params.yaml:"),
     "unclosed bracket": Case("ingest", append(P, "x: [1, 2\n"), "not valid YAML"),
     "not a mapping": Case("ingest", write(P, "- a\n- b\n"), "params.yaml: not a mapping"),
-    "empty": Case("ingest", write(P, ""), "section `ingest` is missing"),
+    "empty": Case("ingest", write(P, ""), "section `formats` is missing"),
+    "no formats": Case(
+        "ingest", edit(P, "formats:\n", "format:\n"), "section `formats` is missing"
+    ),
+    "a format is missing": Case(
+        "split", edit(P, "  judge: 1\n", ""), "params.yaml: `formats.judge` is missing; add it"
+    ),
+    "an unknown format": Case(
+        "review",
+        append(P, "  filter: 1\n"),
+        "unknown key `formats.filter`; expected one of answer_format, chunker, filters, ids",
+    ),
+    "another format": Case(
+        "train tiny",
+        edit(P, "  provenance: 1\n", "  provenance: 9\n"),
+        "`formats.provenance` is 9 and the installed code has 1: models/<student>/provenance.json",
+    ),
     "missing": Case("ingest", remove(P), "run this in the folder of a project"),
     "a folder": Case("ingest", put_folder(P), "a folder stands where a file is expected"),
     "not UTF-8": Case("ingest", write(P, b"ingest: \xff\n"), "not UTF-8 at byte 8"),

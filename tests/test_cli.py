@@ -16,7 +16,7 @@ from stillhouse.cli.ask import find_model
 from stillhouse.cli.main import app
 from tests.report_project import write_project
 
-COMMANDS = ("init", "stage", "summary", "trace", "ask", "register", "doctor", "version")
+COMMANDS = ("init", "stage", "summary", "trace", "ask", "register", "doctor", "upgrade", "version")
 HEAVY = ("torch", "transformers", "mlflow", "dvc", "great_expectations", "pyarrow", "pandas")
 
 

@@ -180,6 +180,14 @@ TRAPS = {
         params(lambda p: p["curate"]["thresholds"].update(nfiles=1)),  # type: ignore[attr-defined]
         ("parameter names", "fail"),
     ),
+    "a format of other code": (
+        params(lambda p: p["formats"].update(ids=7)),
+        ("formats", "fail"),
+    ),
+    "a format that is not pinned": (
+        params(lambda p: p["formats"].pop("judge")),
+        ("formats", "fail"),
+    ),
     "a persisted output": (persist, ("outputs", "fail")),
     "a file in a dependency that git does not know": (
         lambda: Path("prompts/new.md").write_text("x"),

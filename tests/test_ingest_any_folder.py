@@ -16,6 +16,7 @@ from fpdf import FPDF
 from pypdf import PdfReader, PdfWriter
 
 from stillhouse.base.errors import InputError
+from stillhouse.base.formats import list_installed
 from stillhouse.base.records import Document, Message, Rejection
 from stillhouse.base.shelf import Shelf
 from stillhouse.base.tables import StoredTable, open_table, read_all, write_sorted, write_table
@@ -431,7 +432,8 @@ def project(tmp_path: Path, ingest_params: str) -> Path:
     documents = tmp_path / "data/seed/documents"
     documents.mkdir(parents=True)
     (tmp_path / "data/seed/sources.yaml").write_text("version: 1\nexclude: ['*.bak']\n")
-    (tmp_path / "params.yaml").write_text(f"ingest: {ingest_params}\n")
+    params = f"ingest: {ingest_params}\nformats: {json.dumps(list_installed())}\n"
+    (tmp_path / "params.yaml").write_text(params)
     (documents / "a.md").write_text("# Gate\n\nIt opens at 6.")
     (documents / "b.md").write_text("# Gate\n\nIt opens at 6.")
     (documents / "a.bak").write_text("x")

@@ -232,8 +232,8 @@ def test_a_stage_runs_with_the_recorded_library_alone(outside: Path) -> None:
         check_place()
     assert str(caught.value) == (
         "library.yaml: the installed library (0.1.0) has other code for split than the recorded one "
-        "(0.1.0); run `stillhouse init --update` to go on with the installed one, or install "
-        "stillhouse==0.1.0 again"
+        "(0.1.0); `stillhouse upgrade` shows what that reruns and goes on with the installed one, or "
+        "install stillhouse==0.1.0 again"
     )
     LIBRARY.unlink()
     (outside / "x/.venv").mkdir()

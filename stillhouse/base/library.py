@@ -18,7 +18,7 @@ LIBRARY: Final = Path("library.yaml")
 PIPELINE: Final = "dvc.yaml"
 
 _PACKAGE: Final = Path(stillhouse.__file__).resolve().parent
-_UPDATE: Final = "run `stillhouse init --update` to go on with the installed one"
+_UPGRADE: Final = "`stillhouse upgrade` shows what that reruns and goes on with the installed one"
 
 
 class Library(Params):
@@ -83,21 +83,26 @@ def read_library(path: Path = LIBRARY) -> Library:
     return parse_section(path.name, Library, load_yaml(path), path)
 
 
+def list_changed(recorded: Library) -> tuple[str, ...]:
+    """Return the stages whose installed code is not the recorded one."""
+    installed = hash_stages()
+    names = sorted(recorded.stages.keys() | installed)
+    return tuple(n for n in names if recorded.stages.get(n) != installed.get(n))
+
+
 def check_library(path: Path = LIBRARY) -> None:
     """Refuse to go on with other code than ``library.yaml`` records, whatever its version says.
 
     Raises:
         InputError: at least one stage's code is another.
     """
-    recorded, installed = read_library(path), hash_stages()
-    names = recorded.stages.keys() | installed
-    changed = sorted(n for n in names if recorded.stages.get(n) != installed.get(n))
-    if changed:
+    recorded = read_library(path)
+    if changed := list_changed(recorded):
         raise InputError(
             f"the installed library ({stillhouse.__version__}) has other code for "
             f"{', '.join(changed)} than the recorded one ({recorded.version})",
             where=path.name,
-            remedy=f"{_UPDATE}, or install stillhouse=={recorded.version} again",
+            remedy=f"{_UPGRADE}, or install stillhouse=={recorded.version} again",
         )
 
 

@@ -11,6 +11,7 @@ import stillhouse
 from stillhouse.base.alone import hold
 from stillhouse.base.ending import end_in_a_sentence
 from stillhouse.base.errors import StillhouseError
+from stillhouse.base.formats import check_formats
 from stillhouse.base.ids import sha256_text
 from stillhouse.base.library import LIBRARY, check_library
 from stillhouse.base.parent import die_with_parent
@@ -35,13 +36,23 @@ def check_place() -> None:
     """Refuse to run other code than what DVC counts this stage's outputs by.
 
     That is the copy of the library in the working directory, or, in a project without code, the
-    installed library that its ``library.yaml`` records. Under ``dvc exp run --temp`` a stage of the
-    repository could otherwise import the parent checkout's package, and DVC would have hashed
-    other code than the code that ran.
+    installed library that its ``library.yaml`` records. In both the formats must be those that
+    ``params.yaml`` pins.
     """
     if LIBRARY.exists():
+        check_formats()
         check_library()
-        return
+    else:
+        check_copy()
+        check_formats()
+
+
+def check_copy() -> None:
+    """Refuse a library that is not the copy in the working directory.
+
+    Under ``dvc exp run --temp`` a stage of the repository could otherwise import the parent
+    checkout's package, and DVC would have hashed other code than the code that ran.
+    """
     package = Path(stillhouse.__file__).resolve().parent
     # Exactly there: a package in `.venv/` below the working directory is no copy that DVC hashes.
     if package.parent != Path.cwd().resolve():

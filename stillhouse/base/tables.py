@@ -8,6 +8,7 @@ Neither writing nor reading holds more than a row group in memory.
 import errno
 import types
 import typing
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, fields, is_dataclass
@@ -166,6 +167,17 @@ def _damaged(path: Path) -> InputError:
         expected="the whole file as its stage wrote it",
         remedy="run `dvc checkout` to put it back, or `dvc repro` to make it again",
     )
+
+
+def count_values(path: Path, column: str) -> dict[str, int]:
+    """Return how often each value of a text column occurs; nothing else of the file is read."""
+    counts: Counter[str] = Counter()
+    with _explain_unreadable(path), pq.ParquetFile(path) as file:
+        if column not in file.schema_arrow.names:
+            raise InputError(f"column {column!r} is missing", where=str(path))
+        for batch in file.iter_batches(batch_size=ROW_GROUP, columns=[column]):
+            counts.update(batch.column(0).to_pylist())
+    return dict(sorted(counts.items()))
 
 
 def read_all(path: Path, record_type: type[T]) -> list[T]:

@@ -2,8 +2,11 @@
 
 Bump one only when its output changes for the same input; a refactor leaves them alone.
 A test pins the output of each against a fixture, so that a change without a bump is noticed.
+Projects pin these numbers in ``formats:`` of params.yaml: after a bump, write its sentence into ``BUMPS``
+and run ``stillhouse upgrade --accept``.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 IDS: Final = 1  # canonical JSON and the layout of every content id
@@ -15,3 +18,11 @@ JUDGE: Final = 1  # scores of the offline judge
 FILTERS: Final = 1  # what curate rejects
 PROVENANCE: Final = 1  # layout of models/<student>/provenance.json
 JOURNAL: Final = 1  # layout of journal.sqlite
+
+# What each bump changed, in one sentence: `stillhouse upgrade` shows it to whoever crosses that bump.
+BUMPS: Final[Mapping[str, Mapping[int, str]]] = {
+    "OFFLINE_TEACHER": {
+        2: 'Set phrases such as "in charge" keep their noun.',
+        3: "Questions are asked in other words, not only in other frames; shortened names, more synonyms.",
+    },
+}

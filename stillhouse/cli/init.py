@@ -30,18 +30,24 @@ def init(
         ),
     ] = False,
     update: Annotated[
-        bool, typer.Option("--update", help="After an upgrade: record the installed library.")
+        bool,
+        typer.Option("--update", help="Record the installed library, as `upgrade --accept` does."),
     ] = False,
 ) -> None:
     """Begin a project for your own documents, run by the installed library.
 
     Example: stillhouse init handbook --device cpu
     """
+    from stillhouse.base.formats import check_formats
+    from stillhouse.base.library import LIBRARY
+    from stillhouse.base.params import PARAMS
     from stillhouse.scaffold.create import create_project, describe_project
     from stillhouse.scaffold.project import Choices
     from stillhouse.scaffold.update import update_project
 
     if update:
+        if (folder / LIBRARY).is_file():
+            check_formats(folder / PARAMS)
         _say_updated(update_project(folder))
     elif not anyway and (standing := describe_project(folder)):
         _say_standing(folder, standing)
@@ -80,7 +86,7 @@ def _say_standing(folder: Path, standing: "Standing") -> None:
     if standing.changed:
         typer.echo(
             f"the installed library has other code for {', '.join(standing.changed)}: "
-            "`stillhouse init --update` records it"
+            "`stillhouse upgrade` says what that brings and records it"
         )
 
 

@@ -16,6 +16,7 @@ from stillhouse.cli.register import register
 from stillhouse.cli.stage import stage
 from stillhouse.cli.summary import summary
 from stillhouse.cli.trace import trace
+from stillhouse.cli.upgrade import upgrade
 from stillhouse.cli.version import version
 
 
@@ -39,7 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (init, summary, trace, ask, register, doctor, version):
+for command in (init, summary, trace, ask, register, doctor, upgrade, version):
     app.command()(command)
 # Whatever stands behind the stage's name is the stage's own.
 app.command(context_settings={"ignore_unknown_options": True})(stage)

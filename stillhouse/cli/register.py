@@ -22,10 +22,12 @@ def register(
     """
     from dataclasses import asdict
 
+    from stillhouse.base.formats import check_formats
     from stillhouse.base.params import choose_student, list_keys, load_section
     from stillhouse.lineage.params import Register
     from stillhouse.lineage.registry import register_student
 
+    check_formats()
     params = load_section("register", Register)
     names = (choose_student([student]),) if student else list_keys("students")
     made = [register_student(name, Path(), params) for name in names]

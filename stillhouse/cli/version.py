@@ -15,5 +15,5 @@ def version(as_json: AsJson = False) -> None:
     if not as_json:
         typer.echo(__version__)
         return
-    formats = {name.lower(): value for name, value in vars(versions).items() if name.isupper()}
+    formats = {n.lower(): value for n, value in vars(versions).items() if isinstance(value, int)}
     print_json({"stillhouse": __version__, "formats": formats})

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from stillhouse.base.errors import InputError
+from stillhouse.base.formats import compare_formats, explain_changes
 from stillhouse.base.params import PARAMS, load_yaml
 from stillhouse.lineage.doctor import Check, Finding
 from stillhouse.lineage.doctor_yaml import DeclaredStage, find_value, read_params, read_stages
@@ -79,6 +80,22 @@ def check_dependencies(root: Path) -> Iterator[Finding]:
         yield Finding("dependencies", "ok", "each is there, or made by a stage")
 
 
+def check_formats(root: Path) -> Iterator[Finding]:
+    """Find code with other formats than the data was made with: no stage runs until that is decided."""
+    if not read_params(root):
+        return  # missing or broken, which `check_yaml` tells
+    try:
+        changes = compare_formats(root / PARAMS)
+    except InputError as exc:
+        yield Finding("formats", "fail", str(exc), "take the section over from the repository's")
+        return
+    if changes:
+        remedy = "`stillhouse upgrade` shows all of it and accepts it"
+        yield Finding("formats", "fail", explain_changes(changes), remedy)
+    else:
+        yield Finding("formats", "ok", "the code has those that params.yaml pins")
+
+
 def check_secrets(root: Path) -> Iterator[Finding]:
     """Find what looks like a key or password in params.yaml; its value is never shown."""
     found = sorted(_find_secrets(read_params(root)))
@@ -146,5 +163,6 @@ PIPELINE: Final[tuple[Check, ...]] = (
     check_parameter_names,
     check_persisted,
     check_dependencies,
+    check_formats,
     check_secrets,
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stillhouse.base.errors import InputError
 from stillhouse.base.git import ask_git
-from stillhouse.base.library import LIBRARY, PIPELINE, hash_stages, read_library
+from stillhouse.base.library import LIBRARY, PIPELINE, list_changed, read_library
 from stillhouse.scaffold.project import Choices, build_files
 
 _ANYWAY = "choose another folder, or say `--anyway`: files that are there stay as they are"
@@ -61,13 +61,12 @@ def describe_project(folder: Path) -> Standing | None:
     """Return what stands in a folder that is a project already; None where there is none."""
     if not (folder / LIBRARY).is_file():
         return None
-    recorded, installed = read_library(folder / LIBRARY), hash_stages()
-    names = sorted(recorded.stages.keys() | installed)
+    recorded = read_library(folder / LIBRARY)
     wanted = build_files(Choices(folder.resolve().name))
     documents = folder / "data/seed/documents"
     return Standing(
         version=recorded.version,
-        changed=tuple(n for n in names if recorded.stages.get(n) != installed.get(n)),
+        changed=list_changed(recorded),
         missing=tuple(
             path for path in sorted(wanted) if _is_needed(path) and not (folder / path).exists()
         ),

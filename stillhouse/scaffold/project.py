@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import stillhouse
 from stillhouse.base.files import read_text
+from stillhouse.base.formats import SECTION, list_installed
 from stillhouse.base.ids import sha256_text
 from stillhouse.base.library import (
     LIBRARY,
@@ -91,7 +92,10 @@ def build_files(choices: Choices) -> dict[str, str]:
 
 
 def build_params(device: str) -> str:
-    """Return the repository's ``params.yaml``, comments and all, with ``SETTINGS`` and the device."""
+    """Return the repository's ``params.yaml``, comments and all, for a new project.
+
+    Other in it are ``SETTINGS`` and the device; the formats are those of the installed code.
+    """
     from ruamel.yaml import YAML
 
     yaml = YAML()
@@ -99,7 +103,8 @@ def build_params(device: str) -> str:
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.representer.add_representer(type(None), _represent_null)
     params = yaml.load(read_text(find_repository() / "params.yaml"))
-    for key, value in {**SETTINGS, "runtime.device": device}.items():
+    formats = {f"{SECTION}.{name}": number for name, number in list_installed().items()}
+    for key, value in {**SETTINGS, "runtime.device": device, **formats}.items():
         *parents, last = key.split(".")
         section = params
         for parent in parents:
@@ -180,5 +185,5 @@ stages:
 
 _LIBRARY_HEAD: Final = """\
 # The library that this project was last run with: its version, and one sha256 for the code of each
-# stage, on which that stage depends. Written by `stillhouse init`, rewritten by `stillhouse init --update`.
+# stage, on which that stage depends. Written by `stillhouse init`, rewritten by `stillhouse upgrade --accept`.
 """

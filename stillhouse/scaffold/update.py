@@ -7,7 +7,7 @@ import stillhouse
 from stillhouse.base.errors import InputError
 from stillhouse.base.files import read_text, write_text
 from stillhouse.base.ids import sha256_text
-from stillhouse.base.library import LIBRARY, PIPELINE, hash_stages, read_library
+from stillhouse.base.library import LIBRARY, PIPELINE, list_changed, read_library
 from stillhouse.scaffold.project import build_library, build_pipeline
 
 BESIDE = f"{PIPELINE}.new"
@@ -36,7 +36,8 @@ def update_project(folder: Path) -> Updated:
         raise InputError(
             "no project of `stillhouse init`", where=str(folder), expected=f"{LIBRARY} in it"
         )
-    recorded, installed = read_library(folder / LIBRARY), hash_stages()
+    recorded = read_library(folder / LIBRARY)
+    changed = list_changed(recorded)
     old, new = read_text(folder / PIPELINE), build_pipeline()
     edited = sha256_text(old) not in {recorded.pipeline, sha256_text(new)}
     beside = edited and sha256_text(new) != recorded.pipeline
@@ -45,10 +46,9 @@ def update_project(folder: Path) -> Updated:
     elif not edited:
         write_text(folder / PIPELINE, new)
     write_text(folder / LIBRARY, build_library(new))
-    names = sorted(recorded.stages.keys() | installed)
     return Updated(
         before=recorded.version,
         after=stillhouse.__version__,
-        changed=tuple(n for n in names if recorded.stages.get(n) != installed.get(n)),
+        changed=changed,
         beside=beside,
     )
