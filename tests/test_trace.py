@@ -29,6 +29,7 @@ from tests.trace_project import (
     is_of,
     make_project,
     read_rows,
+    store_in_cache,
     train_student,
 )
 
@@ -289,6 +290,65 @@ def test_validation_rows_count_as_seen_and_other_ones_than_here_as_unknown(proje
     )
     write_table(VALIDATION, Row, others)
     assert only_verdict(project, row.row_id).verdict == "unknown"
+
+
+def forget(root: Path, source: str) -> None:
+    """Take all that came of a document out of the workspace's tables, as an edit of the plan does."""
+    requests = root / "data/requests.parquet"
+    kept = [r for r in read_all(requests, Request) if not r.slot_id.startswith(f"{source}|")]
+    write_table(requests, Request, kept)
+    pairs = root / "data/generated/pairs.parquet"
+    write_table(pairs, Pair, [p for p in read_all(pairs, Pair) if not is_of(p, source)])  # type: ignore[arg-type]
+    for table in ("data/curated/rows.parquet", "data/reviewed.parquet", TRAIN, VALIDATION):
+        write_table(root / table, Row, [r for r in read_rows(root / table) if not is_of(r, source)])
+
+
+def test_a_model_of_an_older_version_is_judged_by_its_own_tables_in_the_cache(
+    project: Path,
+) -> None:
+    shutil.rmtree("models/tiny")
+    train_student(project, "older", upstream=store_in_cache(project))
+    trained = sum(is_of(row, STUDY) for row in read_rows(TRAIN))
+    recall = sum(row.task == "recall" for row in read_rows(TRAIN))
+    (steering, *_) = read_rows(VALIDATION)
+    count = len(read_rows(TRAIN))
+    forget(project, STUDY)
+    affected = {STUDY: trained, "prompts/recall.md": recall}
+    for thing, rows in affected.items():
+        verdict = only_verdict(project, thing)
+        assert (verdict.verdict, verdict.rows) == ("affected", rows), thing
+    assert only_verdict(project, HELD_OUT) == ModelVerdict(
+        "older", "clean", 0, f"none of its {count} rows is of it"
+    )
+    assert only_verdict(project, "simplified.md").verdict == "clean"
+    write_table(VALIDATION, Row, [])
+    assert only_verdict(project, steering.row_id).why == (
+        "1 row of it helped to choose when training stopped"
+    )
+
+
+@pytest.mark.parametrize(
+    "table", ["corpus/chunks", "requests", "dataset/train", "dataset/validation"]
+)
+def test_without_one_of_its_tables_an_older_model_is_unknown_and_never_clean(
+    project: Path, table: str
+) -> None:
+    shutil.rmtree("models/tiny")
+    rows = read_rows(TRAIN)
+    two = next(index for index, row in enumerate(rows) if is_of(row, STUDY))
+    # Of a second passage the row itself does not say whose it is.
+    rows[two] = replace(rows[two], chunk_ids=(*rows[two].chunk_ids, "c" * 64))
+    write_table(TRAIN, Row, rows)
+    outs = store_in_cache(project)
+    train_student(project, "older", upstream=outs)
+    forget(project, STUDY)
+    write_table(Path("data/corpus/chunks.parquet"), Chunk, [])
+    assert only_verdict(project, HELD_OUT).verdict == "clean"
+    md5 = outs[f"data/{table}.parquet"]
+    (project / ".dvc/cache/files/md5" / md5[:2] / md5[2:]).write_bytes(b"other bytes")
+    verdict = only_verdict(project, HELD_OUT)
+    assert verdict.verdict == "unknown"
+    assert "run `dvc fetch --all-commits`" in verdict.why
 
 
 def test_a_student_that_began_with_an_affected_student_is_affected(project: Path) -> None:

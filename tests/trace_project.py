@@ -3,12 +3,14 @@
 import contextlib
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import yaml
 
 from stages import curate, generate, ingest, judge, render, review, split
+from stillhouse.base.ids import md5_file
 from stillhouse.base.records import Row
 from stillhouse.base.tables import read_all
 from stillhouse.lineage.inputs import InputGuard
@@ -75,7 +77,21 @@ def is_of(row: Row, source: str) -> bool:
     return row.slot_id.startswith(f"{source}|")
 
 
-def train_student(root: Path, student: str, base: BaseModel = BASE) -> Path:
+def store_in_cache(root: Path) -> dict[str, str]:
+    """Copy the tables into DVC's cache, as a commit leaves them; return what ``dvc.lock`` would say."""
+    outs = {}
+    for path in sorted((root / "data").rglob("*.parquet")):
+        md5 = md5_file(path)
+        cached = root / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, cached)
+        outs[path.relative_to(root).as_posix()] = md5
+    return outs
+
+
+def train_student(
+    root: Path, student: str, base: BaseModel = BASE, upstream: Mapping[str, str] | None = None
+) -> Path:
     """Write a student's folder as ``train`` leaves it, over the train table that lies there."""
     folder = root / "models" / student
     folder.mkdir(parents=True)
@@ -83,6 +99,7 @@ def train_student(root: Path, student: str, base: BaseModel = BASE) -> Path:
     guard = InputGuard(root)
     guard.open(VALIDATION)
     write_provenance(
-        folder, student=student, guard=guard, train=TRAIN, base=base, parameters={}, upstream={}
-    )
+        folder, student=student, guard=guard, train=TRAIN, base=base, parameters={},
+        upstream=upstream or {},
+    )  # fmt: skip
     return folder

@@ -11,6 +11,7 @@ from stillhouse.base.lock import read_lock
 from stillhouse.base.tables import read_table
 from stillhouse.lineage.model_folder import PROVENANCE, ROWS
 from stillhouse.lineage.provenance import Provenance, SeenRow, read_provenance
+from stillhouse.lineage.trace_past import look_back
 from stillhouse.lineage.trace_reach import Reach
 from stillhouse.lineage.trace_tables import DATASET
 
@@ -18,6 +19,9 @@ Verdict = Literal["affected", "clean", "unknown"]
 
 _MODELS: Final = "models"
 _VALIDATION: Final = DATASET[1]
+_FETCH: Final = (
+    "run `dvc fetch --all-commits`, or check out the version it was trained from (git, dvc)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ def judge_models(root: Path, listed: list[Listed], reach: Reach) -> list[ModelVe
     """Return a verdict on each student: affected if it saw one row, unknown before clean."""
     validation = root / _VALIDATION
     validated = md5_file(validation) if validation.exists() else ""
-    verdicts = {model.model: _judge(model, reach, validated) for model in listed}
+    verdicts = {model.model: _judge(root, model, reach, validated) for model in listed}
     for _ in listed:  # a student may have begun with another one's weights, and that with a third's
         verdicts = {
             model.model: _inherit(model, verdicts[model.model], listed, verdicts)
@@ -97,36 +101,53 @@ def _find_strange_files(folder: Path, named: Mapping[str, str]) -> Iterator[str]
             yield name
 
 
-def _judge(model: Listed, reach: Reach, validated: str) -> ModelVerdict:
+def _judge(root: Path, model: Listed, reach: Reach, validated: str) -> ModelVerdict:
     if model.provenance is None:
         return ModelVerdict(model.model, "unknown", 0, model.problem)
-    by_id = reach.thing.kind in ("row", "pair")
-    own = [row_id for row_id in model.rows if _touched(reach, row_id)]
+    told, steering = _tell_rows(root, model, model.provenance, reach, validated)
+    own = [row_id for row_id in model.rows if row_id == reach.thing.id or told.get(row_id)]
     if own:
         return ModelVerdict(
             model.model, "affected", len(own), f"trained on {_rows(len(own))} of it"
         )
-    steered = reach.parts[_VALIDATION]
-    digest = model.provenance.inputs.get(_VALIDATION.as_posix())
-    if steered and digest is not None and digest.md5 == validated:
+    steered = [row_id for row_id, touched in (steering or {}).items() if touched]
+    if steered:
         why = f"{_rows(len(steered))} of it helped to choose when training stopped"
         return ModelVerdict(model.model, "affected", 0, why)
-    untold = [] if by_id else [i for i in model.rows if reach.touched.get(i) is None]
+    by_id = reach.thing.kind in ("row", "pair")
+    untold = [] if by_id else [row_id for row_id in model.rows if told.get(row_id) is None]
     if untold:
         why = (
-            f"no table here tells of {_rows(len(untold))} it was trained on; check out the version "
+            f"neither tables here nor DVC's cache tell of {_rows(len(untold))} it was trained on; "
         )
-        return ModelVerdict(model.model, "unknown", 0, why + "it was trained from (git, dvc)")
-    if digest is not None and digest.md5 != validated:
-        why = "its validation rows are not those that lie here"
+        return ModelVerdict(model.model, "unknown", 0, why + _FETCH)
+    if steering is None or None in steering.values():
+        why = f"its validation rows are neither here nor in DVC's cache; {_FETCH}"
         return ModelVerdict(model.model, "unknown", 0, why)
     return ModelVerdict(model.model, "clean", 0, f"none of its {_rows(len(model.rows))} is of it")
 
 
-def _touched(reach: Reach, row_id: str) -> bool | None:
-    if row_id == reach.thing.id:  # also of a row that is in no table any more
-        return True
-    return reach.touched.get(row_id)
+def _tell_rows(
+    root: Path, model: Listed, provenance: Provenance, reach: Reach, validated: str
+) -> tuple[Mapping[str, bool | None], Mapping[str, bool | None] | None]:
+    """Return by id whether a student's rows, and those that steered it, come of the thing.
+
+    Where the tables here do not tell all of them, those that it was made of are looked for. None in
+    place of the second: its validation rows are not found.
+    """
+    digest = provenance.inputs.get(_VALIDATION.as_posix())
+    steering: Mapping[str, bool | None] | None = None
+    if digest is None:
+        steering = {}
+    elif digest.md5 == validated:
+        steering = {row.row_id: True for row in reach.parts[_VALIDATION]}
+    if steering is not None and all(reach.touched.get(i) is not None for i in model.rows):
+        return reach.touched, steering
+    past = look_back(root, provenance, reach)
+    here = {row_id: touched for row_id, touched in reach.touched.items() if touched is not None}
+    seen = {row_id: True for row_id, touched in past.train.items() if touched}
+    told = {**past.train, **here, **seen}
+    return told, past.validation if steering is None else steering
 
 
 def _inherit(

@@ -1,6 +1,6 @@
 """What came of a thing: its chunks, requests, pairs, rejections and rows, by the tables' ids."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +45,7 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
-class _Trail:
+class Trail:
     """The ids by which a row is known to come of the thing, or known not to."""
 
     thing: Thing
@@ -91,7 +91,10 @@ def follow(root: Path, thing: Thing) -> Reach:
     """
     chunks = tuple(chunk for chunk in read_table(root / CHUNKS, ChunkKey) if _is_of(chunk, thing))
     decisions = read_decisions(root)
-    trail, requests = _lay_trail(root, thing, chunks, decisions)
+    chunk_ids = frozenset(chunk.chunk_id for chunk in chunks)
+    trail, requests = lay_trail(
+        thing, chunk_ids, read_table(root / REQUESTS, RequestKey), decisions
+    )
     touched: dict[str, bool | None] = {}
     pairs = []
     for pair in read_table(root / PAIRS, PairKey):
@@ -129,30 +132,41 @@ def _is_of(chunk: ChunkKey, thing: Thing) -> bool:
     return thing.kind == "chunk" and chunk.chunk_id == thing.id
 
 
-def _lay_trail(
-    root: Path, thing: Thing, chunks: tuple[ChunkKey, ...], decisions: list[Decision]
-) -> tuple[_Trail, list[RequestKey]]:
-    chunk_ids = frozenset(chunk.chunk_id for chunk in chunks)
-    known, requests = set(), []
-    for request in read_table(root / REQUESTS, RequestKey):
+def lay_trail(
+    thing: Thing,
+    chunk_ids: frozenset[str],
+    requests: Iterable[RequestKey],
+    decisions: Iterable[Decision],
+) -> tuple[Trail, list[RequestKey]]:
+    """Return the trail of a thing and its requests.
+
+    Args:
+        thing: what is followed.
+        chunk_ids: its passages.
+        requests: all requests of one version; whatever a row names beside them is judged by place.
+        decisions: a reviewer's, on any rows.
+    """
+    known, own = set(), []
+    for request in requests:
         known.add(request.request_id)
         same = thing.id in (request.request_id, request.prompt_path)
         if same or chunk_ids & set(request.chunk_ids):
-            requests.append(request)
+            own.append(request)
     # A reviewer's fix gave the row a new id; it still comes of the old one.
     fixed = {item.new_id for item in decisions if item.row_id == thing.id and item.new_id}
-    trail = _Trail(
+    itself = {thing.id} if thing.kind == "request" else set()
+    trail = Trail(
         thing=thing,
         rows=frozenset({thing.id, *fixed}),
         chunks=chunk_ids,
-        requests=frozenset(request.request_id for request in requests),
+        requests=frozenset({request.request_id for request in own} | itself),
         known_requests=frozenset(known),
-        prompt_sha256s=frozenset(request.prompt_sha256 for request in requests),
+        prompt_sha256s=frozenset(request.prompt_sha256 for request in own),
     )
-    return trail, requests
+    return trail, own
 
 
-def _find_rejections(root: Path, thing: Thing, trail: _Trail, ids: set[str]) -> Iterator[Rejection]:
+def _find_rejections(root: Path, thing: Thing, trail: Trail, ids: set[str]) -> Iterator[Rejection]:
     """Yield the thing's rejections: of a file its own, else those of its requests, pairs and rows."""
     for rejection in read_rejections(root):
         if rejection.stage == "ingest":
