@@ -21,6 +21,7 @@ from stillhouse.lineage.trace import trace
 from stillhouse.lineage.trace_models import ModelVerdict
 from stillhouse.lineage.trace_up import FILTERS
 from stillhouse.quality import curate
+from tests.lineage_project import BASE
 from tests.trace_project import (
     HELD_OUT,
     LEAVE,
@@ -35,6 +36,7 @@ from tests.trace_project import (
 
 TRAIN = Path("data/dataset/train.parquet")
 VALIDATION = Path("data/dataset/validation.parquet")
+REQUESTS = Path("data/requests.parquet")
 
 
 @pytest.fixture(scope="module")
@@ -366,6 +368,73 @@ def test_a_student_that_began_with_an_affected_student_is_affected(project: Path
     assert verdicts["stranger"][0] == "clean"
 
 
+def test_a_model_is_traced_to_its_base_teachers_prompts_and_documents_with_their_rows(
+    project: Path,
+) -> None:
+    rows = read_rows(TRAIN)
+    asked = {request.request_id: request for request in read_all(REQUESTS, Request)}
+    for name in ("tiny", "models/tiny", "models/tiny/", str(Path("models/tiny").resolve())):
+        traced = trace(project, name)
+        assert (traced.thing.kind, traced.thing.name) == ("model", "models/tiny")
+    teachers = Counter((asked[r.request_id].teacher, asked[r.request_id].model) for r in rows)
+    assert {(t["id"], t["model"]): t["rows"] for t in facts(traced.upstream, "teacher")} == teachers
+    prompts = Counter(asked[row.request_id].prompt_path for row in rows)
+    told = facts(traced.upstream, "prompt")
+    assert {prompt["id"]: prompt["rows"] for prompt in told} == prompts
+    assert {prompt["state"] for prompt in told} == {"as it was read"}
+    documents = facts(traced.upstream, "document")
+    assert {d["source"]: d["rows"] for d in documents} == Counter(
+        row.slot_id.partition("|")[0] for row in rows
+    )
+    (base,) = facts(traced.upstream, "base")
+    assert (base["id"], base["sha256"]) == (BASE.name, BASE.sha256)
+    (dataset,) = facts(traced.upstream, "dataset")
+    assert (dataset["md5"], dataset["rows"], dataset["untold"]) == (md5_file(TRAIN), len(rows), 0)
+    assert (traced.downstream, traced.models, traced.verdict) == ((), (), "clean")
+
+
+def test_the_rows_of_an_older_model_are_counted_from_its_own_tables_in_the_cache(
+    project: Path,
+) -> None:
+    before = trace(project, "tiny").upstream
+    shutil.rmtree("models/tiny")
+    train_student(project, "tiny", upstream=store_in_cache(project))
+    forget(project, STUDY)
+    assert trace(project, "tiny").upstream == before
+    shutil.rmtree(".dvc/cache")
+    (dataset,) = facts(trace(project, "tiny").upstream, "dataset")
+    studied = [d["rows"] for d in facts(before, "document") if d["source"] == STUDY]
+    assert [dataset["untold"]] == studied
+
+
+def test_students_that_began_with_a_model_are_told_and_an_unreadable_one_stays_unknown(
+    project: Path,
+) -> None:
+    mother = read_provenance(Path("models/tiny"))
+    train_student(project, "child", BaseModel("models/tiny", mother.weights_sha256, "a student"))
+    child = read_provenance(Path("models/child"))
+    train_student(project, "grandchild", BaseModel("x", child.weights_sha256, "a student"))
+    train_student(project, "orphan", BaseModel("models/tiny", "f" * 64, "an earlier tiny"))
+    train_student(project, "stranger")
+    traced = trace(project, "models/tiny")
+    assert {model.model: (model.verdict, model.why) for model in traced.models} == {
+        "child": ("affected", "began with `tiny`: affected"),
+        "grandchild": ("affected", "began with `child`: affected"),
+        "orphan": (
+            "unknown",
+            "began with `models/tiny`, which has other weights now or is gone",
+        ),
+        "stranger": ("clean", f"began with `{BASE.name}`"),
+    }
+    assert [step.id for step in traced.downstream] == ["models/child", "models/grandchild"]
+    assert traced.verdict == "affected"
+    assert trace(project, "models/stranger").verdict == "unknown"  # of orphan nobody can tell
+    Path("models/tiny/model.safetensors").write_bytes(b"swapped")
+    unread = trace(project, "tiny")
+    assert kinds(unread.upstream) == ["problem"]
+    assert {model.verdict for model in unread.models} == {"unknown"}
+
+
 def test_the_exit_code_is_asked_for_and_only_clean_is_good(project: Path) -> None:
     invoke = CliRunner().invoke
     assert invoke(app, ["trace", LEAVE]).exit_code == 0
@@ -377,7 +446,7 @@ def test_the_exit_code_is_asked_for_and_only_clean_is_good(project: Path) -> Non
 
 def test_the_text_fits_the_terminal_and_json_has_the_agreed_keys(project: Path) -> None:
     row = read_rows(TRAIN)[0].row_id
-    for thing in (LEAVE, UNREAD, "prompts/recall.md", row):
+    for thing in (LEAVE, UNREAD, "prompts/recall.md", "models/tiny", row):
         printed = CliRunner().invoke(app, ["trace", thing])
         assert printed.stderr == ""
         assert max(map(len, printed.stdout.splitlines())) <= 80
@@ -386,7 +455,8 @@ def test_the_text_fits_the_terminal_and_json_has_the_agreed_keys(project: Path) 
         assert set(told) == {
             *("thing", "id", "kind", "upstream", "downstream", "verdict", "models", "datasets")
         }
-        assert set(told["models"][0]) == {"model", "verdict", "rows", "why"}
+        for model in told["models"]:
+            assert set(model) == {"model", "verdict", "rows", "why"}
 
 
 def test_what_is_not_there_or_means_two_things_is_one_sentence_and_exit_code_2(

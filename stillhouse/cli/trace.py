@@ -16,7 +16,7 @@ def trace(
         str,
         typer.Argument(
             help="The id of a row, pair, request, chunk or document, or its first characters (4 or "
-            "more); a document's path or file name; or a prompt file."
+            "more); a document's path or file name; a prompt file; or models/<student>."
         ),
     ],
     as_json: AsJson = False,
@@ -27,7 +27,8 @@ def trace(
     """Say where something comes from, what came of it, and which models saw it.
 
     A model is affected if it was trained on a row of the thing, clean if it was not, and unknown
-    where that cannot be read. Unknown is never taken for clean.
+    where that cannot be read. Unknown is never taken for clean. Of a model itself: what its rows came
+    from, and the models that began with its weights.
 
     Example: stillhouse trace people/annual-leave.md --exit-code
     """

@@ -1,4 +1,4 @@
-"""A row, pair, request, chunk, document or prompt, up- and downstream, with a verdict on each model."""
+"""A row, pair, request, chunk, document, prompt or model, up- and downstream, with verdicts on models."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -7,6 +7,7 @@ from stillhouse.base.ids import Json, md5_file
 from stillhouse.lineage.trace_down import Step, step_down
 from stillhouse.lineage.trace_find import Thing, find_thing
 from stillhouse.lineage.trace_models import (
+    Listed,
     ModelVerdict,
     Verdict,
     judge_models,
@@ -14,6 +15,7 @@ from stillhouse.lineage.trace_models import (
     worst_verdict,
 )
 from stillhouse.lineage.trace_reach import follow
+from stillhouse.lineage.trace_student import judge_heirs, step_down_student, step_up_student
 from stillhouse.lineage.trace_up import step_up
 
 
@@ -58,7 +60,10 @@ def trace(root: Path, wanted: str) -> Trace:
         InputError: a table is missing or unreadable, or nothing or more than one thing is meant.
     """
     listed = list_models(root)
-    thing = find_thing(root, wanted, (row_id for model in listed for row_id in model.rows))
+    rows = (row_id for model in listed for row_id in model.rows)
+    thing = find_thing(root, wanted, rows, [model.model for model in listed])
+    if thing.kind == "model":
+        return _trace_student(root, thing, listed)
     reach = follow(root, thing)
     models = judge_models(root, listed, reach)
     return Trace(
@@ -72,4 +77,18 @@ def trace(root: Path, wanted: str) -> Trace:
             for path, rows in reach.parts.items()
             if rows
         ),
+    )
+
+
+def _trace_student(root: Path, thing: Thing, listed: list[Listed]) -> Trace:
+    """Return the trace of a model: what its rows came from, and the students that began with it."""
+    student = next(model for model in listed if f"models/{model.model}" == thing.id)
+    heirs = judge_heirs(student, listed)
+    return Trace(
+        thing=thing,
+        upstream=tuple(step_up_student(root, student)),
+        downstream=tuple(step_down_student(heirs)),
+        verdict=worst_verdict(heirs),
+        models=tuple(heirs),
+        datasets=(),
     )

@@ -26,7 +26,7 @@ from stillhouse.lineage.trace_tables import (
     RowKey,
 )
 
-Kind = Literal["row", "pair", "request", "chunk", "document", "prompt", "skipped file"]
+Kind = Literal["row", "pair", "request", "chunk", "document", "prompt", "skipped file", "model"]
 
 _PROMPTS: Final = Path("prompts")
 _ID: Final = re.compile(r"[0-9a-f]{4,64}")
@@ -35,9 +35,9 @@ _SHOWN: Final = 3  # candidates named in an error
 
 @dataclass(frozen=True, slots=True, order=True)
 class Thing:
-    """What is traced. ``id`` is a content id; of a prompt its path, of a skipped file its source.
+    """What is traced. ``id`` is a content id; of a prompt or a model its path, of a skipped file its source.
 
-    ``name`` is what a person calls it: a document's source, a prompt's path, else the id.
+    ``name`` is what a person calls it: a document's source, a prompt's or model's path, else the id.
     """
 
     kind: Kind
@@ -45,7 +45,9 @@ class Thing:
     name: str
 
 
-def find_thing(root: Path, wanted: str, listed: Iterable[str] = ()) -> Thing:
+def find_thing(
+    root: Path, wanted: str, listed: Iterable[str] = (), students: Iterable[str] = ()
+) -> Thing:
     """Return the one thing that ``wanted`` means in the project at ``root``.
 
     A whole path goes before a file's name, and both go before ids.
@@ -54,11 +56,13 @@ def find_thing(root: Path, wanted: str, listed: Iterable[str] = ()) -> Thing:
         root: the project.
         wanted: an id, its first four characters or more, a path, or a file's name.
         listed: rows that models list, which may be in no table any more.
+        students: the models, by name.
 
     Raises:
         InputError: nothing is called so, or more than one thing; or a table is missing.
     """
-    named = sorted(set(_list_files(root)))
+    models = {Thing("model", f"models/{name}", f"models/{name}") for name in students}
+    named = sorted({*models, *_list_files(root)})
     path = _as_path(root, wanted)
     exact = [thing for thing in named if path in _paths(thing)]
     by_name = [thing for thing in named if Path(thing.name).name == wanted]
@@ -93,7 +97,7 @@ def _as_path(root: Path, wanted: str) -> str:
 
 
 def _paths(thing: Thing) -> tuple[str, ...]:
-    if thing.kind == "prompt":
+    if thing.kind in ("prompt", "model"):
         return (thing.name,)
     return (thing.name, (SEED / thing.name).as_posix())
 
@@ -145,5 +149,5 @@ def _unknown(root: Path, wanted: str, path: str) -> InputError:
     return InputError(
         f"nothing is called `{wanted}`",
         expected="a row, pair, request, chunk or document id (or its first 4 characters or more), "
-        "a document's path or file name, or a prompt file",
+        "a document's path or file name, a prompt file, or models/<student>",
     )

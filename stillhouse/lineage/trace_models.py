@@ -1,6 +1,6 @@
 """Which students saw a thing, judged by the rows that each lists. What cannot be read is unknown."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal
@@ -62,12 +62,19 @@ def judge_models(root: Path, listed: list[Listed], reach: Reach) -> list[ModelVe
     validation = root / _VALIDATION
     validated = md5_file(validation) if validation.exists() else ""
     verdicts = {model.model: _judge(root, model, reach, validated) for model in listed}
-    for _ in listed:  # a student may have begun with another one's weights, and that with a third's
-        verdicts = {
-            model.model: _inherit(model, verdicts[model.model], listed, verdicts)
-            for model in listed
+    return list(inherit_verdicts(listed, verdicts).values())
+
+
+def inherit_verdicts(
+    listed: Sequence[Listed], verdicts: Mapping[str, ModelVerdict]
+) -> dict[str, ModelVerdict]:
+    """Return the verdicts by model, each with what it began with: that student's, or a third one's."""
+    found = dict(verdicts)
+    for _ in listed:
+        found = {
+            model.model: _inherit(model, found[model.model], listed, found) for model in listed
         }
-    return list(verdicts.values())
+    return found
 
 
 def worst_verdict(models: list[ModelVerdict]) -> Verdict:
@@ -153,7 +160,7 @@ def _tell_rows(
 def _inherit(
     model: Listed,
     own: ModelVerdict,
-    listed: list[Listed],
+    listed: Sequence[Listed],
     verdicts: Mapping[str, ModelVerdict],
 ) -> ModelVerdict:
     """Return the verdict with that of the student, if any, whose weights training began with."""

@@ -70,6 +70,8 @@ class RequestKey:
     task: str
     prompt_path: str
     prompt_sha256: str
+    teacher: str
+    model: str
 
 
 @dataclass(frozen=True, slots=True)

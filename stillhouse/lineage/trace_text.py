@@ -29,7 +29,9 @@ def describe_trace(traced: Trace) -> Iterator[str]:
     for model in traced.models:
         yield from _fill(model.model, f"{model.verdict}: {model.why}")
     if not traced.models:
-        yield from _fill("", "there is none in models/")
+        yield from _fill(
+            "", "there is no other" if thing.kind == "model" else "there is none in models/"
+        )
     yield from ("", f"Verdict: {traced.verdict}")
 
 
@@ -60,15 +62,26 @@ def _tell(step: Step) -> str:
     """Return what one step says, in a line or a few."""
     facts = step.facts
     if facts.get("missing"):
-        return f"{step.id[:_SHOWN_ID]}, in no table of this version"
+        return _join(step.id[:_SHOWN_ID], "in no table of this version", _rows(facts))
     match step.kind:
         case "document":
-            return _join(facts["source"], facts["license"], facts["state"])
+            return _join(facts["source"], facts["license"], facts["state"], _rows(facts))
+        case "base":
+            return _join(step.id, str(facts["sha256"])[:_SHOWN_ID], facts["origin"])
+        case "teacher":
+            return _join(step.id, facts["model"], _rows(facts))
+        case "dataset":
+            none = (
+                f"{facts['without_document']:,} of no document" if facts["without_document"] else ""
+            )
+            gone = f"{facts['untold']:,} in no table of any version here" if facts["untold"] else ""
+            return _join(step.id, f"md5 {facts['md5']}", _rows(facts), none, gone)
         case "chunk":
             place = f"{facts['anchor']}, characters {facts['start']} to {facts['end']}"
             return f"{place}: {facts['text']}"
         case "prompt" | "file":
-            return _join(step.id, str(facts.get("sha256", ""))[:_SHOWN_ID], facts["state"])
+            sha256 = str(facts.get("sha256", ""))[:_SHOWN_ID]
+            return _join(step.id, sha256, facts["state"], _rows(facts))
         case "request":
             asked = f"to {facts['teacher']} ({facts['model']})"
             how = f"{facts['variation']}, {facts['persona']}, sample {facts['sample']}"
@@ -83,6 +96,12 @@ def _tell(step: Step) -> str:
             return _join(step.id, facts["holdout"] and f"held out by {facts['holdout']}")
         case _:
             return step.id
+
+
+def _rows(facts: Mapping[str, Json]) -> str:
+    """Return the number of training rows, of which only a model's trace tells."""
+    rows = facts.get("rows")
+    return "" if rows is None else f"{rows:,} {'row' if rows == 1 else 'rows'}"
 
 
 def _last_turn(facts: Mapping[str, Json]) -> str:

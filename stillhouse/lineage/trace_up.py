@@ -42,7 +42,7 @@ def step_up(root: Path, reach: Reach) -> Iterator[Step]:
             yield from _show_documents(root, (own,))
         case "skipped file":
             path = SEED / own
-            yield Step("file", path.as_posix(), {"state": _compare(root / path, "")})
+            yield Step("file", path.as_posix(), {"state": compare_file(root / path, "")})
         case "chunk":
             yield from _show_passages(root, (own,))
         case "prompt":
@@ -61,7 +61,7 @@ def _show_documents(root: Path, document_ids: Sequence[str]) -> Iterator[Step]:
         if document.document_id in document_ids:
             told: dict[str, Json] = {
                 **_plain(document),
-                "state": _compare(root / SEED / document.source, document.source_sha256),
+                "state": compare_file(root / SEED / document.source, document.source_sha256),
             }
             del told["document_id"]
             yield Step("document", document.document_id, told)
@@ -77,7 +77,7 @@ def _show_passages(root: Path, chunk_ids: Sequence[str]) -> Iterator[Step]:
 
 
 def _show_prompt(root: Path, path: str, sha256: str) -> Step:
-    return Step("prompt", path, {"sha256": sha256, "state": _compare(root / path, sha256)})
+    return Step("prompt", path, {"sha256": sha256, "state": compare_file(root / path, sha256)})
 
 
 def _show_request(root: Path, request_id: str) -> Iterator[Step]:
@@ -142,7 +142,7 @@ def _say(
     return {"messages": said, "response": response, "reasoning": reasoning, "context": context}
 
 
-def _compare(path: Path, sha256: str) -> str:
+def compare_file(path: Path, sha256: str) -> str:
     """Say whether a file still holds the bytes that were used; empty where that is not recorded."""
     if not path.is_file():
         return "gone"
