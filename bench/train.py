@@ -123,7 +123,9 @@ def main() -> None:
         for ours in (False, True):
             results[ours].append(measure(base, rows, batches, ours))
     peer, own = (min(r.seconds for r in results[ours]) for ours in (False, True))
-    apart = max(_compare(one, other) for one, other in zip(results[False], results[True], strict=True))
+    apart = max(
+        _compare(one, other) for one, other in zip(results[False], results[True], strict=True)
+    )
     print(f"SFTTrainer     {peer:6.2f} s a step  {tokens / peer:7.0f} tokens/s without padding")
     print(f"StudentTrainer {own:6.2f} s a step  {tokens / own:7.0f} tokens/s without padding")
     print(f"ratio {peer / own:.2f}, losses apart by at most {apart:.1e} over {STEPS} steps in bf16")
