@@ -76,8 +76,8 @@ def test_the_refusal_names_both_numbers_what_it_costs_and_the_remedy(
     assert caught.value.exit_code == 2
     assert str(caught.value) == (
         f"params.yaml: `formats.ids` is {versions.IDS - 1} and the installed code has "
-        f"{versions.IDS}: every request gets another id, so all answers would be asked for, and "
-        "paid, again, and every student trained again "
+        f"{versions.IDS}: every request gets another id, so all answers would be asked for again "
+        "(and paid again, where the teacher costs), and every student trained again "
         f"(also: judge {versions.JUDGE - 2} → {versions.JUDGE}); `stillhouse upgrade` shows all of "
         "it and accepts it, or go back to the version of the code that the project was made with"
     )

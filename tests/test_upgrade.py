@@ -101,7 +101,7 @@ def test_a_bump_stops_the_first_stage_and_runs_once_it_is_accepted(project: Path
     (sentence,) = [line for line in refused.splitlines() if line.startswith("error: ")]
     assert sentence.startswith(
         f"error: params.yaml: `formats.ids` is {IDS} and the installed code has {IDS + 1}: every "
-        "request gets another id, so all answers would be asked for, and paid, again"
+        "request gets another id, so all answers would be asked for again (and paid again, where"
     )
     assert "Running stage 'ingest'" in refused
     assert "Running stage 'render'" not in refused
@@ -171,7 +171,9 @@ def test_a_project_without_code_accepts_formats_and_library_at_once(tmp_path: Pa
         assert len(refused.splitlines()) == 1
     shown = run_installed(installed, project, "stillhouse", "upgrade", code=1)
     assert f"formats.offline_teacher: {teacher} → {teacher + 1}\n" in shown
-    assert "How many requests that are cannot be said: data/requests.parquet is not here" in shown
+    assert (
+        "How many requests that are cannot be said: there is no data/requests.parquet here" in shown
+    )
     assert "library.yaml: 0.1.0 → 0.1.0, other code for capture, curate, evaluate" in shown
     assert {name: (project / name).read_text() for name in before} == before
 

@@ -46,18 +46,18 @@ class Effect:
 
 EFFECTS: Final[Mapping[str, Effect]] = {
     "ids": Effect(
-        "every request gets another id, so all answers would be asked for, and paid, again, and "
-        "every student trained again",
+        "every request gets another id, so all answers would be asked for again (and paid again, "
+        "where the teacher costs), and every student trained again",
         "all",
     ),
     "normaliser": Effect(
-        "documents give another text, so the requests of all changed passages would be asked, and "
-        "paid, again, and every student trained again",
+        "documents give another text, so the requests of all changed passages would be asked again "
+        "(and paid again, where the teacher costs), and every student trained again",
         "some",
     ),
     "chunker": Effect(
         "documents are cut into other passages, so the requests of all changed passages would be "
-        "asked, and paid, again, and every student trained again",
+        "asked again (and paid again, where the teacher costs), and every student trained again",
         "some",
     ),
     "answer_format": Effect(

@@ -67,8 +67,8 @@ def _describe(found: "Upgrade") -> "Iterator[str]":
 def _describe_asked(asked: "AskedAgain | None") -> str:
     if asked is None:
         return (
-            "How many requests that are cannot be said: data/requests.parquet is not here "
-            "(`dvc checkout` brings it back)."
+            "How many requests that are cannot be said: there is no data/requests.parquet here "
+            "(`dvc checkout` or `dvc pull` brings back an earlier one)."
         )
     if not asked.count:
         return f"Of {asked.total:,} requests here none is asked again."
