@@ -9,6 +9,7 @@ import pytest
 from docx import Document as WordDocument
 from fpdf import FPDF
 
+from stillhouse.base import versions
 from stillhouse.base.errors import InputError
 from stillhouse.base.ids import sha256_text
 from stillhouse.base.records import Document
@@ -77,6 +78,11 @@ by the <a href="/gate">north gate</a>.<!-- not this --></p><h2>Fees</h2>
 <tr><td>Ketch</td><td>£11</td></tr></table>
 <ul><li>Fees are due on <b>Mondays</b>.</li><li>Late boats pay double.</li></ul></body></html>"""
 
+SITE = """<html><body><div class="related" role="navigation"><h3>Go to</h3><ul><li>index</li>
+<li>next</li></ul></div><h1>Harbour rules<a href="#here">¶</a></h1><p>Boats leave early.</p>
+<div role="search"><p>Quick search</p></div><div role="main"><p>Boats pay.</p></div>
+<div class="sidebar" role="Navigation"><h3>Table of Contents</h3><p>Fees</p></div></body></html>"""
+
 MARKDOWN = """---
 owner: nobody
 ---
@@ -120,6 +126,10 @@ Boats leave by the north gate.
 def test_markup_of_every_kind_becomes_the_same_markdown(name: str, data: bytes | str) -> None:
     document = read(name, data)
     assert (document.text, document.title) == (HARBOUR, "Harbour rules")
+
+
+def test_what_a_page_marks_as_the_way_around_the_site_is_no_text() -> None:
+    assert read("a.html", SITE).text == "# Harbour rules\n\nBoats leave early.\n\nBoats pay.\n"
 
 
 def test_plain_text_headings_tables_and_wrapped_items_are_found() -> None:
@@ -328,9 +338,11 @@ def test_the_document_id_changes_with_source_and_text_and_with_nothing_else() ->
 
 def test_the_normaliser_writes_what_its_version_says() -> None:
     """Pins versions.NORMALISER: if this changes on purpose, bump the version with it."""
-    samples = {"a.md": MARKDOWN, "a.html": HTML, "a.txt": PLAIN, "a.csv": "a,b\n1,2\n"}
+    samples = {
+        "a.md": MARKDOWN, "a.html": HTML, "a.txt": PLAIN, "a.csv": "a,b\n1,2\n", "b.html": SITE,
+    }  # fmt: skip
     text = "\n".join(read(name, data).text for name, data in samples.items())
-    assert sha256_text(text)[:16] == "ede901900f21d7e2"
+    assert (versions.NORMALISER, sha256_text(text)[:16]) == (2, "590b065b72229aa1")
 
 
 def test_documents_are_equal_across_processes(tmp_path: Path) -> None:

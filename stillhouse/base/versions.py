@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 IDS: Final = 1  # canonical JSON and the layout of every content id
-NORMALISER: Final = 1  # document -> normalised text
+NORMALISER: Final = 2  # document -> normalised text
 CHUNKER: Final = 1  # normalised text -> chunks
 ANSWER_FORMAT: Final = 1  # a teacher's JSON answer -> pairs
 OFFLINE_TEACHER: Final = 3  # what the offline teacher answers to a request

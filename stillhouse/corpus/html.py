@@ -17,6 +17,8 @@ _DROPPED: Final = frozenset(
     """script style noscript template svg math head nav form button select iframe object audio
     video del s strike""".split()  # noqa: SIM905 - a list of sixty quoted names is harder to read
 )
+# Parts of a page that its own marks call the way around the site (ARIA landmarks).
+_AROUND: Final = frozenset({"navigation", "search", "menu", "menubar", "toolbar", "doc-toc"})
 _PERMALINKS: Final = frozenset({"#", "¶", "§", "🔗"})  # links to the very heading they stand in
 _HEADINGS: Final = {f"h{level}": level for level in range(1, 7)}
 _LISTS: Final = frozenset({"ul", "ol", "menu"})
@@ -126,8 +128,13 @@ def _block(tag: Tag, depth: int) -> Iterator[Block]:
         yield from _table(tag, depth)
     elif tag.name == "pre":
         yield Code(_preformatted(tag).expandtabs(4))
-    elif tag.name not in _DROPPED:
+    elif not _is_dropped(tag):
         yield from _walk(tag, depth)
+
+
+def _is_dropped(tag: Tag) -> bool:
+    """Say whether a tag holds no text of the document."""
+    return tag.name in _DROPPED or str(tag.get("role") or "").strip().lower() in _AROUND
 
 
 def _list(tag: Tag, depth: int) -> Iterator[Block]:
@@ -201,14 +208,14 @@ def _preformatted(node: PageElement) -> str:
         return ""
     if isinstance(node, NavigableString):
         return str(node)
-    if not isinstance(node, Tag) or node.name in _DROPPED:
+    if not isinstance(node, Tag) or _is_dropped(node):
         return ""
     return "\n" if node.name == "br" else "".join(map(_preformatted, node.children))
 
 
 def _is_block(node: PageElement) -> bool:
     """Say whether a node breaks a line of text: it is a block, or an inline tag around one."""
-    if not isinstance(node, Tag) or node.name in _DROPPED:
+    if not isinstance(node, Tag) or _is_dropped(node):
         return False
     return node.name in _BLOCKS or node.find(sorted(_BLOCKS)) is not None
 
@@ -219,7 +226,7 @@ def _inline(node: PageElement) -> str:
         return ""
     if isinstance(node, NavigableString):
         return str(node)
-    if not isinstance(node, Tag) or node.name in _DROPPED:
+    if not isinstance(node, Tag) or _is_dropped(node):
         return ""
     if node.name == "br":
         return " "
