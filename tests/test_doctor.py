@@ -150,6 +150,12 @@ def expose_output() -> None:
     Path("data/judgements.parquet").write_text("x")
 
 
+def link_to_nothing() -> None:
+    Path("data/seed/documents/manual.html").symlink_to("/usr/share/doc/no-such-package/manual.html")
+    git(Path(), "add", "data/seed/documents/manual.html")
+    git(Path(), "commit", "--quiet", "--message", "oops")
+
+
 def damage_journal() -> None:
     with Journal(Path(".stillhouse/journal.sqlite")) as journal:
         journal._base.execute("CREATE TABLE filler AS SELECT randomblob(60000) AS x")
@@ -193,6 +199,7 @@ TRAPS = {
         lambda: Path("prompts/new.md").write_text("x"),
         ("undeclared files", "warn"),
     ),
+    "a link to nothing among the documents": (link_to_nothing, ("links", "fail")),
     "a missing dependency": (
         lambda: Path("data/seed/review.jsonl").unlink(),
         ("dependencies", "fail"),

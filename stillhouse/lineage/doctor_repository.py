@@ -67,6 +67,20 @@ def check_untracked(root: Path) -> Iterator[Finding]:
             yield Finding("undeclared files", "ok", "git knows every dependency")
 
 
+def check_links(root: Path) -> Iterator[Finding]:
+    """Find links to nothing in a dependency: DVC cannot hash them and names no stage's reason."""
+    deps = {dep for stage in _read_stages(root) for dep in stage.deps if (root / dep).is_dir()}
+    dead = sorted(
+        path.relative_to(root).as_posix()
+        for dep in deps
+        for path in (root / dep).rglob("*")
+        if path.is_symlink() and not path.exists()
+    )
+    if dead:
+        found = f'{_name(dead)} leads to nothing, so that `dvc repro` ends with "No such file"'
+        yield Finding("links", "fail", found, "remove the link, or put there what it leads to")
+
+
 def check_outs(root: Path) -> Iterator[Finding]:
     """Find stage outputs that git tracks, which DVC refuses, or would add by mistake."""
     stages = _read_stages(root)
@@ -212,6 +226,7 @@ REPOSITORY: Final[tuple[Check, ...]] = (
     check_git,
     check_lock,
     check_untracked,
+    check_links,
     check_outs,
     check_ignored,
     check_remote,
