@@ -33,6 +33,22 @@ NIGHT = Passage(
     "Night readers > Loans",
     "Reserved books of night readers are held for 9 days.",
 )
+MANUAL = Passage(
+    "pumps/manual.html",
+    "Pump manual > 3.2 Running in",
+    """The green pump has two outlets, the upper one and the lower one. The store is kept at 3 °C. Receipts for a
+pump must be handed in by the 12th of the following month. This pump must be cleaned every 6 weeks. For
+example, a red pump runs for 4 hours. An idle valve is a valve that lets no water through. Orders for valves
+are written on the Heron card.
+
+- clean: rinse the pump before the valve
+
+| Part | Description |
+| --- | --- |
+| spool | Waiting water |""".replace("for a\npump", "for a pump")
+    .replace("For\nexample", "For example")
+    .replace("valves\nare", "valves are"),
+)
 
 
 def ask(

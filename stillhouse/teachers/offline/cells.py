@@ -90,6 +90,8 @@ def _person(text: str, key: str) -> str:
     name = text.split(",", maxsplit=1)[0].strip()
     if not re.match(r"^[A-Z][\w’'-]+(?: (?:[a-z]{2,3} )?[A-Z][\w’'-]+){1,2}$", name):
         return ""
+    if any(word.isupper() or re.search(r"\d", word) for word in name.split()):
+        return ""
     words = [word.lower() for word in name.split()]
     if all(word in lexicon() and lexicon()[word] in ("NN", "NNS", "JJ", "VBG") for word in words):
         return ""

@@ -68,7 +68,7 @@ def _coda(thing: str, rest: list[str], named: bool) -> str:
 
 def _noun_phrase_before(tokens: Sequence[Token], at: int) -> str:
     lead = tokens[:at]
-    if at < 10 and lead[0].low == "the" and not any(t.low in AGREEING | MODALS for t in lead):
+    if 0 < at < 10 and lead[0].low == "the" and not any(t.low in AGREEING | MODALS for t in lead):
         return f"The {' '.join(token.text for token in lead[1:])}"
     start = at
     while start > 0 and at - start < 9:

@@ -59,11 +59,12 @@ def ask_worth(parts: Parts) -> list[Question]:
 def ask_measured(parts: Parts) -> list[Wh]:
     """Ask for the measure itself: ``at a speed of 2 knots`` -> *at what speed*."""
     found = MEASURED.search(parts.before)
-    if not found or (not parts.value.unit and parts.value.kind != "money"):
+    if not found or parts.value.kind not in _MEASURES_OF:
         return []
     return [Wh(f"{found['link']} what {found['noun']}")]
 
 
+_MEASURES_OF: Final = frozenset(["money", "duration", "count", "measure", "percent"])
 MEASURED: Final = re.compile(
     r"(?:^| )(?P<link>at|from|in|with|to|within) (?:a|an|the) (?P<noun>(?:[a-z]+ )?[a-z]+)$"
 )

@@ -23,7 +23,7 @@ _EMPHASIS: Final = re.compile(
 _LINK: Final = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?])[\"”’)]?\s+(?=[\"“‘(]?[A-Z£$€\d`])")
 _ABBREVIATION: Final = re.compile(
-    r"(?:\b(?:e\.g|i\.e|etc|cf|no|nos|mr|mrs|ms|dr|st|vs|approx|fig|sec|art|p|pp|[A-Z]))\.$",
+    r"(?:(?<!°)\b(?:e\.g|i\.e|etc|cf|no|nos|mr|mrs|ms|dr|st|vs|approx|fig|sec|art|p|pp|[A-Z]))\.$",
     re.IGNORECASE,
 )
 _MARKS: Final = re.compile(r"[{}<>=]|[,:;]$|^['\"]|\[\^|\]\(")

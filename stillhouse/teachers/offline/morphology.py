@@ -102,6 +102,8 @@ def base_of(form: str) -> str:
         return "have"
     if word in _IRREGULAR:
         return _IRREGULAR[word]
+    if word in verb_bases() and (word in _PARTICIPLE_OF or word.endswith("eed")):
+        return word  # ``ring`` and ``need`` only look like forms of another verb
     if word.endswith(("ed", "ing")):
         return _base_of_regular(word)
     if word.endswith("s") and word not in _NOT_PLURAL:
@@ -129,7 +131,7 @@ def is_participle(word: str) -> bool:
     low = word.lower()
     if low in _PARTICIPLES:
         return True
-    return low.endswith("ed") and len(low) > 4 and base_of(low) != ""
+    return low.endswith("ed") and len(low) > 4 and base_of(low) not in ("", low)
 
 
 def gerund(base: str) -> str:

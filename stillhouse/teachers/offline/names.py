@@ -2,13 +2,20 @@
 
 import re
 from collections.abc import Sequence
+from typing import Final
 
 from stillhouse.teachers.offline.lexicon import (
+    BE,
+    HAVE,
+    MODALS,
     MONTHS,
+    PEOPLE,
     PLACE_NOUNS,
     PREPOSITIONS,
     STOP,
+    SUBORDINATORS,
     WEEKDAYS,
+    list_words,
 )
 from stillhouse.teachers.offline.spans import CODE, UNIT_ENDS, Value, low_at, make_value
 from stillhouse.teachers.offline.tagging import Token, lexicon
@@ -41,9 +48,19 @@ def _has_noun_after(tokens: Sequence[Token], at: int, end: int) -> bool:
     if low_at(tokens, at - 1) not in ("the", "a", "an") or end >= len(tokens) or end - at > 2:
         return False
     noun = tokens[end]
-    after = tokens[end + 1].tag if end + 1 < len(tokens) else "."
+    after = tokens[end + 1] if end + 1 < len(tokens) else None
     plain = noun.tag in ("NN", "NNS") and noun.low not in UNIT_ENDS | PREPOSITIONS
-    return plain and not after.startswith(("NN", "VBZ", "VBD"))
+    return plain and (after is None or not after.low.isalpha() or after.low in _AFTER_NAME)
+
+
+_AFTER_NAME: Final = (
+    PREPOSITIONS | SUBORDINATORS | MODALS | BE | HAVE | {"and", "or", "but", "to", "only", "also"}
+)
+
+
+_ROLES: Final = PEOPLE | frozenset(
+    list_words("owner chair head lead founder president editor coordinator contact captain")
+)
 
 
 def _is_name_word(tokens: Sequence[Token], at: int) -> bool:
@@ -60,5 +77,6 @@ def _looks_like_person(tokens: Sequence[Token], at: int, end: int) -> bool:
         return False
     if low_at(tokens, at - 1) in ("to", "from", "in", "at") and tokens[at].low in lexicon():
         return False  # ``to Port Arran`` is a place
-    return not all(token.low in lexicon() and lexicon()[token.low] in ("NN", "NNS", "JJ", "VB")
-                   for token in tokens[at:end])  # fmt: skip
+    known = [token.low in lexicon() for token in tokens[at:end]]
+    told = any(token.low in _ROLES for token in tokens[:at])
+    return not all(known) if told else not any(known)

@@ -6,10 +6,20 @@ from typing import Final
 
 from stillhouse.teachers.offline.copulas import head_noun
 from stillhouse.teachers.offline.facts import Fact, Question
-from stillhouse.teachers.offline.lexicon import DETERMINERS, PREPOSITIONS, PRONOUNS, STOP
+from stillhouse.teachers.offline.lexicon import (
+    BE,
+    DETERMINERS,
+    MODALS,
+    NUMBER_WORDS,
+    PREPOSITIONS,
+    PRONOUNS,
+    RELATIVES,
+    STOP,
+    SUBORDINATORS,
+)
 from stillhouse.teachers.offline.markdown import Sentence
 from stillhouse.teachers.offline.morphology import article, is_plural
-from stillhouse.teachers.offline.tagging import Token
+from stillhouse.teachers.offline.tagging import Token, split_words, tag_words
 from stillhouse.teachers.offline.wording import (
     content_words,
     drop_article,
@@ -17,6 +27,7 @@ from stillhouse.teachers.offline.wording import (
     lower_first,
     upper_first,
 )
+from stillhouse.teachers.offline.worth import is_coined, is_named, is_relative
 
 _NAME: Final = (
     r"(?P<name>(?:the )?[\"“]?[A-Z][\w’'-]*(?: [A-Z][\w’'-]*| [a-z]+(?=[,.\"”]|$))*[\"”]?)"
@@ -50,7 +61,7 @@ def ask_names(
     sentence: Sentence, text: str, _tokens: Sequence[Token], names: frozenset[str]
 ) -> Iterator[Fact]:
     """Yield the naming facts of a sentence: the name asked by the thing, the thing by the name."""
-    body = text.rstrip(".;! ")
+    body = re.sub(r"^The (?:term|word|phrase|expression) (?=[\w\"“])", "", text.rstrip(".;! "))
     defined = False
     for pattern in (_NAME_FOR, _CALLED):
         found = pattern.match(body)
@@ -59,6 +70,8 @@ def ask_names(
             and _is_thing(found["thing"])
             and _is_term(found["name"])
             and "," not in found["name"]
+            and ";" not in found["thing"]
+            and is_coined(found["name"], sentence.headings)
         ):
             yield from _both_ways(sentence, found["name"], found["thing"], names)
             defined = True
@@ -70,14 +83,24 @@ def ask_names(
 
 def _is_thing(thing: str) -> bool:
     first = thing.split(" ", maxsplit=1)[0].lower()
+    if first.endswith("ly") or re.search(r", (?!which |who |that |such as )", thing):
+        return False
     return first not in PRONOUNS | {"there", "what", "if", "when"} and len(thing.split()) <= 26
 
 
 def _is_term(name: str) -> bool:
     words = name.split()
     first = words[0].lower()
+    tags = [token.tag for token in tag_words(split_words(drop_article(name)))]
     return (
         len(words) <= 5
+        and not any(tag in ("VBZ", "MD", "WDT", "TO") for tag in tags)
+        and not any(len(word) == 1 and word.lower() != "a" for word in words)
+        and not words[-1].isdigit()
+        and words[-1].lower() not in STOP
+        and first not in NUMBER_WORDS
+        and not SUBORDINATORS & {word.lower() for word in words}
+        and not any(word.lower().endswith("ly") or word.lower() == "likewise" for word in words)
         and first not in PRONOUNS | {"there", "what", "our", "my", "not"}
         and (len(words) > 1 or first not in STOP)
     )
@@ -102,6 +125,11 @@ def _both_ways(sentence: Sentence, name: str, thing: str, names: frozenset[str])
     if len(answer.split()) > 24:
         answer = f"It is called {lower_first(shown, names)}."
     shown = drop_article(shown)
+    if short.startswith("one "):
+        yield _meaning_fact(sentence, term, names)
+        return
+    if not is_named(short):
+        return
     yield _fact(sentence, questions, answer, kind="term", value=shown, subject=short, score=0.95)
     yield _meaning_fact(sentence, term, names)
 
@@ -112,7 +140,15 @@ def _ask_called(sentence: Sentence, body: str, names: frozenset[str]) -> Iterato
             thing, name = found["thing"], found["name"].strip('"“” ')
             if drop_article(thing).split(" ")[0].lower() in STOP | PRONOUNS:
                 continue
+            said = re.search(r" (?:is|are) (?:called|named|known as) ", found[0])
+            if pattern is _DIRECT and not said and PREPOSITIONS & set(thing.split()):
+                continue  # of which noun the name is, only sense can tell
+            if (MODALS | BE | RELATIVES) & set(thing.lower().split()):
+                continue
             sort = found.groupdict().get("sort") or ""
+            used = _ask_used(body[: found.start()], drop_article(thing), sort, names)
+            if not is_named(thing) and not any(used):
+                continue
             yield _called_fact(
                 sentence, thing, name, sort=sort, lead=body[: found.start()], names=names
             )
@@ -167,10 +203,24 @@ def _ask_meaning(sentence: Sentence, body: str, names: frozenset[str]) -> Iterat
             return
     if not _is_term(found["name"]) or len(body.split()) > _LONGEST_MEANING:
         return
+    if not is_coined(found["name"], sentence.headings) or _says_doing(found):
+        return
     if found.re is _IS_A and len(found["thing"].split()) > 5 and "," not in found["thing"]:
         yield from _both_ways(sentence, found["name"], found["thing"], names)
     else:
         yield _meaning_fact(sentence, found["name"], names)
+
+
+def _says_doing(found: re.Match[str]) -> bool:
+    """Whether a sentence says what follows from doing something: ``Joining means that …``."""
+    first = found["name"].split(" ", maxsplit=1)[0].lower()
+    if ";" in found["thing"] or is_relative(found["name"]):
+        return True
+    if " means " in found[0] and re.match(r"(?:a|an|the) ", found["name"], re.IGNORECASE):
+        return found.re is _MEANS  # ``a value of 0 means no limit`` explains a value, not a term
+    if found["thing"].startswith("that "):  # only of what has a name: ``Level Four means that …``
+        return not any(word[0].isupper() for word in found["name"].split()[1:])
+    return found.re is _MEANS and first.endswith("ing") and " " in found["name"]
 
 
 def _is_definition(sentence: Sentence, name: str, thing: str) -> bool:
@@ -193,7 +243,7 @@ def _is_definition(sentence: Sentence, name: str, thing: str) -> bool:
         return True
     if "," in thing or set(words[1:]) & (PREPOSITIONS | DETERMINERS):
         return False
-    told = re.search(r"\b(?:that|who|which|used|whose|for|of|in which)\b", thing)
+    told = re.search(r"\b(?:that|who|which|used|whose|for|in which)\b", thing)
     return bool(general and told and len(words) <= 5 and len(thing.split()) > 4)
 
 
@@ -210,7 +260,7 @@ def _meaning_fact(sentence: Sentence, name: str, names: frozenset[str]) -> Fact:
         and (sentence.text.lower().startswith(f"{article(noun)} "))
     ):
         held = f"{article(noun)} {noun}"
-    answer = sentence.text.rstrip(".;") + "."
+    answer = sentence.text.rstrip(".; ") + "."
     questions = [
         Question("full", finish(f"What {be} {held}")),
         Question("full", finish(f'What does "{noun}" mean')),

@@ -6,12 +6,13 @@ from typing import Final
 
 from stillhouse.teachers.offline.cells import read_cell, split_header
 from stillhouse.teachers.offline.copulas import ask_thing
+from stillhouse.teachers.offline.doubts import is_code, is_known
 from stillhouse.teachers.offline.facts import Fact, Question
 from stillhouse.teachers.offline.labels import PLACES, is_noun_phrase
-from stillhouse.teachers.offline.lexicon import STOP, list_words
+from stillhouse.teachers.offline.lexicon import BE, STOP, list_words
 from stillhouse.teachers.offline.markdown import KeyValue
 from stillhouse.teachers.offline.morphology import is_plural
-from stillhouse.teachers.offline.tagging import lexicon
+from stillhouse.teachers.offline.tagging import lexicon, split_words, tag_words
 from stillhouse.teachers.offline.wording import (
     content_words,
     drop_article,
@@ -37,6 +38,12 @@ def read_pair(pair: KeyValue, names: frozenset[str], title: str) -> Iterator[Fac
     cell = read_cell(pair.value, unit, pair.key)
     thing = _pair_thing(noun, pair, names, title)
     if not thing or len(cell.text.split()) > 16 or len(key) < 2:
+        return
+    if cell.kind in ("text", "name", "place") and not is_telling(pair, key):
+        return
+    if not is_owner(pair.headings[-1] if pair.headings else title):
+        return
+    if not _names_value(pair, key):
         return
     person = cell.kind == "person"
     if not listed_key(pair) and len(pair.value.split()) > 4 and _explains(pair.value):
@@ -65,6 +72,43 @@ def read_pair(pair: KeyValue, names: frozenset[str], title: str) -> Iterator[Fac
     )  # fmt: skip
     if person and "," in pair.value:
         yield from _title_fact(pair, cell.text, statement)
+
+
+def _names_value(pair: KeyValue, key: str) -> bool:
+    """Whether a key is a plain name of what its value is, and no rule or code of its own."""
+    adverb = any(token.tag == "RB" for token in tag_words(split_words(key)))
+    long = len(key.split()) > _LONGEST_OWNER
+    plain = pair.bold or listed_key(pair) or is_known(key)
+    return plain and not (adverb or long or is_code(key) or re.search(r"\d", key))
+
+
+def is_owner(heading: str) -> bool:
+    """Whether a heading can name what a value belongs to, and is no section, sentence or code."""
+    if re.match(r"[\d.]+\s|(?:chapter|section|part|appendix) ", heading, re.IGNORECASE):
+        return False
+    return len(heading.split()) <= _LONGEST_HEADING and not is_code(heading)
+
+
+_LONGEST_HEADING: Final = 12
+
+
+def is_telling(pair: KeyValue, key: str) -> bool:
+    """Whether words behind a key are an entry's: set in bold or in a heading's list, plainly named.
+
+    Elsewhere ``word: words`` is as likely a piece of code, an option's help or a sample.
+    """
+    owner = pair.headings[-1] if pair.headings else ""
+    shown = pair.bold or listed_key(pair)
+    if lexicon().get(pair.value.split(" ", maxsplit=1)[0].lower()) in ("VB", "VBP", "VBZ"):
+        return False  # ``row: fill the rows first`` says what an option does
+    if is_code(pair.value) or re.match(r"(?:the|an?) ", pair.value, re.IGNORECASE):
+        return False
+    if key.lower() in ("example", "note", "description") or BE & set(pair.value.lower().split()):
+        return False
+    return shown and is_known(key) and len(owner.split()) <= _LONGEST_OWNER
+
+
+_LONGEST_OWNER: Final = 8
 
 
 def listed_key(pair: KeyValue) -> bool:

@@ -1,5 +1,6 @@
 """Questions for a clause and the value in it, in constructions that differ."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
@@ -52,7 +53,9 @@ def ask_clause(clause: Clause, value: Value, names: frozenset[str], topic: str) 
     """Return questions whose answer is the value in the clause's complement, best first."""
     parts = split_parts(clause, value, names)
     between = {token.low for token in clause.tokens[clause.verb_end : value.outer]}
-    if between & (RELATIVES - {"that"}) or "that" in between:
+    if between & {"how", "what", "why", "whether"}:
+        return []
+    if any(re.split("['’]", word)[0] in RELATIVES for word in between):
         return []
     if between & {"and", "or"} and clause.tokens[value.outer - 2].low in ("and", "or"):
         return []
@@ -67,7 +70,8 @@ def ask_clause(clause: Clause, value: Value, names: frozenset[str], topic: str) 
         return ask_worth(parts)
     if parts.base == "exceed" and "not" in clause.verb_words:
         return ask_not_exceed(parts)
-    if parts.after.startswith("or "):
+    dated = value.kind in ("date", "time", "duration")
+    if parts.after.startswith("or ") or (dated and parts.after.startswith("and ")):
         return []
     explained = clause.copular and parts.before.split(" ")[0] in DETERMINERS
     if explained and value.preposition not in ("", "of"):

@@ -4,10 +4,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 from stillhouse.base.text import normalise, words
 from stillhouse.prompts.passages import Passage
+from stillhouse.teachers.offline.doubts import reads_english
 from stillhouse.teachers.offline.facts import Fact, Question
 from stillhouse.teachers.offline.lexicon import STOP
 from stillhouse.teachers.offline.markdown import KeyValue, Row, Sentence, read_statements
@@ -18,23 +20,35 @@ from stillhouse.teachers.offline.setting import Setting
 from stillhouse.teachers.offline.tagging import lexicon, split_words, tag_words
 from stillhouse.teachers.offline.variety import VARIED, vary
 from stillhouse.teachers.offline.wording import content_words, pick
+from stillhouse.teachers.offline.worth import is_told_apart
 
 _FIRST_STYLES: Final = ("full", "reader")
 _TURNING_STYLES: Final = (
     "indirect", "we", "noun", "synonym", "latest", "wh-full", "inverse", "exceed", "size", "limit",
     "fronted", "keywords", "where", "topic", "curt",
 )  # fmt: skip
+# One of them must be left, or the fact cannot be asked in a whole sentence.
+_WHOLE_STYLES: Final = frozenset(["full", "reader", "fronted"])
 _LAST_STYLES: Final = ("casual", "wh-drop", "in-situ")
 _BROKEN: Final = re.compile(
-    r"\b(\w+) \1\b(?<!that that)|[|*_`<>]| [,.;:?]|\(\s|\b(?:a|an|the|of|is|are) ?[?.]$",
+    r"\b(\w+) \1\b(?<!that that)|[|*_`<>]| [,.;:?]|[a-z]\. \w+\?$|\(\s|\b(?:a|an|the|of|is|are) ?[?.]$",
     re.IGNORECASE,
 )
 _LONGEST_QUESTION: Final = 34
+# Passages whose facts are kept: each is asked about in up to six tasks, in the order of request ids.
+_REMEMBERED: Final = 1 << 15
 _SPARE: Final = 3  # varied wordings that may turn out to fit another fact too
 
 
 def read_facts(passage: Passage) -> list[Fact]:
     """Return the facts of a passage, most askable first, with questions unique in the passage."""
+    return list(_read_facts(passage))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _read_facts(passage: Passage) -> tuple[Fact, ...]:
+    if not reads_english(passage.text):
+        return ()
     headings = tuple(part for part in passage.section.split(" > ") if part)
     names = find_names(passage.text)
     title = headings[0] if headings else ""
@@ -51,7 +65,7 @@ def read_facts(passage: Passage) -> list[Fact]:
             paragraph, spoken = statement.paragraph, statement.headings
             found, setting = read_sentence(statement, setting)
             facts += found
-    return order_facts(keep_unambiguous(facts))
+    return tuple(order_facts(keep_unambiguous(facts)))
 
 
 def find_names(text: str) -> frozenset[str]:
@@ -82,7 +96,7 @@ def keep_unambiguous(facts: Sequence[Fact]) -> list[Fact]:
         questions = [q for q in questions if _only_here(q, fact, facts, counts)]
         bags = [_bag(other) for other in facts[max(0, at - 30) : at + 30] if _rivals(other, fact)]
         questions = [q for q in questions if q.exact or not _fits(q, bags)]
-        if questions:
+        if any(q.style in _WHOLE_STYLES and is_told_apart(q.text, fact) for q in questions):
             kept.append(replace(fact, questions=tuple(questions)))
     return kept
 
@@ -99,7 +113,8 @@ def _is_sound(question: Question, fact: Fact) -> bool:
     length = len(text.split())
     if not 2 <= length <= _LONGEST_QUESTION or _BROKEN.search(text):
         return False
-    if question.style == "keywords" and length < 3 and fact.kind != "definition":
+    bare = question.style == "keywords" and fact.kind != "definition"
+    if bare and (length < 3 or "%" in fact.questions[0].text):
         return False
     if fact.kind == "definition":
         return True

@@ -6,6 +6,7 @@ from typing import Final
 
 from stillhouse.teachers.offline.cells import Cell, read_cell, split_header
 from stillhouse.teachers.offline.copulas import ask_thing, head_noun, one_of
+from stillhouse.teachers.offline.doubts import is_code, is_known
 from stillhouse.teachers.offline.facts import Fact, Question
 from stillhouse.teachers.offline.labels import (
     PLACES,
@@ -32,6 +33,13 @@ from stillhouse.teachers.offline.wording import (
 
 _EMPTY: Final = re.compile(r"^[-–—.]?$|[{}<>=]|\[\^")
 
+_SHORTEST_LABEL: Final = 3
+# Headers of cells that say something about the label which no question can be made of.
+_REMARKS: Final = frozenset(
+    list_words(
+        "description descriptions note notes comment comments remark remarks details example"
+    )
+)
 _INDEX: Final = frozenset({"no.", "no", "#", "nr", "nr.", "step", ""})
 
 
@@ -39,14 +47,25 @@ def read_row(row: Row, names: frozenset[str], title: str) -> Iterator[Fact]:
     """Yield the facts of a table row: one for each cell beside its label."""
     at = 1 if row.header and row.header[0].lower() in _INDEX and len(row.cells) > 2 else 0
     label, head = row.cells[at], row.header[at]
-    if not label or len(label.split()) > 8 or _tells(label):
+    if (
+        len(label) < _SHORTEST_LABEL
+        or is_code(label.replace("()", ""))
+        or len(label.split()) > 8
+        or _tells(label)
+    ):
         return
     if len(row.cells) == 2 and row.header[1].lower() in _GENERIC:
         yield from read_pair(KeyValue(label, row.cells[1], row.headings, bold=True), names, title)
         return
     for column in range(at + 1, len(row.cells)):
         header, text = row.header[column], row.cells[column]
-        if is_noun_phrase(header) and text and not _EMPTY.search(text):
+        if (
+            is_noun_phrase(header)
+            and is_known(header)
+            and not is_code(text)
+            and text
+            and not _EMPTY.search(text)
+        ):
             yield from _read_cell(row, (head, label, header, text), names, title)
 
 
@@ -68,6 +87,10 @@ def _read_cell(
     statement = f"{section}: {label}: {header}: {text}"
     noun, rate, unit = split_header(header)
     cell = read_cell(text, unit, header)
+    if cell.kind == "text" and (header.lower() in _REMARKS or re.search(r"\w\(\w", text)):
+        return
+    if label[0].isdigit() and not re.search(r"[A-Za-z]{3}", label):
+        return
     thing = name_thing(head, label, noun, names)
     questions: list[Question] = []
     if (allowed := _ALLOWED.match(header)) and cell.kind in ("count", "measure", "money"):

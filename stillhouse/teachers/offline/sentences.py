@@ -10,8 +10,15 @@ from stillhouse.teachers.offline.apart import set_apart
 from stillhouse.teachers.offline.clauses import Clause, parse_clause
 from stillhouse.teachers.offline.codas import AGREEING, derive_sentences
 from stillhouse.teachers.offline.copulas import ask_thing
+from stillhouse.teachers.offline.doubts import stands_alone
 from stillhouse.teachers.offline.facts import Fact, Question
-from stillhouse.teachers.offline.lexicon import PRONOUNS, RELATIVES, list_words
+from stillhouse.teachers.offline.lexicon import (
+    NUMBER_WORDS,
+    PRONOUNS,
+    RELATIVES,
+    SUBORDINATORS,
+    list_words,
+)
 from stillhouse.teachers.offline.markdown import Sentence
 from stillhouse.teachers.offline.morphology import is_plural
 from stillhouse.teachers.offline.naming import ask_names
@@ -24,6 +31,7 @@ from stillhouse.teachers.offline.trials import frame_trial
 from stillhouse.teachers.offline.turning import split_parts
 from stillhouse.teachers.offline.values import find_values
 from stillhouse.teachers.offline.wording import drop_article, finish, lower_first, upper_first
+from stillhouse.teachers.offline.worth import is_askable, is_news, is_single, is_specific
 
 _LONGEST: Final = 45
 
@@ -33,6 +41,7 @@ _ASKED: Final = frozenset(
     )
 )
 
+_VAGUE: Final = frozenset(list_words("some many several most few other more"))
 _RESOLVED: Final = re.compile(r"^(It|They|This|These) (?=(?:is|are|must|may|can|has|have|should|"
                               r"begins?|ends?|lasts?|takes?|costs?|will|was|were)\b)")  # fmt: skip
 
@@ -42,6 +51,8 @@ def read_sentence(sentence: Sentence, setting: Setting) -> tuple[list[Fact], Set
     text = resolve(sentence.text, setting)
     tokens = tag_words(split_words(text))
     if not tokens or len(tokens) > _LONGEST or text.endswith(("?", ":")):
+        return [], replace(setting, previous="")
+    if not stands_alone(text, tokens):
         return [], replace(setting, previous="")
     facts = list(ask_names(sentence, text, tokens, setting.names))
     for part, sure in derive_sentences(tokens):
@@ -66,7 +77,7 @@ def _next_setting(tokens: tuple[Token, ...], setting: Setting) -> Setting:
         return replace(setting, previous="")
     subject = lower_first(clause.subject, setting.names)
     first = subject.split(" ")[0]
-    if first in PRONOUNS or len(subject.split()) > 8 or RELATIVES & set(subject.split()):
+    if first in PRONOUNS | _VAGUE or len(subject.split()) > 8 or RELATIVES & set(subject.split()):
         return replace(setting, previous="")
     subject = re.sub(r"^(?:an?|every|each) ", "the ", subject)
     plural = clause.finite in ("are", "have", "were") or is_plural(subject.split(" ")[-1])
@@ -82,6 +93,8 @@ def _read_clause(
     clause = parse_clause(tokens)
     if clause is None or _is_vague(clause) or clause.finite in ("would", "could", "might"):
         return
+    if not is_askable(clause):
+        return
     offset = len(tokens) - len(clause.tokens) - _stripped_end(tokens)
     moved = [_shift(value, offset) for value in values]
     for value in moved:
@@ -90,9 +103,13 @@ def _read_clause(
             or value.end > clause.end
             or value.outer < 0
             or _counts_from(value, moved)
+            or _ends_range(value, moved)
+            or not is_specific(clause, value)
+            or not is_single(clause, value)
+            or not is_news(clause, value, sentence.headings)
         ):
             continue
-        alone = set_apart(clause, value, moved)
+        alone = set_apart(_before_list(clause, value), value, moved)
         if alone is not None:
             fact = _make_fact(sentence, *alone, setting, sure)
             if fact is not None:
@@ -103,6 +120,32 @@ def _counts_from(value: Value, values: Sequence[Value]) -> bool:
     """Whether a date or day is only what another value counts from (``10 days before the …``)."""
     before = value.preposition in ("before", "after", "of", "from")
     return before and any(other.end == value.outer for other in values)
+
+
+def _ends_range(value: Value, values: Sequence[Value]) -> bool:
+    """Whether a value is an end of a range without ``from`` (``50% to 100%``)."""
+    for other in values:
+        first, second = (value, other) if value.start < other.start else (other, value)
+        joined = first.end == second.outer and second.preposition in ("to", "until")
+        if other != value and joined and first.kind == second.kind and first.preposition != "from":
+            return True
+    return False
+
+
+def _before_list(clause: Clause, value: Value) -> Clause:
+    """Return the clause without what only spells a counted number out: ``two rooms, A and B``."""
+    tokens = clause.tokens
+    if value.kind != "count" or value.outer < clause.verb_end:
+        return clause
+    for at in range(value.end, clause.end):
+        after = tokens[at + 1].low if at + 1 < clause.end else ""
+        spelt = value.text.split(" ")[0] in NUMBER_WORDS and after not in SUBORDINATORS
+        if tokens[at].text == "," and (at == value.end or after in _SPELLING or spelt):
+            return replace(clause, end=at)
+    return clause
+
+
+_SPELLING: Final = frozenset(["namely", "including", "such", "i.e.", "e.g.", "especially"])
 
 
 def _stripped_end(tokens: Sequence[Token]) -> int:
@@ -181,6 +224,8 @@ def _questions(clause: Clause, value: Value, setting: Setting) -> list[Question]
 
 def _ask_copular(clause: Clause, value: Value, setting: Setting) -> list[Question]:
     if clause.imperative or clause.subject.lower() in ("there", "here"):
+        return []
+    if value.bound == "threshold":
         return []
     parts = split_parts(clause, value, setting.names)
     subject = parts.subject

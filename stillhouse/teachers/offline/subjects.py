@@ -1,5 +1,7 @@
 """Questions for a value inside the subject of a clause."""
 
+from typing import Final
+
 from stillhouse.teachers.offline.asking import ask_for, unit_name
 from stillhouse.teachers.offline.clauses import Clause
 from stillhouse.teachers.offline.facts import Question
@@ -16,6 +18,8 @@ from stillhouse.teachers.offline.wording import (
     lower_first,
 )
 
+_LIMITS: Final = {"max": "maximum", "min": "minimum"}
+
 
 def ask_subject(clause: Clause, value: Value, names: frozenset[str]) -> list[Question]:
     """Return questions for a value inside the subject (``At most 9 people may use …``)."""
@@ -23,6 +27,8 @@ def ask_subject(clause: Clause, value: Value, names: frozenset[str]) -> list[Que
     front = f" {lower_first(clause.front, names)}" if clause.front else ""
     after = clause.text(value.end, clause.verb_start)
     if value.outer == clause.subject_start and value.kind in ("count", "duration", "measure"):
+        if "not" in clause.verb_words:
+            return []
         lead = f"how many {unit_name(value.unit)} {after}".strip()
         found = [Question("full", finish(f"{lead} {rest}{front}"))]
         if value.bound in ("max", "min"):
@@ -31,7 +37,7 @@ def ask_subject(clause: Clause, value: Value, names: frozenset[str]) -> list[Que
                 f"What is the {word} number of {value.unit} {after} that {rest}{front}")))  # fmt: skip
         found.append(Question("indirect", finish(f"Can you tell me {lead} {rest}{front}")))
         keys = " ".join(
-            content_words(f"{value.bound and value.bound + 'imum'} {value.unit} {after} {rest}")
+            content_words(f"{_LIMITS.get(value.bound, '')} {value.unit} {after} {rest}")
         )
         found.append(Question("keywords", keys, False))
         tail = clause.text(clause.verb_end, clause.end)

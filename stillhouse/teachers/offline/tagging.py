@@ -10,7 +10,7 @@ from stillhouse.teachers.offline.lexicon import list_words
 _OPENING: Final = "([\"“‘'"
 _CLOSING: Final = ".,;:!?)]\"”’'…"
 _NO_SPACE_BEFORE: Final = frozenset(".,;:!?)]”’…")
-_INNER_DASH: Final = re.compile(r"\s+[–—]\s+")
+_INNER_DASH: Final = re.compile(r"\s+–\s+|\s*—\s*")
 _ABBREVIATIONS: Final = frozenset(
     list_words("e.g. i.e. etc. no. mr. mrs. dr. st. vs. approx. a.m. p.m.")
 )

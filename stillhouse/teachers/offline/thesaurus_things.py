@@ -24,7 +24,6 @@ x: document number > document reference | number of the document
 x: reference number > reference | reference code
 x: serial number > number on the device
 x: part number > number of the part
-n: version > edition
 h: revision > new version
 h: appendix | annexe
 h: signature > sign-off

@@ -117,7 +117,6 @@ v: use > make use of
 v: exceed > go beyond | go above
 v: contain > hold | include
 v: consist of > be made up of
-v: include > cover
 v: provide > give | supply | lay on
 v: supply > provide
 v: offer > give | lay on

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
+from stillhouse.teachers.offline.counting import UNIT_SIGN, counts_anew
 from stillhouse.teachers.offline.lexicon import (
     AT_LEAST,
     DETERMINERS,
@@ -43,9 +44,12 @@ _DAY: Final = re.compile(r"^\d{1,2}(?:st|nd|rd|th)?$")
 _ORDINAL: Final = re.compile(r"^\d+(?:st|nd|rd|th)$")
 
 
-_UNIT_SIGN: Final = re.compile(r"^(?:mm|cm|m|km|kg|g|mg|l|ml|GB|MB|KB|kB|TB|mph|V|W|kW|kWh|°C|Hz)$")
-
 _CURRENCY: Final = frozenset(list_words("pound pounds euro euros dollar dollars penny pence cents"))
+
+
+_BEFORE_MONTH: Final = frozenset(
+    list_words("each every the a this that same next following current previous calendar last")
+)
 
 
 def find_values(tokens: Sequence[Token]) -> list[Value]:
@@ -115,7 +119,7 @@ def _ordinal(tokens: Sequence[Token], at: int) -> Value | None:
     if low_at(tokens, end) in DURATIONS - {"second"}:
         return make_value("ordinal", tokens, at - 1, end + 1, low_at(tokens, end))
     if _ORDINAL.match(tokens[at].text) and low_at(tokens, end) == "of":
-        return make_value("ordinal", tokens, at - 1, min(end + 3, len(tokens)), "day")
+        return make_value("ordinal", tokens, at - 1, _after_of(tokens, end), "day")
     return None
 
 
@@ -123,7 +127,10 @@ def _after_of(tokens: Sequence[Token], at: int) -> int:
     """Return the end of ``of June``, ``of each month`` or ``of the quarter`` after a weekday."""
     if low_at(tokens, at) != "of":
         return at
-    return at + (3 if low_at(tokens, at + 1) in ("each", "every", "the") else 2)
+    end = at + 1
+    while low_at(tokens, end) in _BEFORE_MONTH:
+        end += 1
+    return min(end + 1, len(tokens))
 
 
 def _priced(tokens: Sequence[Token], at: int) -> Value | None:
@@ -180,6 +187,8 @@ def _counted(tokens: Sequence[Token], at: int) -> Value | None:
     if end == at + 1:
         return None
     unit = join_words([t.text for t in tokens[at + 1 : end]])
+    if not counts_anew(tokens, at, end):
+        return None
     if unit == "times" and low_at(tokens, end) in ("the", "a", "an", "as"):
         return None
     kind = _unit_kind(tokens, at + 1, end)
@@ -192,7 +201,7 @@ def _is_number(tokens: Sequence[Token], at: int) -> bool:
 
 
 def _unit_end(tokens: Sequence[Token], at: int) -> int:
-    if at < len(tokens) and _UNIT_SIGN.match(tokens[at].text):
+    if at < len(tokens) and UNIT_SIGN.match(tokens[at].text):
         return at + 1
     if low_at(tokens, at) == "degrees":
         return at + (2 if low_at(tokens, at + 1) in ("celsius", "fahrenheit") else 1)
@@ -218,7 +227,7 @@ def _continues_unit(tokens: Sequence[Token], at: int, start: int) -> bool:
 
 
 def _unit_kind(tokens: Sequence[Token], start: int, end: int) -> str:
-    if _UNIT_SIGN.match(tokens[start].text) or tokens[start].low == "degrees":
+    if UNIT_SIGN.match(tokens[start].text) or tokens[start].low == "degrees":
         return "measure"
     return "duration" if singular(tokens[end - 1].low) in DURATIONS else "count"
 

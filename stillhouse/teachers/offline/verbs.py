@@ -25,6 +25,8 @@ def find_verb(tokens: Sequence[Token], start: int) -> int | None:
         elif is_clear_finite(tokens, at):
             if pending:
                 pending -= 1
+            elif weak == at - 1:
+                return at  # ``nightly builds are``: what looked like a verb is the subject's noun
             elif weak is not None and _joined(tokens, weak, at):
                 return weak
             else:

@@ -1,0 +1,179 @@
+"""What the offline teacher leaves out: sentences and values that say nothing without their place."""
+
+import json
+
+import pytest
+
+from stillhouse.prompts.passages import Passage
+from stillhouse.teachers.offline import answer, recall
+from stillhouse.teachers.offline.facts import Fact
+from stillhouse.teachers.offline.markdown import split_sentences
+from stillhouse.teachers.offline.morphology import base_of
+from tests.offline_handbook import ask
+
+
+def read(text: str, section: str = "Guide > Pumps") -> list[Fact]:
+    return recall.read_facts(Passage("guide.md", section, text))
+
+
+def questions(text: str, section: str = "Guide > Pumps") -> list[str]:
+    return [question.text for fact in read(text, section) for question in fact.questions]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "This pump must be cleaned every 6 weeks.",
+        "The valves above are replaced after 6 weeks.",
+        "The following filter must be cleaned every 6 weeks.",
+        "For example, a green pump must be cleaned every 6 weeks.",
+        "As you can see, a green pump has two outlets.",
+        "Suppose the green pump was cleaned 6 weeks ago.",
+        "See the pump manual for the 6 weeks of running in.",
+        "I clean the green pump every 6 weeks.",
+        "We assume that the green pump is cleaned every 6 weeks.",
+        "The option --clean empties the green pump after 6 weeks.",
+        "clean_pump() empties the green pump after 6 weeks.",
+        "(The green pump must be cleaned every 6 weeks.",
+        "must be cleaned every 6 weeks by the green pump.",
+        "Die grüne Pumpe muss alle 6 Wochen von der Werkstatt gereinigt werden.",
+        "La pompe verte doit être nettoyée toutes les 6 semaines par le garage.",
+    ],
+)
+def test_a_sentence_that_leans_on_its_place_is_left_out(sentence: str) -> None:
+    assert questions(sentence) == []
+
+
+def test_a_sentence_that_stands_alone_is_asked() -> None:
+    assert "How often must a green pump be cleaned?" in questions(
+        "A green pump must be cleaned every 6 weeks."
+    )
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The green pump uses the two hoses of the store.",
+        "The manual of the green pump has Rex 7 pages in its folder.",
+        "11 green pumps are kept in the store.",
+        "The green pump was shown in 3.7 maintenance releases of the store.",
+        "Both ends are opened with two keys of the store.",
+        "The call takes three arguments.",
+        "There are four kinds of fields.",
+    ],
+)
+def test_a_number_that_counts_nothing_new_is_left_out(sentence: str) -> None:
+    assert [fact for fact in read(sentence) if fact.kind == "count"] == []
+
+
+def test_a_number_is_asked_without_the_list_that_spells_it_out() -> None:
+    asked = questions("The green pump has two outlets, the upper one and the lower one.")
+    assert "How many outlets does the green pump have?" in asked
+    assert not [text for text in asked if "upper" in text]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Reports of the green pump are made on 3 May and 4 June.",
+        "The green pump is sold by Wendel Ashby and many others.",
+        "Losses of the green pump fell by 50% to 70%.",
+    ],
+)
+def test_one_of_several_values_is_no_answer(sentence: str) -> None:
+    asked = {fact.value for fact in read(sentence)}
+    assert not asked & {"4 June", "3 May", "Wendel Ashby", "70%"}
+
+
+def test_a_name_that_stands_in_the_title_is_no_news() -> None:
+    sentence = "Orders for pumps are written on the Heron card."
+    assert "On which card are orders for pumps written?" in questions(sentence, "Guide")
+    assert questions(sentence, "The Heron guide") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("Joining the club means that you agree with its 4 aims.", "what follows from doing"),
+        ("The default is true which means that nothing is said.", "half a sentence"),
+        ("A list is a set of numbers that commas separate.", "a word that is common everywhere"),
+        ("The chosen method is called reference counting.", "what is chosen nobody can tell"),
+        ("See the section called “Pump house” for the details.", "a part of the text"),
+    ],
+)
+def test_what_only_looks_like_a_definition_is_left_out(text: str, why: str) -> None:
+    assert read(text) == [], why
+
+
+def test_a_common_word_is_a_term_in_a_glossary() -> None:
+    text = "A benchmark is a fixed mark that other marks are measured from."
+    assert "What is a benchmark?" in questions(text, "Glossary")
+    assert questions(text, "Notes") == []
+
+
+def test_the_word_term_is_no_part_of_the_term() -> None:
+    asked = questions("The term drift day refers to a whole day off taken from the balance.")
+    assert 'What does "drift day" mean?' in asked
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "- row: fill the rows before the columns",
+        "- License: see the file",
+        "- PEP 436: Argument Clinic",
+        "- example: a pump in its box",
+        "- Upload fixing only grave flaws: 5 days",
+        "- araxis: Use the merge program",
+    ],
+)
+def test_a_word_before_a_colon_is_not_always_a_key(line: str) -> None:
+    assert read(line, "Guide > 3.2 Options") == []
+
+
+def test_a_column_of_remarks_asks_nothing() -> None:
+    table = "| Directory | Description |\n| --- | --- |\n| spool | Waiting mail |\n"
+    assert read(table) == []
+
+
+def test_a_passage_in_another_language_is_left_out() -> None:
+    text = (
+        "| Gegenstand | Frist |\n| --- | --- |\n| Bücher | 21 Tage |\n\n"
+        "Wer die Frist versäumt, bezahlt eine kleine Gebühr an die Bibliothek und bekommt "
+        "danach wieder jedes gewünschte Buch."
+    )
+    assert read(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        (
+            "Receipts for a card must be handed in by the 12th of the following month.",
+            "By which day of the following month must receipts for a card be handed in?",
+        ),
+        ("Ring the absence line on extension 4417.", "On which extension do I have to ring"),
+        ("Samples need 3 weeks in the cold room.", "How many weeks do samples need"),
+    ],
+)
+def test_questions_that_were_broken_are_whole(text: str, question: str) -> None:
+    assert any(asked.startswith(question) for asked in questions(text))
+
+
+def test_a_verb_that_looks_like_a_form_is_its_own_base() -> None:
+    assert [base_of(word) for word in ("ring", "bring", "need", "feed", "needed")] == [
+        "ring", "bring", "need", "feed", "need",
+    ]  # fmt: skip
+
+
+def test_a_degree_sign_ends_a_sentence() -> None:
+    assert split_sentences("The store is kept at 3 °C. The pump stands in it.") == [
+        "The store is kept at 3 °C.",
+        "The pump stands in it.",
+    ]
+
+
+@pytest.mark.parametrize("text", [", the end.", ",", ", , the a, ,", "the", ". . .", "“ ”", "| |"])
+def test_scraps_of_text_are_read_without_a_crash(text: str) -> None:
+    assert read(text) == []
+    assert json.loads(answer(ask(Passage("a.md", "", text)))) == {"pairs": []}
