@@ -36,6 +36,9 @@ def questions(text: str, section: str = "Guide > Pumps") -> list[str]:
         "clean_pump() empties the green pump after 6 weeks.",
         "(The green pump must be cleaned every 6 weeks.",
         "must be cleaned every 6 weeks by the green pump.",
+        "The pump accepts 32 & 64 bits without having to say which.",
+        "Two other pumps fulfil the same task in the store.",
+        "Pump libfoo is cleaned every 6 weeks.",
         "Die grüne Pumpe muss alle 6 Wochen von der Werkstatt gereinigt werden.",
         "La pompe verte doit être nettoyée toutes les 6 semaines par le garage.",
     ],
@@ -98,11 +101,23 @@ def test_a_name_that_stands_in_the_title_is_no_news() -> None:
         ("The default is true which means that nothing is said.", "half a sentence"),
         ("A list is a set of numbers that commas separate.", "a word that is common everywhere"),
         ("The chosen method is called reference counting.", "what is chosen nobody can tell"),
+        ("The resulting package is called Sphinx.", "of what it results is said elsewhere"),
+        ("Called when dir() is called on the object.", "a preposition begins no term"),
         ("See the section called “Pump house” for the details.", "a part of the text"),
     ],
 )
 def test_what_only_looks_like_a_definition_is_left_out(text: str, why: str) -> None:
     assert read(text) == [], why
+
+
+def test_what_there_is_is_no_thing_that_can_be_named_first() -> None:
+    text = "There are three ways of holding back pumps of the store."
+    pairs = json.loads(answer(ask(Passage("a.md", "Guide", text), phrasings=40)))["pairs"]
+    asked = [question for pair in pairs for question in pair["questions"]]
+    assert "How many ways of holding back pumps of the store are there?" in asked
+    assert not [
+        question for question in asked if "are they" in question or "bout there" in question
+    ]
 
 
 def test_a_common_word_is_a_term_in_a_glossary() -> None:

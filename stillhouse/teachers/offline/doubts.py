@@ -89,6 +89,8 @@ def _points(tokens: Sequence[Token], at: int) -> bool:
         return singular(after) not in DURATIONS
     if word == "those":
         return after not in ("who", "that", "which", "of", "for", "in", "with", "from", "on")
+    if word == "&":  # of a name only: ``Hill & Sons``
+        return not (after[:1].isalpha() and tokens[at + 1].text[0].isupper())
     if word == "same":
         return singular(after) not in DURATIONS | {"time", "way", "person"}
     return word == "we" and after in _TELLING
@@ -108,6 +110,11 @@ def reads_english(text: str) -> bool:
     if len(found) < _FEW:
         return True
     return sum(word in lexicon() for word in found) >= _KNOWN_SHARE * len(found)
+
+
+def is_sample(text: str) -> bool:
+    """Whether a passage shows how something would look, with names that stand for any name."""
+    return bool(re.search(r"\b(?:lib)?foo(?:bar|\d)?\b", text, re.IGNORECASE))
 
 
 def is_code(text: str) -> bool:

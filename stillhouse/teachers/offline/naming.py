@@ -99,6 +99,7 @@ def _is_term(name: str) -> bool:
         and not words[-1].isdigit()
         and words[-1].lower() not in STOP
         and first not in NUMBER_WORDS
+        and first not in PREPOSITIONS
         and not SUBORDINATORS & {word.lower() for word in words}
         and not any(word.lower().endswith("ly") or word.lower() == "likewise" for word in words)
         and first not in PRONOUNS | {"there", "what", "our", "my", "not"}

@@ -79,7 +79,8 @@ def _names_value(pair: KeyValue, key: str) -> bool:
     adverb = any(token.tag == "RB" for token in tag_words(split_words(key)))
     long = len(key.split()) > _LONGEST_OWNER
     plain = pair.bold or listed_key(pair) or is_known(key)
-    return plain and not (adverb or long or is_code(key) or re.search(r"\d", key))
+    vague = key.split(" ", maxsplit=1)[0].lower() in ("new", "other", "related", "same")
+    return plain and not (vague or adverb or long or is_code(key) or re.search(r"\d", key))
 
 
 def is_owner(heading: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Final
 
 from stillhouse.base.text import normalise, words
 from stillhouse.prompts.passages import Passage
-from stillhouse.teachers.offline.doubts import reads_english
+from stillhouse.teachers.offline.doubts import is_sample, reads_english
 from stillhouse.teachers.offline.facts import Fact, Question
 from stillhouse.teachers.offline.lexicon import STOP
 from stillhouse.teachers.offline.markdown import KeyValue, Row, Sentence, read_statements
@@ -47,7 +47,7 @@ def read_facts(passage: Passage) -> list[Fact]:
 
 @lru_cache(maxsize=_REMEMBERED)
 def _read_facts(passage: Passage) -> tuple[Fact, ...]:
-    if not reads_english(passage.text):
+    if is_sample(passage.text) or not reads_english(passage.text):
         return ()
     headings = tuple(part for part in passage.section.split(" > ") if part)
     names = find_names(passage.text)

@@ -37,7 +37,8 @@ _SHORTEST_LABEL: Final = 3
 # Headers of cells that say something about the label which no question can be made of.
 _REMARKS: Final = frozenset(
     list_words(
-        "description descriptions note notes comment comments remark remarks details example"
+        "description descriptions note notes comment comments remark remarks details example "
+        "explanation"
     )
 )
 _INDEX: Final = frozenset({"no.", "no", "#", "nr", "nr.", "step", ""})

@@ -149,7 +149,11 @@ def ask_about(text: str, fact: Fact, key: str) -> Framed:
         if found and len(found["ask"].split()) > 2:
             return _fill_about(owned["owner"], f"{found['ask']}?", key)
         return ()
-    if subject in ("", "there") or _head(subject) in PEOPLE or not text.lower().startswith(_ASKING):
+    if (
+        subject.lower() in ("", "there")
+        or _head(subject) in PEOPLE
+        or not text.lower().startswith(_ASKING)
+    ):
         return ()
     return _ask_about_it(text, subject, key)
 

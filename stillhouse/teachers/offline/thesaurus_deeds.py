@@ -24,7 +24,7 @@ v: verify > check | make sure of
 v: ensure > make sure of
 v: monitor > keep an eye on | watch
 v: coordinate > sort out
-v: handle > deal with | see to
+v: handle > deal with
 v: process > deal with | work through
 v: resolve > sort out | clear up
 v: rectify > put right

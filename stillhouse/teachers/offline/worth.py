@@ -31,17 +31,21 @@ _ABSTRACT: Final = frozenset(
         "total maximum minimum first second third last next previous current new old other same "
         "only main following one two three example case cases way ways thing things part parts time "
         "method methods strategy approach technique chosen alternative different useful special certain "
-        "existing various several particular general basic simple common available kind kinds current "
+        "existing unknown various several particular general basic simple common available kind kinds current "
         "point version versions difference advantage problem reason answer question idea effect"
     )
 )
 _RELATIVE: Final = frozenset(
-    list_words("current previous next last new old other same chosen existing first")
+    list_words(
+        "current previous next last new old other same chosen existing first resulting related "
+        "corresponding respective given"
+    )
 )
+_UNTOLD: Final = STOP | _ABSTRACT | _RELATIVE
 _REFERENCES: Final = frozenset(
     list_words("section chapter figure table page step appendix volume part line paragraph example")
 )
-_LOOSE: Final = frozenset(["in", "with", "from", "as", "into", "of", "at", "between", "for"])
+_LOOSE: Final = frozenset(["in", "with", "from", "as", "into", "of", "at", "between", "for", "via"])
 _GLOSSARY: Final = frozenset(list_words("glossary terms terminology definitions vocabulary"))
 # Kinds that say by their question word what is asked for: ``How old must drivers be?``
 _TYPED: Final = frozenset(["person", "duration", "money", "date", "time"])
@@ -69,7 +73,7 @@ def is_askable(clause: Clause) -> bool:
         return False
     if held[0] in ("we", "you"):
         return True
-    named = [word for word in held if len(word) > 1 and word not in STOP | _ABSTRACT]
+    named = [word for word in held if len(word) > 1 and word not in _UNTOLD]
     told = len(named) > (subject[0].low == "the" and bool(_RELATIVE & set(held)))
     return told and not _is_misread(clause, subject)
 
@@ -135,7 +139,7 @@ def is_single(clause: Clause, value: Value) -> bool:
     if before is not None and before.low in ("only", "about", "just") and value.comparator:
         return False
     after = clause.tokens[value.end : value.end + 2]
-    if after and after[0].text == "(":
+    if after and after[0].low in ("(", "only", "too", "also"):
         return False
     if value.kind == "count":
         return _counts_freely(clause, value, before)
@@ -213,6 +217,4 @@ def is_named(thing: str) -> bool:
 
 def is_relative(term: str) -> bool:
     """Whether a term only points at something spoken of: ``the corresponding key``."""
-    return term.lower().startswith("the ") and bool(
-        (_RELATIVE | {"corresponding", "respective", "resulting", "given"}) & set(words(term))
-    )
+    return term.lower().startswith("the ") and bool(_RELATIVE & set(words(term)))
