@@ -63,6 +63,8 @@ def test_a_sentence_that_stands_alone_is_asked() -> None:
         "Both ends are opened with two keys of the store.",
         "The call takes three arguments.",
         "There are four kinds of fields.",
+        "Specify two names of the green pump.",
+        "The green pump has one or two outlets.",
     ],
 )
 def test_a_number_that_counts_nothing_new_is_left_out(sentence: str) -> None:
@@ -144,6 +146,10 @@ def test_the_word_term_is_no_part_of_the_term() -> None:
 )
 def test_a_word_before_a_colon_is_not_always_a_key(line: str) -> None:
     assert read(line, "Guide > 3.2 Options") == []
+
+
+def test_a_letter_of_an_index_owns_nothing() -> None:
+    assert read("- timeout: 30 seconds", "Index > T") == []
 
 
 def test_a_column_of_remarks_asks_nothing() -> None:

@@ -87,10 +87,12 @@ def is_owner(heading: str) -> bool:
     """Whether a heading can name what a value belongs to, and is no section, sentence or code."""
     if re.match(r"[\d.]+\s|(?:chapter|section|part|appendix) ", heading, re.IGNORECASE):
         return False
-    return len(heading.split()) <= _LONGEST_HEADING and not is_code(heading)
+    lettered = len(heading) < _SHORTEST_HEADING  # the letters of an index
+    return not lettered and len(heading.split()) <= _LONGEST_HEADING and not is_code(heading)
 
 
 _LONGEST_HEADING: Final = 12
+_SHORTEST_HEADING: Final = 2
 
 
 def is_telling(pair: KeyValue, key: str) -> bool:

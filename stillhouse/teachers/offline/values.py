@@ -197,7 +197,8 @@ def _counted(tokens: Sequence[Token], at: int) -> Value | None:
 
 
 def _is_number(tokens: Sequence[Token], at: int) -> bool:
-    return bool(_NUMBER.match(low_at(tokens, at))) or low_at(tokens, at) in NUMBER_WORDS
+    word = low_at(tokens, at)
+    return bool(_NUMBER.match(word)) or word in NUMBER_WORDS or word == "one"
 
 
 def _unit_end(tokens: Sequence[Token], at: int) -> int:

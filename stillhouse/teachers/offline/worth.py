@@ -127,7 +127,9 @@ def is_specific(clause: Clause, value: Value) -> bool:
     if value.bound or not (counted or (value.kind == "person" and not clause.copular)):
         return True
     subject = clause.tokens[clause.subject_start : clause.verb_start]
-    if clause.imperative or not subject or subject[0].low not in ("the", "a", "an"):
+    if clause.imperative:
+        return not counted  # ``Give two arguments`` says how a call is written
+    if not subject or subject[0].low not in ("the", "a", "an"):
         return True
     named = [t for t in subject[1:] if t.low not in FUNCTION | _ABSTRACT]
     return len(named) > 1
