@@ -5,7 +5,6 @@ the queue with two jobs at once, in clones, across branches, after a revert, and
 somebody overruled. One project is run once; each test changes a copy of it.
 """
 
-import re
 import shutil
 import sqlite3
 import subprocess
@@ -14,6 +13,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -100,6 +100,13 @@ def count_models(folder: Path) -> int:
     return int(count)
 
 
+def read_plain(path: Path) -> bytes:
+    """Return a file's bytes, those of a Parquet file as its decompressed values."""
+    if path.suffix == ".parquet":
+        return repr(pq.read_table(path).to_pylist()).encode()
+    return path.read_bytes()
+
+
 def sent_in(said: str) -> int:
     return count_of(said, "sent")
 
@@ -116,7 +123,7 @@ def test_no_output_knows_where_it_was_made(original: Path) -> None:
     outs = [original / out for out in hashed_outs(original)]
     files = [path for out in outs for path in ([out] if out.is_file() else out.rglob("*"))]
     assert len([path for path in files if path.is_file()]) > 20
-    assert [path for path in files if path.is_file() and place in path.read_bytes()] == []
+    assert [path for path in files if path.is_file() and place in read_plain(path)] == []
 
 
 def test_a_temporary_workspace_uses_its_own_code_and_the_parents_journal(project: Path) -> None:
@@ -231,7 +238,7 @@ def test_training_alone_refuses_rows_that_the_gate_has_not_seen(project: Path) -
     edit_params(project, lambda params: params["split"].update(seed=99))
     run(project, "dvc", "repro", "split")
     said = fail(project, "dvc", "repro", "--single-item", "train@tiny")
-    assert re.search(r"dvc repro validate|did not pass|other rows|not the", said), said
+    assert "is not the file that passed" in said
     model = project / "models/tiny/model.safetensors"
     assert not model.exists() or model.read_bytes() == weights
 

@@ -170,7 +170,7 @@ def kill_often(folder: Path, stage: str, lived: float, draw: random.Random) -> l
             options = ("--force", "--single-item", stage)
             continue
         time.sleep(draw.uniform(0, 0.9) * lived)
-        victim = VICTIMS[number % len(VICTIMS)]
+        victim = VICTIMS[(STAGES.index(stage) + number) % len(VICTIMS)]
         if stage_of(stage) in kill(repro, victim):
             victims.append(victim)
         else:
@@ -181,6 +181,7 @@ def kill_often(folder: Path, stage: str, lived: float, draw: random.Random) -> l
 def test_a_pipeline_that_is_killed_again_and_again_ends_with_the_same_bytes(
     undisturbed: tuple[dict[str, str], dict[str, float]], tmp_path: Path
 ) -> None:
+    assert len(STAGES) <= KILLS
     hashes, lived = undisturbed
     folder = build(tmp_path / "project")
     draw = random.Random(SEED)

@@ -18,7 +18,7 @@ from stillhouse.corpus.chunker import chunk_document
 from stillhouse.prompts.focus import Focus, load_focus
 from stillhouse.prompts.pairing import RuleFinder
 from stillhouse.prompts.passages import parse_passages, parse_questions
-from stillhouse.prompts.plan import RenderParams
+from stillhouse.prompts.plan import Places, RenderParams, draw_chunk
 from stillhouse.prompts.render import Material, name_request, render, show_chunk
 from stillhouse.prompts.seeds import SeedQuestion, load_questions
 from stillhouse.prompts.templates import load_prompt, load_prompts
@@ -470,3 +470,17 @@ def test_of_equally_near_rules_the_smaller_id_is_taken_in_any_order() -> None:
     for order in (chunks, chunks[::-1]):
         finder = RuleFinder([*order, exception])
         assert [finder.find_rule(exception) for _ in "ab"] == [(best.source, best.start)] * 2
+
+
+def test_documents_of_one_form_are_drawn_one_by_one() -> None:
+    texts = {
+        f"contract-{n}.md": f"# Contract {n}\n\n## {n}. Payment\n\nThe customer pays the agreed fee of £{n} a year.\n"
+        for n in range(200)
+    }
+    documents = [document(source, text) for source, text in texts.items()]
+    places = Places()
+    drawn = [
+        draw_chunk(places.name_place(chunk), "recall", 0.25, seed=17)
+        for chunk in chunks_of(documents)
+    ]
+    assert 0.15 * len(drawn) < sum(drawn) < 0.35 * len(drawn)

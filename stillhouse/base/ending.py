@@ -21,8 +21,6 @@ def end_in_a_sentence() -> Iterator[None]:
         yield
     except StillhouseError as exc:
         _end(exc)
-    except BrokenPipeError:
-        raise  # whoever read the results has gone (`| head`): nothing to mend
     except OSError as exc:
         _end(explain_os_error(exc))
     except MemoryError:

@@ -22,11 +22,11 @@ JOURNAL: Final = 1  # layout of journal.sqlite
 # What each bump changed, in one sentence: `stillhouse upgrade` shows it to whoever crosses that bump.
 BUMPS: Final[Mapping[str, Mapping[int, str]]] = {
     "NORMALISER": {
-        2: "Of HTML pages permalinks, copy buttons, layout tables and what ARIA marks as navigation are no text.",
+        2: "In HTML pages permalinks, copy buttons and navigation are no text any more; layout tables are.",
     },
     "OFFLINE_TEACHER": {
         2: 'Set phrases such as "in charge" keep their noun.',
         3: "Questions are asked in other words, not only in other frames; shortened names, more synonyms.",
-        4: "What only its section explains, samples, tables of contents and orders to nobody are not asked.",
+        4: "Sentences that need their section, samples and tables of contents are no longer asked about.",
     },
 }

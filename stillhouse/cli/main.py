@@ -26,7 +26,11 @@ class OneSentence(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command; what a user can mend, or Ctrl-C, ends it in one sentence."""
         with end_in_a_sentence():
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except BrokenPipeError as exc:
+                gone = exc
+        raise gone  # whoever read the results has gone (`| head`): click ends it quietly
 
 
 app = typer.Typer(

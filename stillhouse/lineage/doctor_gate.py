@@ -25,7 +25,7 @@ def check_gate(root: Path) -> Iterator[Finding]:
         locked = read_lock(root)
     except (FileNotFoundError, ValueError, InputError):
         return  # it has not run, or DVC makes it again
-    if not isinstance(record, dict) or record.get("passed") is True:
+    if isinstance(record, dict) and record.get("passed") is True:
         yield Finding("gate", "ok", "the validation passed")
     elif md5_file(path) in locked.outs_of("validate").values():
         found = f"{VALIDATION} says that the validation did not pass, dvc.lock that it is done"

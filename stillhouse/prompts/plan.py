@@ -1,6 +1,7 @@
 """How much is asked of which documents: ``render:`` in params.yaml."""
 
 import hashlib
+from collections import Counter
 
 from pydantic import Field
 
@@ -55,19 +56,30 @@ class RenderParams(Params):
     plan: Plan
 
 
-def place_chunk(chunk: Chunk) -> list[str]:
-    """Return what a chunk's draw hangs on: the words of its headings, and its own first words.
+class Places:
+    """Says of each chunk what its draw hangs on: the words of its headings, and its own first words.
 
     Neither its file's name nor its place among others nor a heading's number: whoever renames a
     file, moves a section, renumbers headings or writes another passage beside it goes on being
-    asked about the same passages. An edit further on in the chunk moves nothing either.
+    asked about the same passages. An edit further on in the chunk moves nothing either. Chunks of
+    one form (a hundred contracts) are told apart by their order, or a draw would take all or none.
     """
-    titles = [word for title in chunk.headings for word in words(title) if not _is_number(word)]
-    return [*titles, *words(chunk.text)[:_OPENING_WORDS]]
+
+    def __init__(self) -> None:
+        self._seen: Counter[bytes] = Counter()
+
+    def name_place(self, chunk: Chunk) -> list[str]:
+        """Return the place of a chunk; to be called once for each, in the order of the documents."""
+        titles = [word for title in chunk.headings for word in words(title) if not _is_number(word)]
+        place = [*titles, *words(chunk.text)[:_OPENING_WORDS]]
+        key = hashlib.blake2b("\n".join(place).encode(), digest_size=8).digest()
+        number = self._seen[key]
+        self._seen[key] += 1
+        return [*place, str(number)] if number else place
 
 
 def draw_chunk(place: list[str], task: str, fraction: float, seed: int) -> bool:
-    """Say whether the chunk of a ``place_chunk`` is among the ``fraction`` that a task asks about."""
+    """Say whether the chunk at a place is among the ``fraction`` that a task asks about."""
     return _draw(place, task, fraction, seed)
 
 

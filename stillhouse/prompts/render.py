@@ -13,7 +13,7 @@ from stillhouse.base.records import Chunk, Document, Message, Request, join_slot
 from stillhouse.prompts.focus import Focus, Group, group_sources
 from stillhouse.prompts.pairing import RuleFinder, announces_exception
 from stillhouse.prompts.passages import join_section, render_passage, render_question
-from stillhouse.prompts.plan import RenderParams, TaskPlan, draw_chunk, draw_question, place_chunk
+from stillhouse.prompts.plan import Places, RenderParams, TaskPlan, draw_chunk, draw_question
 from stillhouse.prompts.schema import ANSWER_SCHEMA
 from stillhouse.prompts.seeds import SeedQuestion
 from stillhouse.prompts.stock import Laid, Stock, lay_passages
@@ -152,8 +152,12 @@ def _ask_chunks(
     with lay_passages(material.documents, used, show_chunk) as stock:
         pairs = any(prompt.meta.passages == "two" for _, prompt in asking)
         finder = RuleFinder(used) if pairs else None
+        places = Places()
         for lead in stock:
-            place, plans = place_chunk(lead.chunk), params.plan.for_group(groups[lead.chunk.source])
+            place, plans = (
+                places.name_place(lead.chunk),
+                params.plan.for_group(groups[lead.chunk.source]),
+            )
             for task, prompt in asking:
                 plan = plans.get(task, TaskPlan())
                 if draw_chunk(place, task, plan.fraction, params.seed):

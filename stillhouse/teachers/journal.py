@@ -240,7 +240,7 @@ class Journal:
 
 def _is_busy(error: BaseException | None) -> bool:
     """Whether SQLite says that another process has the file; its finer codes count as well."""
-    code = error.sqlite_errorcode if isinstance(error, sqlite3.Error) else 0
+    code: int = getattr(error, "sqlite_errorcode", 0)  # Python's own errors of this kind have none
     return code & 0xFF == sqlite3.SQLITE_BUSY
 
 
