@@ -257,7 +257,7 @@ PARAMS = {
     "an unknown format": Case(
         "review",
         append(P, "  filter: 1\n"),
-        "unknown key `formats.filter`; expected one of answer_format, chunker, filters, ids",
+        "unknown key `formats.filter`; expected one of answer_format, chunker, draws, filters",
     ),
     "another format": Case(
         "train tiny",

@@ -29,6 +29,7 @@ class Formats(Params):
     ids: int = Field(ge=1)
     normaliser: int = Field(ge=1)
     chunker: int = Field(ge=1)
+    draws: int = Field(ge=1)
     answer_format: int = Field(ge=1)
     offline_teacher: int = Field(ge=1)
     judge: int = Field(ge=1)
@@ -58,6 +59,11 @@ EFFECTS: Final[Mapping[str, Effect]] = {
     "chunker": Effect(
         "documents are cut into other passages, so the requests of all changed passages would be "
         "asked again (and paid again, where the teacher costs), and every student trained again",
+        "some",
+    ),
+    "draws": Effect(
+        "fractions of the plan take other passages, so the requests about these would be asked, and "
+        "paid, for the first time, and every student trained again",
         "some",
     ),
     "answer_format": Effect(

@@ -12,6 +12,7 @@ from typing import Final
 IDS: Final = 1  # canonical JSON and the layout of every content id
 NORMALISER: Final = 2  # document -> normalised text
 CHUNKER: Final = 1  # normalised text -> chunks
+DRAWS: Final = 1  # which passages a fraction of the plan asks about
 ANSWER_FORMAT: Final = 1  # a teacher's JSON answer -> pairs
 OFFLINE_TEACHER: Final = 4  # what the offline teacher answers to a request
 JUDGE: Final = 1  # scores of the offline judge
