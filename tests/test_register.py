@@ -1,11 +1,14 @@
 """MLflow knows a student by the bytes it was made of, once, however often it is told."""
 
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from stillhouse.base.alone import hold
-from stillhouse.base.errors import GateError, StillhouseError
+from stillhouse.base.errors import GateError, InputError, StillhouseError
 from stillhouse.lineage.entry import flatten, read_entry
 from stillhouse.lineage.git import GitState
 from stillhouse.lineage.params import Register
@@ -68,6 +71,50 @@ def test_a_student_is_found_by_dataset_digest_and_by_every_hash(tmp_path: Path) 
     assert run.data.metrics["speed.tokens_per_second"] == 41.5
     curve = client.get_metric_history(made.run_id, "training.cross_entropy")
     assert [(point.step, point.value) for point in curve] == [(10, 2.5), (20, 1.5)]
+
+
+def test_a_database_of_another_mlflow_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stillhouse.lineage.registry import connect
+
+    monkeypatch.setenv("STILLHOUSE_HOME", str(tmp_path))
+    connect()
+    other = tmp_path / "other/.stillhouse/mlflow.db"  # the first stays open in this process
+    other.parent.mkdir(parents=True)
+    shutil.copy2(tmp_path / ".stillhouse/mlflow.db", other)
+    with closing(sqlite3.connect(other)) as base:
+        base.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")
+        base.commit()
+    monkeypatch.setenv("STILLHOUSE_HOME", str(tmp_path / "other"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")  # MLflow itself has set it
+    with pytest.raises(InputError, match="move it aside: `stillhouse register` writes all of it"):
+        connect()
+
+
+def test_a_database_whose_layout_was_interrupted_is_laid_out_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    from stillhouse.lineage.registry import connect
+
+    monkeypatch.setenv("STILLHOUSE_HOME", str(tmp_path))
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow, "MlflowClient", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            connect()
+    assert list((tmp_path / ".stillhouse").glob("mlflow.db*")) == []
+    client, _ = connect()
+    assert [found.name for found in client.search_experiments()] == ["Default"]
+
+
+def interrupt(uri: str) -> None:
+    """Do the first of the steps in which MLflow lays out a database, and no more."""
+    with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as base:
+        base.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+        base.commit()
+    raise KeyboardInterrupt
 
 
 def test_a_new_score_updates_the_run_and_other_weights_make_a_version(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from stillhouse.base.alone import hold
+from stillhouse.base.errors import InputError
+from stillhouse.base.files import replace_file
 from stillhouse.base.ids import canonical_json
 from stillhouse.base.lock import read_lock
 from stillhouse.base.stage import home
@@ -77,7 +79,7 @@ def register(entry: Entry, params: Register, git: GitState) -> Registered:
         logged_model_id=model_id,
         weights_sha256=entry.provenance.weights_sha256,
         provenance_sha256=entry.provenance_sha256,
-        tracking_uri=re.sub(r"//[^/@]*@", "//", uri),  # never a password
+        tracking_uri=_hide_password(uri),
         created=created,
     )
 
@@ -89,7 +91,11 @@ def register_student(student: str, root: Path, params: Register) -> Registered:
 
 
 def connect() -> "tuple[MlflowClient, str]":
-    """Return a client and its store: ``MLFLOW_TRACKING_URI``, else a database below ``home()``."""
+    """Return a client and its store: ``MLFLOW_TRACKING_URI``, else a database below ``home()``.
+
+    Raises:
+        InputError: the store cannot be used: another MLflow's tables, or a server that says no.
+    """
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     os.environ.setdefault("DO_NOT_TRACK", "true")
     for noisy in ("alembic", "mlflow.store", "mlflow.tracking"):
@@ -97,9 +103,30 @@ def connect() -> "tuple[MlflowClient, str]":
     import mlflow
 
     logging.getLogger("alembic").setLevel(logging.WARNING)  # set again by the import
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home() / 'mlflow.db'}"
-    mlflow.set_tracking_uri(uri)
-    return mlflow.MlflowClient(uri), uri
+    from mlflow.exceptions import MlflowException
+
+    named = os.environ.get("MLFLOW_TRACKING_URI")
+    database = home() / "mlflow.db"
+    try:
+        if not named and not database.exists():
+            # MLflow lays out its tables step by step: a kill in between must leave no half of them.
+            with replace_file(database) as part:
+                mlflow.MlflowClient(f"sqlite:///{part}")
+        uri = named or f"sqlite:///{database}"
+        mlflow.set_tracking_uri(uri)
+        return mlflow.MlflowClient(uri), uri
+    except MlflowException as exc:
+        raise InputError(
+            f"MLflow's store cannot be used ({exc.message.partition('. ')[0]})",
+            where=_hide_password(named) if named else str(database),
+            remedy="make it ready for this MLflow (`mlflow db upgrade`), or name another store"
+            if named
+            else "move it aside: `stillhouse register` writes all of it anew from the students' files",
+        ) from exc
+
+
+def _hide_password(uri: str) -> str:
+    return re.sub(r"//[^/@]*@", "//", uri)
 
 
 def make_tags(entry: Entry, git: GitState) -> dict[str, str]:
