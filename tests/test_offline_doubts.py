@@ -198,3 +198,26 @@ def test_a_degree_sign_ends_a_sentence() -> None:
 def test_scraps_of_text_are_read_without_a_crash(text: str) -> None:
     assert read(text) == []
     assert json.loads(answer(ask(Passage("a.md", "", text)))) == {"pairs": []}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- From 3 July 2031",
+        "From 3 July",
+        "On 1 May 2030.",
+        "By 3 June 2031.",
+        "Until 4 May 2031,",
+        "Not a £5 note a day.",
+        "Not A fee of £5.",
+        "Even a £5 note a day.",
+    ],
+)
+def test_a_date_or_a_denial_alone_says_nothing(text: str) -> None:
+    assert read(text) == []
+    assert json.loads(answer(ask(Passage("a.md", "", text)))) == {"pairs": []}
+
+
+def test_a_date_in_front_without_a_comma_is_no_subject() -> None:
+    asked = questions("From 3 July 2031 a green pump must be cleaned every 6 weeks.")
+    assert any("must a green pump be cleaned" in text for text in asked)

@@ -103,7 +103,7 @@ def _parse_clause(tokens: tuple[Token, ...]) -> Clause | None:
     if len(words) < 3 or words[0].low in ("which", "who", "what"):
         return None
     front = _front_end(words)
-    if front < 0:
+    if front < 0 or front >= len(words):  # nothing but a front: ``From 3 July 2031``
         return None
     start = front + 1 if front else 0
     if front and words[front].text != ",":
@@ -141,7 +141,10 @@ def _front_end(tokens: Sequence[Token]) -> int:
 
 
 def _dated_front(tokens: Sequence[Token]) -> int:
-    """Return the end of a front such as ``From 3 July 2031`` that has no comma, else 0."""
+    """Return the end of a front such as ``From 3 July 2031`` that has no comma, else 0.
+
+    It is ``len(tokens)`` where nothing follows the date.
+    """
     months = [at for at in (1, 2) if at < len(tokens) and tokens[at].low in MONTHS]
     if not months or tokens[0].low not in ("from", "on", "since", "until", "by"):
         return 0
@@ -242,7 +245,7 @@ def _verbs_after(tokens: Sequence[Token], at: int, finite: str, end: int) -> int
 
 def _imperative(tokens: tuple[Token, ...], start: int, front: int) -> Clause | None:
     first = tokens[start]
-    if first.low not in verb_bases() or len(tokens) < start + 3:
+    if first.low not in verb_bases() or first.low in ADVERBS or len(tokens) < start + 3:
         return None
     after = tokens[start + 1].low
     if first.tag == "NNS" or not (

@@ -111,6 +111,8 @@ def main_verb(clause: Clause) -> str:
     particle = ""
     if len(words) > 1 and words[-1] in PARTICLES | {"for", "with", "after"}:
         particle, words = f" {words[-1]}", words[:-1]
+    if not words:  # what was taken for the verb is an adverb
+        return ""
     if words[-1] in BE | {"be", "been"}:
         return "be"
     if words[-1] in HAVE:
