@@ -221,3 +221,70 @@ def test_a_date_or_a_denial_alone_says_nothing(text: str) -> None:
 def test_a_date_in_front_without_a_comma_is_no_subject() -> None:
     asked = questions("From 3 July 2031 a green pump must be cleaned every 6 weeks.")
     assert any("must a green pump be cleaned" in text for text in asked)
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "question"),
+    [
+        ("The treasurer is Ann Brook.", "Ann Brook", "Who is the treasurer?"),
+        ("The secretary is Mark Rose.", "Mark Rose", "Who is the secretary?"),
+        ("The CEO, Maria Lopez, approves budgets.", "Maria Lopez", "Who is the CEO?"),
+        ("Keys are held by Tom Baker.", "Tom Baker", "Who are keys held by?"),
+    ],
+)
+def test_a_name_in_the_place_of_a_person_is_one(text: str, value: str, question: str) -> None:
+    (fact,) = read(text)
+    assert (fact.kind, fact.value) == ("person", value)
+    assert question in [asked.text for asked in fact.questions]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The answer is New York.",
+        "The tool is Visual Studio.",
+        "The site is run by Open Source.",
+        "Routes are shown by Tessel Services.",
+        "The server, Big Blue, runs daily.",
+    ],
+)
+def test_a_name_of_a_thing_is_no_person(text: str) -> None:
+    assert [fact for fact in read(text) if fact.kind == "person"] == []
+
+
+def test_both_points_only_where_no_noun_follows() -> None:
+    (fact,) = read("Both parties must give 4 weeks' notice.")
+    assert fact.answer == "Both parties must give 4 weeks' notice."
+    assert read("Both must give 4 weeks' notice.") == []
+    assert read("Both need a review within 3 weeks.") == []
+
+
+@pytest.mark.parametrize(
+    ("aside", "told"),
+    [
+        ("excluding VAT", True),
+        ("without tax", True),
+        ("about £1,100", False),
+        ("or 3 pumps", False),
+    ],
+)
+def test_a_bracket_that_only_narrows_keeps_its_value(aside: str, told: bool) -> None:
+    found = read(f"The laptop budget is 1,200 euros ({aside}).")
+    assert [fact.value for fact in found] == ["1,200 euros"] * told
+
+
+@pytest.mark.parametrize("heading", ["1. Rates", "3.2 Rates", "2) Rates", "Section 4: Rates"])
+def test_the_number_of_a_heading_is_no_part_of_its_name(heading: str) -> None:
+    (fact,) = read("**Deposit**: £40", f"Guide > {heading}")
+    assert fact.answer == "The deposit of the Rates is £40."
+
+
+@pytest.mark.parametrize("heading", ["Chapter 3", "24 Hour desk", "1. T"])
+def test_a_number_or_a_letter_owns_nothing(heading: str) -> None:
+    assert read("**Deposit**: £40", f"Guide > {heading}") == []
+
+
+def test_a_domain_is_no_example() -> None:
+    assert questions("Orders are sent to example.com within 3 days.")
+    assert questions("Orders are sent to shop.example within 3 days.")
+    assert questions("Orders of the example are sent within 3 days.") == []

@@ -29,7 +29,7 @@ _CODE: Final = re.compile(
     r"|^:\w|\w\.\.\.|^(?:lib)?(?:foo|foobar|baz)(?![a-z])"
 )
 _POINTING: Final = frozenset(
-    list_words("this these aforementioned latter former both thus therefore hence consequently")
+    list_words("this these aforementioned latter former thus therefore hence consequently")
 )
 _NARRATED: Final = frozenset(list_words("i i'm i've i'd let's"))
 # What the writers of a text do with it; a house that says ``we`` gives and issues things instead.
@@ -42,7 +42,7 @@ _TELLING: Final = frozenset(
 )
 _EXAMPLE: Final = re.compile(
     r"\(see\b|\b(?:for (?:example|instance)|e\.g\.|in (?:this|that) case|as follows|"
-    r"see (?:also|below|above)|as you (?:can )?(?:see|know)|say,|since then|hypothetical|foo|example)(?!\w)",
+    r"see (?:also|below|above)|as you (?:can )?(?:see|know)|say,|since then|hypothetical|foo|(?<!\w\.)example)(?!\w|\.\w)",
     re.IGNORECASE,
 )
 # Verbs of an order that is about the text or an argument, not about what a reader does.
@@ -89,11 +89,20 @@ def _points(tokens: Sequence[Token], at: int) -> bool:
         return singular(after) not in DURATIONS
     if word == "those":
         return after not in ("who", "that", "which", "of", "for", "in", "with", "from", "on")
+    if word == "both":
+        return not _has_noun(tokens, at + 1)
     if word == "&":  # of a name only: ``Hill & Sons``
         return not (after[:1].isalpha() and tokens[at + 1].text[0].isupper())
     if word == "same":
         return singular(after) not in DURATIONS | {"time", "way", "person"}
     return word == "we" and after in _TELLING
+
+
+def _has_noun(tokens: Sequence[Token], at: int) -> bool:
+    """Whether a noun stands at a place, with or without what describes it."""
+    while at < len(tokens) and tokens[at].tag.startswith(("JJ", "DT", "PRP$")):
+        at += 1
+    return at < len(tokens) and tokens[at].tag.startswith("NN")
 
 
 def is_english(tokens: Sequence[Token]) -> bool:

@@ -17,6 +17,7 @@ from stillhouse.teachers.offline.lexicon import (
     WEEKDAYS,
     list_words,
 )
+from stillhouse.teachers.offline.morphology import is_participle
 from stillhouse.teachers.offline.spans import CODE, UNIT_ENDS, Value, low_at, make_value
 from stillhouse.teachers.offline.tagging import Token, lexicon
 
@@ -59,7 +60,13 @@ _AFTER_NAME: Final = (
 
 
 _ROLES: Final = PEOPLE | frozenset(
-    list_words("owner chair head lead founder president editor coordinator contact captain")
+    list_words(
+        "owner chair head lead founder president editor coordinator contact captain treasurer "
+        "secretary ceo cfo cto coo chairman chairwoman chairperson principal caretaker headteacher "
+        "trainer chef cook curator librarian accountant solicitor lawyer receptionist trustee mayor "
+        "spokesperson representative bookkeeper auditor deputy steward warden foreman registrar "
+        "archivist planner physician pharmacist dentist porter"
+    )
 )
 
 
@@ -79,4 +86,16 @@ def _looks_like_person(tokens: Sequence[Token], at: int, end: int) -> bool:
         return False  # ``to Port Arran`` is a place
     known = [token.low in lexicon() for token in tokens[at:end]]
     told = any(token.low in _ROLES for token in tokens[:at])
+    if told and low_at(tokens, at - 1) in BE | {","}:  # ``The treasurer is Mark Rose``
+        return True
+    told = told or (not known[0] and _stands_for_someone(tokens, at, end))
     return not all(known) if told else not any(known)
+
+
+def _stands_for_someone(tokens: Sequence[Token], at: int, end: int) -> bool:
+    """Whether a name is set off by commas, or says by whom something is done."""
+    before, after = low_at(tokens, at - 1), low_at(tokens, end)
+    if lexicon().get(tokens[end - 1].low) == "NNS":
+        return False  # ``by Tessel Services``
+    done = before == "by" and is_participle(low_at(tokens, at - 2))
+    return done or before == after == ","

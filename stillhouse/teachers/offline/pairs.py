@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from stillhouse.teachers.offline.cells import read_cell, split_header
@@ -31,6 +32,8 @@ _PAPERS: Final = frozenset(
 
 def read_pair(pair: KeyValue, names: frozenset[str], title: str) -> Iterator[Fact]:
     """Yield the facts of a ``key: value`` line."""
+    pair = replace(pair, headings=tuple(map(_without_number, pair.headings)))
+    title = _without_number(title)
     key = pair.key.replace("_", " ").strip()
     if not is_noun_phrase(key):
         return
@@ -81,6 +84,17 @@ def _names_value(pair: KeyValue, key: str) -> bool:
     plain = pair.bold or listed_key(pair) or is_known(key)
     vague = key.split(" ", maxsplit=1)[0].lower() in ("new", "other", "related", "same")
     return plain and not (vague or adverb or long or is_code(key) or re.search(r"\d", key))
+
+
+_NUMBERED: Final = re.compile(
+    r"^(?:\d+(?:\.\d+)*[.)]|\d+(?:\.\d+)+|(?:chapter|section|part|appendix) [\dA-Z]+[.:])\s+(?=\S)",
+    re.IGNORECASE,
+)
+
+
+def _without_number(heading: str) -> str:
+    """Return ``Rates`` of ``1. Rates``, ``3.2 Rates`` or ``Section 4: Rates``."""
+    return _NUMBERED.sub("", heading)
 
 
 def is_owner(heading: str) -> bool:

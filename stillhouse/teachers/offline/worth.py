@@ -1,7 +1,7 @@
 """Clauses, values, terms and questions that tell a reader something without their passage."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Final
 
 from stillhouse.base.text import cased_words, words
@@ -129,7 +129,7 @@ def is_specific(clause: Clause, value: Value) -> bool:
     subject = clause.tokens[clause.subject_start : clause.verb_start]
     if clause.imperative:
         return not counted  # ``Give two arguments`` says how a call is written
-    if not subject or subject[0].low not in ("the", "a", "an"):
+    if not subject or subject[0].low not in ("the", "a", "an", "both"):
         return True
     named = [t for t in subject[1:] if t.low not in FUNCTION | _ABSTRACT]
     return len(named) > 1
@@ -141,7 +141,9 @@ def is_single(clause: Clause, value: Value) -> bool:
     if before is not None and before.low in ("only", "about", "just") and value.comparator:
         return False
     after = clause.tokens[value.end : value.end + 2]
-    if after and after[0].low in ("(", "only", "too", "also"):
+    if after and after[0].low in ("only", "too", "also"):
+        return False
+    if after and after[0].text == "(" and not _narrows(clause.tokens[value.end :]):
         return False
     if value.kind == "count":
         return _counts_freely(clause, value, before)
@@ -152,6 +154,22 @@ def is_single(clause: Clause, value: Value) -> bool:
     if value.kind in ("identifier", "code") and not _is_numbered(clause, value, before):
         return False
     return value.kind not in _LISTED or not _is_listed(value, before, after)
+
+
+def _narrows(aside: Sequence[Token]) -> bool:
+    """Whether a bracket only says what a value holds (``excluding VAT``), without one of its own."""
+    opened = len(aside) > 1 and (aside[1].tag == "VBG" or aside[1].low in _NARROWING)
+    words = list(takewhile(lambda token: token.text != ")", aside))
+    plain = not any(token.text[0].isdigit() or token.low in NUMBER_WORDS for token in words[2:])
+    return opened and plain and len(words) <= _LONGEST_ASIDE
+
+
+_NARROWING: Final = frozenset(
+    list_words(
+        "plus with without before after net gross excl excl. incl incl. ex inclusive exclusive"
+    )
+)
+_LONGEST_ASIDE: Final = 6
 
 
 def _counts_freely(clause: Clause, value: Value, before: Token | None) -> bool:
