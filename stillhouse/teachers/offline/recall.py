@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from typing import Final
 
 from stillhouse.base.text import normalise, words
@@ -13,6 +12,7 @@ from stillhouse.teachers.offline.doubts import is_sample, reads_english
 from stillhouse.teachers.offline.facts import Fact, Question
 from stillhouse.teachers.offline.lexicon import STOP
 from stillhouse.teachers.offline.markdown import KeyValue, Row, Sentence, read_statements
+from stillhouse.teachers.offline.memory import Memory
 from stillhouse.teachers.offline.pairs import read_pair
 from stillhouse.teachers.offline.rows import read_row
 from stillhouse.teachers.offline.sentences import read_sentence
@@ -35,20 +35,18 @@ _BROKEN: Final = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_QUESTION: Final = 34
-# Passages whose facts are kept: each is asked about in up to six tasks, in the order of request ids.
-_REMEMBERED: Final = 1 << 15
+_MEMORY: Final = Memory(limit=50_000_000)
 _SPARE: Final = 3  # varied wordings that may turn out to fit another fact too
 
 
 def read_facts(passage: Passage) -> list[Fact]:
     """Return the facts of a passage, most askable first, with questions unique in the passage."""
-    return list(_read_facts(passage))
+    return _MEMORY.recall(passage, _read_facts)
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _read_facts(passage: Passage) -> tuple[Fact, ...]:
+def _read_facts(passage: Passage) -> list[Fact]:
     if is_sample(passage.text) or not reads_english(passage.text):
-        return ()
+        return []
     headings = tuple(part for part in passage.section.split(" > ") if part)
     names = find_names(passage.text)
     title = headings[0] if headings else ""
@@ -65,7 +63,7 @@ def _read_facts(passage: Passage) -> tuple[Fact, ...]:
             paragraph, spoken = statement.paragraph, statement.headings
             found, setting = read_sentence(statement, setting)
             facts += found
-    return tuple(order_facts(keep_unambiguous(facts)))
+    return order_facts(keep_unambiguous(facts))
 
 
 def find_names(text: str) -> frozenset[str]:
