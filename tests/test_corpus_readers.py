@@ -14,6 +14,7 @@ from stillhouse.base.errors import InputError
 from stillhouse.base.ids import sha256_text
 from stillhouse.base.records import Document
 from stillhouse.corpus.blocks import Code, Heading, Item, Paragraph, Table, write_blocks
+from stillhouse.corpus.html import read_html
 from stillhouse.corpus.ingest import Sources, ingest_folder, load_sources
 from stillhouse.corpus.readers import SourceFile, read_document
 from stillhouse.corpus.unreadable import UnreadableError
@@ -126,6 +127,26 @@ Boats leave by the north gate.
 def test_markup_of_every_kind_becomes_the_same_markdown(name: str, data: bytes | str) -> None:
     document = read(name, data)
     assert (document.text, document.title) == (HARBOUR, "Harbour rules")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<ul><li>Pump<ul role='menu'><li>Home</li></ul></li></ul>",
+        "<ul><li>Pump<dl role='toolbar'><dt>Home</dt><dd>Up</dd></dl></li></ul>",
+        "<ul><li>Pump<pre role='search'>Home</pre></li></ul>",
+        "<ul><li role='navigation'>Home</li><li>Pump</li></ul>",
+        "<div role='navigation menubar'>Home</div><ul><li>Pump</li></ul>",
+        "<div role=' Menu\tlist '>Home</div><ul><li>Pump</li></ul>",
+    ],
+)
+def test_the_way_around_a_site_is_left_out_of_lists_and_by_its_first_role(page: str) -> None:
+    assert read_html(page) == [Item("Pump", None, 0)]
+
+
+def test_a_list_whose_second_role_is_a_menu_is_a_list() -> None:
+    page = "<ul role='list menu'><li>Pump<ul><li>Valve</li></ul></li></ul>"
+    assert read_html(page) == [Item("Pump", None, 0), Item("Valve", None, 1)]
 
 
 def test_what_a_page_marks_as_the_way_around_the_site_is_no_text() -> None:

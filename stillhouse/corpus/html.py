@@ -134,12 +134,15 @@ def _block(tag: Tag, depth: int) -> Iterator[Block]:
 
 def _is_dropped(tag: Tag) -> bool:
     """Say whether a tag holds no text of the document."""
-    return tag.name in _DROPPED or str(tag.get("role") or "").strip().lower() in _AROUND
+    roles = str(tag.get("role") or "").lower().split()  # the first is meant, others stand in for it
+    return tag.name in _DROPPED or (bool(roles) and roles[0] in _AROUND)
 
 
 def _list(tag: Tag, depth: int) -> Iterator[Block]:
     number = _start(tag) if tag.name == "ol" else None
     for entry in tag.find_all("li", recursive=False):
+        if _is_dropped(entry):
+            continue
         nested = [child for child in entry.children if _stands_apart(child)]
         inline = [_inline(child) for child in entry.children if not _stands_apart(child)]
         text = clean("".join(inline))
@@ -199,7 +202,9 @@ def _lays_out(rows: Sequence[Sequence[Tag]]) -> bool:
 
 def _stands_apart(node: PageElement) -> bool:
     """Say whether a node within a list item is a block of its own: a list, or lines of code."""
-    return isinstance(node, Tag) and (node.name in _LISTS or node.name in ("dl", "pre"))
+    if not isinstance(node, Tag) or _is_dropped(node):
+        return False
+    return node.name in _LISTS or node.name in ("dl", "pre")
 
 
 def _preformatted(node: PageElement) -> str:
