@@ -245,6 +245,7 @@ def test_a_name_in_the_place_of_a_person_is_one(text: str, value: str, question:
         "The tool is Visual Studio.",
         "The site is run by Open Source.",
         "Routes are shown by Tessel Services.",
+        "Pumps are sold by Tessel Limited.",
         "The server, Big Blue, runs daily.",
     ],
 )
@@ -266,6 +267,7 @@ def test_both_points_only_where_no_noun_follows() -> None:
         ("without tax", True),
         ("about £1,100", False),
         ("or 3 pumps", False),
+        ("plus £30 for a bag", False),
     ],
 )
 def test_a_bracket_that_only_narrows_keeps_its_value(aside: str, told: bool) -> None:

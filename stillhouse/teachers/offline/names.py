@@ -70,6 +70,13 @@ _ROLES: Final = PEOPLE | frozenset(
 )
 
 
+_FIRMS: Final = frozenset(
+    list_words(
+        "limited ltd inc plc gmbh llc group company corporation trust bank union council team"
+    )
+)
+
+
 def _is_name_word(tokens: Sequence[Token], at: int) -> bool:
     word = tokens[at].text
     if not re.match(r"^[A-Z][\w’'&-]*$", word) or tokens[at].low in MONTHS | WEEKDAYS:
@@ -95,7 +102,8 @@ def _looks_like_person(tokens: Sequence[Token], at: int, end: int) -> bool:
 def _stands_for_someone(tokens: Sequence[Token], at: int, end: int) -> bool:
     """Whether a name is set off by commas, or says by whom something is done."""
     before, after = low_at(tokens, at - 1), low_at(tokens, end)
-    if lexicon().get(tokens[end - 1].low) == "NNS":
+    last = tokens[end - 1].low
+    if last in _FIRMS or lexicon().get(last) == "NNS":
         return False  # ``by Tessel Services``
     done = before == "by" and is_participle(low_at(tokens, at - 2))
     return done or before == after == ","

@@ -1,5 +1,6 @@
 """Clauses, values, terms and questions that tell a reader something without their passage."""
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise, takewhile
 from typing import Final
@@ -160,7 +161,7 @@ def _narrows(aside: Sequence[Token]) -> bool:
     """Whether a bracket only says what a value holds (``excluding VAT``), without one of its own."""
     opened = len(aside) > 1 and (aside[1].tag == "VBG" or aside[1].low in _NARROWING)
     words = list(takewhile(lambda token: token.text != ")", aside))
-    plain = not any(token.text[0].isdigit() or token.low in NUMBER_WORDS for token in words[2:])
+    plain = not any(re.search(r"\d", t.text) or t.low in NUMBER_WORDS for t in words[1:])
     return opened and plain and len(words) <= _LONGEST_ASIDE
 
 
