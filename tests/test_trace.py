@@ -353,6 +353,76 @@ def test_without_one_of_its_tables_an_older_model_is_unknown_and_never_clean(
     assert "run `dvc fetch --all-commits`" in verdict.why
 
 
+def rename(root: Path, source: str, name: str) -> None:
+    """Rename a document in the tables of the corpus, as ingest does; no row of it is here any more."""
+    documents, chunks = (root / f"data/corpus/{table}.parquet" for table in ("documents", "chunks"))
+    forget(root, source)
+    told = [
+        replace(d, source=name, document_id="e" * 64) if d.source == source else d
+        for d in read_all(documents, Document)
+    ]
+    write_table(documents, Document, told)
+    kept = [c for c in read_all(chunks, Chunk) if c.source != source]
+    write_table(chunks, Chunk, kept)
+
+
+def test_a_renamed_document_is_found_in_an_older_model_by_its_bytes_or_unknown(
+    project: Path,
+) -> None:
+    shutil.rmtree("models/tiny")
+    outs = store_in_cache(project)
+    train_student(project, "older", upstream=outs)
+    trained = sum(is_of(row, STUDY) for row in read_rows(TRAIN))
+    rename(project, STUDY, "people/study.md")
+    verdict = only_verdict(project, "people/study.md")
+    assert (verdict.verdict, verdict.rows) == ("affected", trained)
+    assert only_verdict(project, HELD_OUT).verdict == "clean"
+    for table in ("documents", "chunks"):
+        md5 = outs[f"data/corpus/{table}.parquet"]
+        cached = project / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
+        kept = cached.read_bytes()
+        cached.write_bytes(b"other bytes")
+        assert only_verdict(project, "people/study.md").verdict == "unknown"
+        cached.write_bytes(kept)
+
+
+def test_a_document_that_was_added_after_a_training_leaves_the_model_clean(project: Path) -> None:
+    shutil.rmtree("models/tiny")
+    train_student(project, "older", upstream=store_in_cache(project))
+    forget(project, STUDY)
+    documents = Path("data/corpus/documents.parquet")
+    known = read_all(documents, Document)
+    added = replace(known[0], document_id="e" * 64, source="people/new.md", source_sha256="e" * 64)
+    write_table(documents, Document, [*known, added])
+    assert only_verdict(project, "people/new.md").verdict == "clean"
+    Path("data/seed/documents", UNREAD).unlink()  # of a file that is gone nobody knows the bytes
+    assert only_verdict(project, UNREAD).verdict == "unknown"
+
+
+def test_of_objects_with_one_sha256_the_one_at_the_same_place_is_meant(project: Path) -> None:
+    documents, chunks = Path("data/corpus/documents.parquet"), Path("data/corpus/chunks.parquet")
+    places = {LEAVE: "#1", STUDY: "#2", HELD_OUT: "#3"}
+
+    def as_list(name: str) -> None:
+        """Let all documents be objects of one JSON list."""
+        told = [
+            replace(d, source=f"{name}{places[d.source]}", source_sha256="a" * 64) for d in known
+        ]
+        write_table(documents, Document, told)
+
+    known = read_all(documents, Document)
+    shutil.rmtree("models/tiny")
+    as_list("old.json")
+    train_student(project, "older", upstream=store_in_cache(project))
+    trained = sum(is_of(row, STUDY) for row in read_rows(TRAIN))
+    for source in places:
+        forget(project, source)
+    write_table(chunks, Chunk, [])
+    as_list("new.json")
+    assert only_verdict(project, "new.json#2").rows == trained
+    assert only_verdict(project, "new.json#3").verdict == "clean"
+
+
 def test_a_student_that_began_with_an_affected_student_is_affected(project: Path) -> None:
     mother = read_provenance(Path("models/tiny"))
     everything = read_rows(TRAIN)

@@ -11,7 +11,7 @@ from typing import Final
 
 from stillhouse.base.cache import find_cached, find_caches
 from stillhouse.base.errors import InputError
-from stillhouse.base.ids import md5_file
+from stillhouse.base.ids import md5_file, sha256_file
 from stillhouse.base.tables import read_table
 from stillhouse.lineage.provenance import Provenance
 from stillhouse.lineage.trace_find import Thing
@@ -21,9 +21,12 @@ from stillhouse.lineage.trace_tables import (
     DATASET,
     DOCUMENTS,
     REQUESTS,
+    SEED,
     ChunkKey,
+    DocumentKey,
     RequestKey,
     RowKey,
+    find_record,
 )
 
 _TRAIN, _VALIDATION, _ = DATASET
@@ -63,25 +66,32 @@ def look_back(root: Path, provenance: Provenance, reach: Reach) -> Past:
     """Follow a thing through the tables that a student was made of; an unreadable one tells nothing."""
     tables = find_tables(root, provenance)
     try:
-        return _look_back(tables, reach)
+        return _look_back(root, tables, reach)
     except InputError:  # of another layout, from before a column was added
         return Past({}, None)
 
 
-def _look_back(tables: Mapping[Path, Path], reach: Reach) -> Past:
+def _look_back(root: Path, tables: Mapping[Path, Path], reach: Reach) -> Past:
     thing = reach.thing
     chunk_ids = {thing.id} if thing.kind == "chunk" else set()
-    if CHUNKS in tables:
-        chunks = read_table(tables[CHUNKS], ChunkKey)
-        chunk_ids |= {chunk.chunk_id for chunk in chunks if _was_of(chunk, thing)}
+    told = True
+    if thing.kind in ("document", "skipped file"):
+        document_ids = _find_documents(root, tables, thing)
+        told = document_ids is not None and CHUNKS in tables
+        if CHUNKS in tables:
+            chunk_ids = {
+                chunk.chunk_id
+                for chunk in read_table(tables[CHUNKS], ChunkKey)
+                if chunk.source == thing.name or chunk.document_id in (document_ids or ())
+            }
     # Requests are known *not* to be of a document only where its passages of then are known.
-    told = CHUNKS in tables or thing.kind not in ("document", "skipped file")
     requests = read_table(tables[REQUESTS], RequestKey) if REQUESTS in tables and told else ()
     trail, _ = lay_trail(thing, frozenset(chunk_ids), requests, reach.decisions)
 
     def touch(table: Path) -> Iterator[tuple[str, bool | None]]:
         for row in read_table(tables[table], RowKey):
-            yield row.row_id, trail.touches(row)
+            touched = trail.touches(row)
+            yield row.row_id, touched if told else touched or None
 
     return Past(
         train=dict(touch(_TRAIN)) if _TRAIN in tables else {},
@@ -89,8 +99,32 @@ def _look_back(tables: Mapping[Path, Path], reach: Reach) -> Past:
     )
 
 
-def _was_of(chunk: ChunkKey, thing: Thing) -> bool:
-    """Whether a passage of then is of a document of now: its text may have been another."""
-    if thing.kind not in ("document", "skipped file"):
-        return False
-    return chunk.source == thing.name or chunk.document_id == thing.id
+def _find_documents(root: Path, tables: Mapping[Path, Path], thing: Thing) -> set[str] | None:
+    """Return the ids that a document of now had then; None where that cannot be told.
+
+    An id covers the source, so a renamed file is found by its bytes and an edited one by its name.
+    What has neither in that version was no part of it, as every document of then stands in its table:
+    a file that was renamed *and* edited since is a new one to all tables of now, too.
+    """
+    sha256 = _hash_source(root, thing)
+    if not sha256 or DOCUMENTS not in tables:
+        return None
+    named, alike = [], []
+    for document in read_table(tables[DOCUMENTS], DocumentKey):
+        if document.source == thing.name:
+            named.append(document)
+        if document.source_sha256 == sha256:
+            alike.append(document)
+    # The objects of one JSON list all have the file's sha256: then the same place in it counts.
+    part = thing.name.partition("#")[2]
+    same = [document for document in alike if document.source.partition("#")[2] == part] or alike
+    return {document.document_id for document in (*named, *same)}
+
+
+def _hash_source(root: Path, thing: Thing) -> str:
+    """Return the sha256 of a document's bytes; empty where that is neither recorded nor here."""
+    if thing.kind == "document":
+        document = find_record(root, DOCUMENTS, DocumentKey, thing.id)
+        return document.source_sha256 if document else ""
+    path = root / SEED / thing.name
+    return sha256_file(path) if path.is_file() else ""
