@@ -505,6 +505,14 @@ def test_students_that_began_with_a_model_are_told_and_an_unreadable_one_stays_u
     assert {model.verdict for model in unread.models} == {"unknown"}
 
 
+def test_a_model_alone_that_cannot_be_read_is_unknown(project: Path) -> None:
+    assert trace(project, "tiny").verdict == "clean"
+    Path("models/tiny/model.safetensors").write_bytes(b"swapped")
+    traced = trace(project, "tiny")
+    assert (traced.models, traced.verdict) == ((), "unknown")
+    assert CliRunner().invoke(app, ["trace", "tiny", "--exit-code"]).exit_code == 1
+
+
 def test_the_exit_code_is_asked_for_and_only_clean_is_good(project: Path) -> None:
     invoke = CliRunner().invoke
     assert invoke(app, ["trace", LEAVE]).exit_code == 0

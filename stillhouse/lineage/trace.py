@@ -88,7 +88,8 @@ def _trace_student(root: Path, thing: Thing, listed: list[Listed]) -> Trace:
         thing=thing,
         upstream=tuple(step_up_student(root, student)),
         downstream=tuple(step_down_student(heirs)),
-        verdict=worst_verdict(heirs),
+        # Alone it has no heir that is unknown; nobody can tell of it all the same.
+        verdict=worst_verdict(heirs) if student.provenance else "unknown",
         models=tuple(heirs),
         datasets=(),
     )
