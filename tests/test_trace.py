@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from stillhouse.base.errors import InputError
 from stillhouse.base.ids import Json, md5_file, sha256_file
-from stillhouse.base.records import Chunk, Document, Pair, Rejection, Request, Row
+from stillhouse.base.records import Chunk, Document, Judgement, Pair, Rejection, Request, Row
 from stillhouse.base.tables import read_all, write_table
 from stillhouse.cli.main import app
 from stillhouse.lineage.provenance import BaseModel, read_provenance
@@ -438,6 +438,26 @@ def test_a_student_that_began_with_an_affected_student_is_affected(project: Path
     assert verdicts["stranger"][0] == "clean"
 
 
+def test_of_several_students_with_equal_weights_the_worst_verdict_is_inherited(
+    project: Path,
+) -> None:
+    everything = read_rows(TRAIN)
+    weights = read_provenance(Path("models/tiny")).weights_sha256
+    for table in (TRAIN, VALIDATION):
+        write_table(table, Row, [row for row in read_rows(table) if not is_of(row, STUDY)])
+    twin = train_student(project, "a-twin")
+    told = json.loads((twin / "provenance.json").read_text())
+    (twin / "model.safetensors").write_bytes(b"tiny")  # the weights of `tiny`
+    told["files"]["model.safetensors"] = sha256_file(twin / "model.safetensors")
+    told["weights_sha256"] = weights
+    (twin / "provenance.json").write_text(json.dumps(told))
+    train_student(project, "child", BaseModel("models/a-twin", weights, "a student"))
+    write_table(TRAIN, Row, everything)
+    verdicts = {m.model: (m.verdict, m.why) for m in trace(project, STUDY).models}
+    assert verdicts["a-twin"][0] == "clean"
+    assert verdicts["child"] == ("affected", "began with `tiny`: affected")
+
+
 def test_a_model_is_traced_to_its_base_teachers_prompts_and_documents_with_their_rows(
     project: Path,
 ) -> None:
@@ -475,6 +495,35 @@ def test_the_rows_of_an_older_model_are_counted_from_its_own_tables_in_the_cache
     (dataset,) = facts(trace(project, "tiny").upstream, "dataset")
     studied = [d["rows"] for d in facts(before, "document") if d["source"] == STUDY]
     assert [dataset["untold"]] == studied
+
+
+@pytest.mark.parametrize("table", [REQUESTS, Path("data/corpus/documents.parquet")])
+def test_an_older_table_of_another_layout_tells_nothing_and_ends_nothing(
+    project: Path, table: Path
+) -> None:
+    before = trace(project, "tiny").upstream
+    shutil.rmtree("models/tiny")
+    kept = table.read_bytes()
+    write_table(table, Judgement, [])
+    train_student(project, "tiny", upstream=store_in_cache(project))
+    table.write_bytes(kept)
+    assert trace(project, "tiny").upstream == before  # the table here tells it as well
+    table.unlink()
+    kind = "teacher" if table == REQUESTS else "document"
+    told = facts(trace(project, "tiny").upstream, kind)
+    assert all(step["id"] == "unknown" or step.get("missing") for step in told)
+    assert told
+    table.write_bytes(b"torn")  # one that is broken here is told
+    with pytest.raises(InputError):
+        trace(project, "tiny")
+
+
+def test_a_model_is_traced_without_any_table(project: Path) -> None:
+    shutil.rmtree("data")
+    traced = trace(project, "models/tiny")
+    assert (traced.thing.kind, traced.verdict) == ("model", "clean")
+    (dataset,) = facts(traced.upstream, "dataset")
+    assert dataset["untold"] == dataset["rows"] > 0  # type: ignore[operator]
 
 
 def test_students_that_began_with_a_model_are_told_and_an_unreadable_one_stays_unknown(

@@ -50,7 +50,8 @@ def find_thing(
 ) -> Thing:
     """Return the one thing that ``wanted`` means in the project at ``root``.
 
-    A whole path goes before a file's name, and both go before ids.
+    A student goes before files, so that no table is needed for it; a whole path goes before a file's
+    name, and both go before ids.
 
     Args:
         root: the project.
@@ -61,9 +62,11 @@ def find_thing(
     Raises:
         InputError: nothing is called so, or more than one thing; or a table is missing.
     """
-    models = {Thing("model", f"models/{name}", f"models/{name}") for name in students}
-    named = sorted({*models, *_list_files(root)})
     path = _as_path(root, wanted)
+    for name in students:
+        if wanted == name or path == f"models/{name}":
+            return Thing("model", f"models/{name}", f"models/{name}")
+    named = sorted(set(_list_files(root)))
     exact = [thing for thing in named if path in _paths(thing)]
     by_name = [thing for thing in named if Path(thing.name).name == wanted]
     by_id = _find_ids(root, wanted, listed) if _ID.fullmatch(wanted) else []
@@ -97,7 +100,7 @@ def _as_path(root: Path, wanted: str) -> str:
 
 
 def _paths(thing: Thing) -> tuple[str, ...]:
-    if thing.kind in ("prompt", "model"):
+    if thing.kind == "prompt":
         return (thing.name,)
     return (thing.name, (SEED / thing.name).as_posix())
 

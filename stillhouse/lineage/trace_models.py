@@ -167,15 +167,18 @@ def _inherit(
     if model.provenance is None or own.verdict == "affected":
         return own
     base = model.provenance.base
-    for other in listed:
-        same = other.provenance and other.provenance.weights_sha256 == base.sha256
-        if same and verdicts[other.model].verdict != "clean":
-            verdict = verdicts[other.model].verdict
-            if verdict == "unknown" == own.verdict:
-                return own
-            return replace(own, verdict=verdict, why=f"began with `{other.model}`: {verdict}")
-        if same:
+    # Several students may have equal weights: each of them may be the one it began with.
+    same = [
+        verdicts[other.model]
+        for other in listed
+        if other.provenance and other.provenance.weights_sha256 == base.sha256
+    ]
+    if same:
+        worst = worst_verdict(same)
+        if worst in ("clean", own.verdict):
             return own
+        name = next(verdict.model for verdict in same if verdict.verdict == worst)
+        return replace(own, verdict=worst, why=f"began with `{name}`: {worst}")
     if own.verdict == "clean" and base.name.startswith(f"{_MODELS}/"):
         why = f"began with `{base.name}`, which has other weights now or is gone"
         return replace(own, verdict="unknown", why=why)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TypeVar
 
+from stillhouse.base.errors import InputError
 from stillhouse.base.ids import Json
 from stillhouse.base.tables import read_table
 from stillhouse.lineage.provenance import Provenance
@@ -89,32 +90,42 @@ def _begin(model: Listed) -> ModelVerdict:
 
 def _gather(root: Path, provenance: Provenance, row_ids: Collection[str]) -> _Material:
     own = find_tables(root, provenance)
-    rows = _find(_places(root, own, DATASET[0], CURATED, REVIEWED, *DATASET), RowKey, row_ids)
+    tables = (DATASET[0], CURATED, REVIEWED, *DATASET)
+    rows = _find(root, own, tables, RowKey, row_ids)
     asked = {row.request_id for row in rows.values()}
     read = {document_id for row in rows.values() for document_id in row.document_ids}
     return _Material(
         rows=rows,
-        requests=_find(_places(root, own, REQUESTS), RequestKey, asked),
-        documents=_find(_places(root, own, DOCUMENTS), DocumentKey, read),
+        requests=_find(root, own, (REQUESTS,), RequestKey, asked),
+        documents=_find(root, own, (DOCUMENTS,), DocumentKey, read),
     )
 
 
-def _places(root: Path, own: Mapping[Path, Path], *tables: Path) -> list[Path]:
-    """Return the files to look into: the tables as the student saw them, then those here."""
-    here = [root / table for table in tables if (root / table).is_file()]
-    return list(dict.fromkeys([*(own[table] for table in tables if table in own), *here]))
+def _find(
+    root: Path,
+    own: Mapping[Path, Path],
+    tables: Sequence[Path],
+    record: type[T],
+    wanted: Collection[str],
+) -> dict[str, T]:
+    """Return the records with a wanted id, their first field, each from the first table that has it.
 
-
-def _find(places: Sequence[Path], record: type[T], wanted: Collection[str]) -> dict[str, T]:
-    """Return the records with a wanted id, their first field, each from the first place that has it."""
+    The tables as the student saw them go first, then those here. One of another layout, from before a
+    column was added, tells nothing; one that is broken here is an ``InputError``.
+    """
     key = fields(record)[0].name  # type: ignore[arg-type]
+    here = [root / table for table in tables if (root / table).is_file()]
     found: dict[str, T] = {}
-    for place in places:
+    for place in dict.fromkeys([*(own[table] for table in tables if table in own), *here]):
         if len(found) == len(set(wanted)):
             break
-        for item in read_table(place, record):
-            if (name := getattr(item, key)) in wanted:
-                found.setdefault(name, item)
+        try:
+            for item in read_table(place, record):
+                if (name := getattr(item, key)) in wanted:
+                    found.setdefault(name, item)
+        except InputError:
+            if place in here:
+                raise
     return found
 
 
