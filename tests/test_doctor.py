@@ -253,6 +253,22 @@ def test_each_trap_is_found_and_nothing_else(project: Path, trap: str) -> None:
     assert find(project, expected[0]).remedy
 
 
+def test_links_to_nothing_in_a_folder_elsewhere_are_named_in_the_plural(
+    project: Path, tmp_path: Path
+) -> None:
+    link_to_nothing()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "a.md").symlink_to(tmp_path / "gone")
+    declared = yaml.safe_load(Path("dvc.yaml").read_text())
+    declared["stages"]["ingest"]["deps"].append(str(elsewhere))
+    Path("dvc.yaml").write_text(yaml.safe_dump(declared))
+    found = find(project, "links")
+    named = f"{elsewhere}/a.md, data/seed/documents/manual.html"
+    assert found.found.startswith(f"{named} lead to nothing, so that")
+    assert found.remedy == "remove the links, or put there what they lead to"
+
+
 def test_a_secret_is_never_shown(project: Path) -> None:
     TRAPS["a key in params.yaml"][0]()
     printed = CliRunner().invoke(app, ["doctor"])

@@ -71,14 +71,18 @@ def check_links(root: Path) -> Iterator[Finding]:
     """Find links to nothing in a dependency: DVC cannot hash them and names no stage's reason."""
     deps = {dep for stage in _read_stages(root) for dep in stage.deps if (root / dep).is_dir()}
     dead = sorted(
-        path.relative_to(root).as_posix()
+        # A dependency may lie elsewhere, as an absolute path; then so does what is in it.
+        (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
         for dep in deps
         for path in (root / dep).rglob("*")
         if path.is_symlink() and not path.exists()
     )
     if dead:
-        found = f'{_name(dead)} leads to nothing, so that `dvc repro` ends with "No such file"'
-        yield Finding("links", "fail", found, "remove the link, or put there what it leads to")
+        lead, remedy = "leads", "remove the link, or put there what it leads to"
+        if len(dead) > 1:
+            lead, remedy = "lead", "remove the links, or put there what they lead to"
+        found = f'{_name(dead)} {lead} to nothing, so that `dvc repro` ends with "No such file"'
+        yield Finding("links", "fail", found, remedy)
 
 
 def check_outs(root: Path) -> Iterator[Finding]:
