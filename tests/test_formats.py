@@ -16,7 +16,7 @@ from stillhouse.base.formats import (
     list_installed,
 )
 from stillhouse.base.params import load_section
-from stillhouse.scaffold.upgrade import replace_numbers
+from stillhouse.scaffold.upgrade import COMMENT, append_section, replace_numbers
 
 ROOT = Path(__file__).parent.parent
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -78,7 +78,7 @@ def test_the_refusal_names_both_numbers_what_it_costs_and_the_remedy(
         f"params.yaml: `formats.ids` is {versions.IDS - 1} and the installed code has "
         f"{versions.IDS}: every request gets another id, so all answers would be asked for again "
         "(and paid again, where the teacher costs), and every student trained again "
-        f"(also: judge {versions.JUDGE - 2} → {versions.JUDGE}); `stillhouse upgrade` shows all of "
+        f"(also: judge {versions.JUDGE - 2} -> {versions.JUDGE}); `stillhouse upgrade` shows all of "
         "it and accepts it, or go back to the version of the code that the project was made with"
     )
 
@@ -116,3 +116,35 @@ def test_a_shared_number_is_not_rewritten_but_named() -> None:
     text = "formats:\n  ids: &one 1\n  judge: *one\n"
     with pytest.raises(InputError, match="write ids: 2 there by hand"):
         replace_numbers(text, {"ids": 2}, "params.yaml")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "d: &d {ids: 1}\nformats: {<<: *d}\n",
+        "formats:\n  ? [ids]\n  : 1\n",
+        "formats: [ids]\n",
+    ],
+)
+def test_a_number_that_stands_elsewhere_is_not_rewritten_but_named(text: str) -> None:
+    with pytest.raises(InputError, match="write ids: 2 there by hand"):
+        replace_numbers(text, {"ids": 2}, "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("a: 1\n", f"a: 1\n\n{COMMENT}formats:\n  ids: 1\n"),
+        ("a: 1  # why", f"a: 1  # why\n\n{COMMENT}formats:\n  ids: 1\n"),
+        ("a: 1\r\n", f"a: 1\n\n{COMMENT}formats:\n  ids: 1\n".replace("\n", "\r\n")),
+    ],
+)
+def test_a_missing_section_is_appended_with_its_comment(text: str, wanted: str) -> None:
+    assert COMMENT in (ROOT / "params.yaml").read_text()
+    assert append_section(text, {"ids": 1}, "params.yaml") == wanted
+
+
+@pytest.mark.parametrize("text", ["{a: 1}\n", "a: 1\n...\n", "a: |\n  b"])
+def test_a_text_that_cannot_be_gone_on_with_is_left_to_a_person(text: str) -> None:
+    with pytest.raises(InputError, match="write ids: 1 there by hand"):
+        append_section(text, {"ids": 1}, "params.yaml")

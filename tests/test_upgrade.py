@@ -114,7 +114,7 @@ def test_a_bump_stops_the_first_stage_and_runs_once_it_is_accepted(project: Path
     assert list_made(project) == made
 
     shown = upgrade(project, code=1)
-    assert f"formats.ids: {IDS} → {IDS + 1}\n" in shown
+    assert f"formats.ids: {IDS} -> {IDS + 1}\n" in shown
     assert (
         f"Of {total:,} requests here {total:,} are asked again: {total:,} of `offline`. "
         "All of that is free.\n"
@@ -170,11 +170,12 @@ def test_a_project_without_code_accepts_formats_and_library_at_once(tmp_path: Pa
         )
         assert len(refused.splitlines()) == 1
     shown = run_installed(installed, project, "stillhouse", "upgrade", code=1)
-    assert f"formats.offline_teacher: {teacher} → {teacher + 1}\n" in shown
+    assert f"formats.offline_teacher: {teacher} -> {teacher + 1}\n" in shown
     assert (
-        "How many requests that are cannot be said: there is no data/requests.parquet here" in shown
+        "How many requests that affects cannot be told: there is no data/requests.parquet here"
+        in shown
     )
-    assert "library.yaml: 0.1.0 → 0.1.0, other code for capture, curate, evaluate" in shown
+    assert "library.yaml: 0.1.0 -> 0.1.0, other code for capture, curate, evaluate" in shown
     assert {name: (project / name).read_text() for name in before} == before
 
     accepted = run_installed(installed, project, "stillhouse", "upgrade", "--accept")

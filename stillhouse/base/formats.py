@@ -153,7 +153,7 @@ def check_formats(path: Path = PARAMS) -> None:
 def explain_changes(changes: tuple[FormatChange, ...]) -> str:
     """Return in one clause what differs: the first format explained, the others named."""
     first, *others = changes
-    more = ", ".join(f"{one.name} {one.pinned} → {one.installed}" for one in others)
+    more = ", ".join(f"{one.name} {one.pinned} -> {one.installed}" for one in others)
     return (
         f"`{SECTION}.{first.name}` is {first.pinned} and the installed code has {first.installed}: "
         f"{first.effect.words}{f' (also: {more})' if more else ''}"

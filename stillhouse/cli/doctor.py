@@ -44,7 +44,7 @@ def _describe(findings: "Sequence[Finding]") -> "Iterator[str]":
     for finding in findings:
         yield from _fill(f"{finding.status:<5} {finding.check}", finding.found)
         if finding.remedy:
-            yield from _fill("", f"→ {finding.remedy}")
+            yield from _fill("", f"-> {finding.remedy}")
     counts = [sum(found.status == name for found in findings) for name in ("ok", "warn", "fail")]
     yield "{} good, {} to be warned of, {} failed".format(*counts)
 

@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from stillhouse.base.ids import Json
-    from stillhouse.scaffold.update import Updated
-    from stillhouse.scaffold.upgrade import AskedAgain, Upgrade
+    from stillhouse.scaffold.upgrade import Accepted, AskedAgain, Upgrade
 
 
 def upgrade(
@@ -30,18 +29,19 @@ def upgrade(
     Example: stillhouse upgrade --accept
     """
     from stillhouse.base.library import LIBRARY
+    from stillhouse.base.params import PARAMS, load_yaml
     from stillhouse.base.stage import check_copy
     from stillhouse.scaffold.upgrade import accept_upgrade, compare_project
 
+    load_yaml(PARAMS)  # outside of a project that is what is wrong, not the library's place
     if not LIBRARY.exists():
         check_copy()
     found = compare_project(Path())
-    updated = accept_upgrade(Path(), found) if accept else None
-    accepted = accept and found.pending
+    accepted = accept_upgrade(Path(), found) if accept and found.pending else None
     if as_json:
-        print_json({**_to_json(found), "accepted": accepted})
+        print_json({**_to_json(found), **_tell(accepted)})
     else:
-        for line in (*_describe(found), *_conclude(found, updated, accepted=accepted)):
+        for line in (*_describe(found), *_conclude(found, accepted)):
             typer.echo(line)
     if found.pending and not accepted:
         raise typer.Exit(1)
@@ -49,29 +49,47 @@ def upgrade(
 
 def _describe(found: "Upgrade") -> "Iterator[str]":
     for change in found.changes:
-        yield f"formats.{change.name}: {change.pinned} → {change.installed}"
+        yield f"formats.{change.name}: {change.pinned} -> {change.installed}"
         words = change.effect.words
         yield f"  {words[:1].upper()}{words[1:]}."
         for number, sentence in change.list_bumps():
             yield f"  {number}: {sentence}"
         if change.installed < change.pinned:
             yield "  The installed code is older than the one that the project was made with."
-    if found.changes:
-        yield _describe_asked(found.asked)
-    if found.library:
-        versions = f"{found.library.recorded} → {found.library.installed}"
-        yield f"library.yaml: {versions}, other code for {', '.join(found.library.stages)}"
-        yield "  These stages run again; what they ask is looked up in the journal first."
+    for name, number in found.unpinned.items():
+        yield f"formats.{name}: not pinned, installed is {number}"
+    if found.unpinned:
+        yield (
+            "How many requests that affects cannot be told: params.yaml has no `formats`, which says "
+            "what the data was made with. --accept appends it, with the installed numbers."
+        )
+    if found.asked or any(change.effect.asks != "none" for change in found.changes):
+        yield from _describe_asked(found)
+    if library := found.library:
+        versions = f"{library.recorded} -> {library.installed}"
+        if library.stages:
+            yield f"library.yaml: {versions}, other code for {', '.join(library.stages)}"
+            yield "  These stages run again; what they ask is looked up in the journal first."
+        else:
+            yield f"library.yaml: {versions}, the same code"
+        if library.pipeline:
+            yield "dvc.yaml: the installed library comes with another one"
 
 
-def _describe_asked(asked: "AskedAgain | None") -> str:
-    if asked is None:
-        return (
-            "How many requests that are cannot be said: there is no data/requests.parquet here "
+def _describe_asked(found: "Upgrade") -> "Iterator[str]":
+    if found.asked:
+        if found.changes:
+            yield _count(found.asked)
+    else:
+        yield (
+            "How many requests that affects cannot be told: there is no data/requests.parquet here "
             "(`dvc checkout` or `dvc pull` brings back an earlier one)."
         )
+
+
+def _count(asked: "AskedAgain") -> str:
     if not asked.count:
-        return f"Of {asked.total:,} requests here none is asked again."
+        return f"Of {asked.total:,} requests here, none is asked again."
     teachers = ", ".join(f"{count:,} of `{name}`" for name, count in asked.by_teacher.items())
     price = "All of that is free."
     if asked.unpriced:
@@ -80,7 +98,7 @@ def _describe_asked(asked: "AskedAgain | None") -> str:
     return f"Of {asked.total:,} requests here {most}{asked.count:,} are asked again: {teachers}. {price}"
 
 
-def _conclude(found: "Upgrade", updated: "Updated | None", *, accepted: bool) -> "Iterator[str]":
+def _conclude(found: "Upgrade", accepted: "Accepted | None") -> "Iterator[str]":
     if not found.pending:
         yield "Nothing to accept: the installed code is what this project was made with."
     elif not accepted:
@@ -89,17 +107,22 @@ def _conclude(found: "Upgrade", updated: "Updated | None", *, accepted: bool) ->
             "`dvc repro` then does the above; or go back to the version that the project was made with."
         )
     else:
-        names = [name for name, there in _written(found).items() if there]
-        yield f"Accepted: {' and '.join(names)} rewritten; commit that, then `dvc repro`."
-    if updated and updated.beside:
+        from stillhouse.scaffold.update import BESIDE
+
+        *names, last = (name for name in accepted.written if name != BESIDE)
+        named = f"{', '.join(names)} and {last}" if names else last
+        yield f"Accepted: {named} rewritten; commit that, then `dvc repro`."
+    if accepted and accepted.beside:
         yield (
             "dvc.yaml was edited and stays as it is; the new one is dvc.yaml.new: take over what "
             "differs, then remove it."
         )
 
 
-def _written(found: "Upgrade") -> dict[str, bool]:
-    return {"params.yaml": bool(found.changes), "library.yaml": found.library is not None}
+def _tell(accepted: "Accepted | None") -> "dict[str, Json]":
+    if accepted is None:
+        return {"accepted": False, "written": [], "beside": False}
+    return {"accepted": True, "written": list(accepted.written), "beside": accepted.beside}
 
 
 def _to_json(found: "Upgrade") -> "dict[str, Json]":
@@ -115,6 +138,7 @@ def _to_json(found: "Upgrade") -> "dict[str, Json]":
             }
             for change in found.changes
         ],
+        "unpinned": dict(found.unpinned),
         "requests": None
         if asked is None
         else {
@@ -130,5 +154,6 @@ def _to_json(found: "Upgrade") -> "dict[str, Json]":
             "recorded": library.recorded,
             "installed": library.installed,
             "stages": list(library.stages),
+            "pipeline": library.pipeline,
         },
     }

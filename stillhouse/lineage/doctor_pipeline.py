@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from stillhouse.base.errors import InputError
-from stillhouse.base.formats import compare_formats, explain_changes
+from stillhouse.base.formats import SECTION, compare_formats, explain_changes
 from stillhouse.base.params import PARAMS, load_yaml
 from stillhouse.lineage.doctor import Check, Finding
 from stillhouse.lineage.doctor_yaml import DeclaredStage, find_value, read_params, read_stages
@@ -87,7 +87,10 @@ def check_formats(root: Path) -> Iterator[Finding]:
     try:
         changes = compare_formats(root / PARAMS)
     except InputError as exc:
-        yield Finding("formats", "fail", str(exc), "take the section over from the repository's")
+        remedy = "take the section over from the repository's"
+        if SECTION not in read_params(root):
+            remedy = "`stillhouse upgrade` shows it, and pins those of the installed code"
+        yield Finding("formats", "fail", str(exc), remedy)
         return
     if changes:
         remedy = "`stillhouse upgrade` shows all of it and accepts it"

@@ -89,7 +89,7 @@ def _tell(step: Step) -> str:
         case "answer":
             return str(facts["text"])
         case "pair" | "row":
-            return f"{_last_turn(facts)} → {facts['response']}"
+            return f"{_last_turn(facts)} -> {facts['response']}"
         case "review":
             return _join(facts["verdict"], f"by {facts['reviewer']}", facts["reason"])
         case "split":

@@ -17,13 +17,15 @@ BESIDE = f"{PIPELINE}.new"
 class Updated:
     """``changed`` are the stages that will run again; ``beside`` says that ``dvc.yaml`` was edited.
 
-    The new one then lies beside it as ``dvc.yaml.new``, to be compared by hand.
+    The new one then lies beside it as ``dvc.yaml.new``, to be compared by hand. ``written`` are the
+    files with other bytes than before.
     """
 
     before: str
     after: str
     changed: tuple[str, ...]
     beside: bool
+    written: tuple[str, ...]
 
 
 def update_project(folder: Path) -> Updated:
@@ -41,14 +43,21 @@ def update_project(folder: Path) -> Updated:
     old, new = read_text(folder / PIPELINE), build_pipeline()
     edited = sha256_text(old) not in {recorded.pipeline, sha256_text(new)}
     beside = edited and sha256_text(new) != recorded.pipeline
+    wanted = {LIBRARY.as_posix(): build_library(new)}
     if beside:
-        write_text(folder / BESIDE, new)
+        wanted[BESIDE] = new
     elif not edited:
-        write_text(folder / PIPELINE, new)
-    write_text(folder / LIBRARY, build_library(new))
+        wanted[PIPELINE] = new
+    written = []
+    # The library comes last: until it is written, the rest is still to be accepted.
+    for name, text in sorted(wanted.items()):
+        if not (folder / name).is_file() or read_text(folder / name) != text:
+            write_text(folder / name, text)
+            written.append(name)
     return Updated(
         before=recorded.version,
         after=stillhouse.__version__,
         changed=changed,
         beside=beside,
+        written=tuple(written),
     )

@@ -8,18 +8,25 @@ from typing import Final
 import yaml
 
 import stillhouse
-from stillhouse.base.errors import InputError
+from stillhouse.base.errors import InputError, suggest
 from stillhouse.base.files import write_text
-from stillhouse.base.formats import SECTION, Asks, FormatChange, compare_formats
+from stillhouse.base.formats import SECTION, Asks, FormatChange, compare_formats, list_installed
+from stillhouse.base.ids import sha256_text
 from stillhouse.base.library import LIBRARY, list_changed, read_library
-from stillhouse.base.params import PARAMS
+from stillhouse.base.params import PARAMS, load_yaml
 from stillhouse.base.tables import count_values
-from stillhouse.scaffold.update import Updated, update_project
+from stillhouse.scaffold.project import build_pipeline
+from stillhouse.scaffold.update import update_project
 from stillhouse.teachers.huggingface import LocalModel
 from stillhouse.teachers.reader import Reader
 
 REQUESTS: Final = Path("data/requests.parquet")
 _FREE: Final = tuple(teacher.name for teacher in (Reader, LocalModel) if not teacher.costs)
+# What stands above the section in the repository's own params.yaml.
+COMMENT: Final = """\
+# No knobs: the versions of formats that this project's data was made with (stillhouse/base/versions.py). Stages refuse to
+# run with code that has others; `stillhouse upgrade` says what an upgrade would ask and train again, and accepts it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +53,42 @@ class AskedAgain:
 
 @dataclass(frozen=True, slots=True)
 class NewLibrary:
-    """The installed library beside the one of ``library.yaml``; ``stages`` have other code."""
+    """The installed library beside the one of ``library.yaml``; ``stages`` have other code.
+
+    ``pipeline`` says that it comes with another ``dvc.yaml``.
+    """
 
     recorded: str
     installed: str
     stages: tuple[str, ...]
+    pipeline: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Upgrade:
-    """All that is to be accepted; ``asked`` is None where no requests lie here to be counted."""
+    """All that is to be accepted; ``asked`` is None where the requests cannot be counted.
+
+    ``unpinned`` holds the installed formats where params.yaml has no ``formats``: then nobody knows
+    what the data was made with. Elsewhere it is empty.
+    """
 
     changes: tuple[FormatChange, ...]
+    unpinned: Mapping[str, int]
     asked: AskedAgain | None
     library: NewLibrary | None
 
     @property
     def pending(self) -> bool:
         """Whether there is anything to accept."""
-        return bool(self.changes or self.library)
+        return bool(self.changes or self.unpinned or self.library)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The files that were rewritten; ``beside`` is set where ``dvc.yaml.new`` is one of them."""
+
+    written: tuple[str, ...]
+    beside: bool
 
 
 def compare_project(root: Path) -> Upgrade:
@@ -73,23 +97,50 @@ def compare_project(root: Path) -> Upgrade:
     Raises:
         InputError: ``formats`` or ``library.yaml`` is missing a key or holds a wrong one.
     """
+    params, library = load_yaml(root / PARAMS), _compare_library(root)
+    # A key that is near it is a slip of the pen, not a project from before the section.
+    if SECTION not in params and suggest(SECTION, params) is None:
+        return Upgrade((), list_installed(), None, library)
     changes = compare_formats(root / PARAMS)
-    return Upgrade(changes, _count_asked(root / REQUESTS, changes), _compare_library(root))
+    return Upgrade(changes, {}, _count_asked(root / REQUESTS, changes), library)
 
 
-def accept_upgrade(root: Path, upgrade: Upgrade) -> Updated | None:
-    """Go on with the installed code; return what became of ``library.yaml`` where there is one.
+def accept_upgrade(root: Path, upgrade: Upgrade) -> Accepted:
+    """Go on with the installed code; return what was written.
 
     The numbers come last: until they are written, every stage still refuses.
+
+    Raises:
+        InputError: params.yaml cannot be rewritten without touching more; nothing is written then.
     """
     path = root / PARAMS
     numbers = {change.name: change.installed for change in upgrade.changes}
     # Not `read_text`: a byte order mark and the ends of lines stay as they are.
-    text = replace_numbers(path.read_bytes().decode(), numbers, str(path)) if numbers else None
+    text = path.read_bytes().decode()
+    changed = replace_numbers(text, numbers, str(path)) if numbers else text
+    if upgrade.unpinned:
+        changed = append_section(text, upgrade.unpinned, str(path))
     updated = update_project(root) if upgrade.library else None
-    if text is not None:
-        write_text(path, text)
-    return updated
+    written = updated.written if updated else ()
+    if changed != text:
+        write_text(path, changed)
+        written = (PARAMS.as_posix(), *written)
+    return Accepted(written, beside=bool(updated and updated.beside))
+
+
+def append_section(text: str, numbers: Mapping[str, int], where: str) -> str:
+    """Return the YAML text with ``formats:`` and its comment behind all that stands there.
+
+    Raises:
+        InputError: the text cannot be gone on with, such as one whose mapping is in braces.
+    """
+    lines = [f"{SECTION}:", *(f"  {name}: {number}" for name, number in numbers.items())]
+    section = COMMENT + "".join(f"{line}\n" for line in lines)
+    added = f"{'' if not text or text.endswith(chr(10)) else chr(10)}\n{section}"
+    changed = text + (added.replace("\n", "\r\n") if "\r\n" in text else added)
+    if not _differs_only_in(numbers, text, changed):
+        raise _by_hand(numbers, where)
+    return changed
 
 
 def replace_numbers(text: str, numbers: Mapping[str, int], where: str) -> str:
@@ -99,37 +150,46 @@ def replace_numbers(text: str, numbers: Mapping[str, int], where: str) -> str:
         InputError: a number is written in a way that cannot be replaced alone, such as an alias.
     """
     section = _find_key(yaml.compose(text, Loader=yaml.SafeLoader), SECTION)
-    places = {name: _find_key(section, name) for name in numbers}
+    found = {name: _find_key(section, name) for name in numbers}
+    places = {name: node for name, node in found.items() if node}
+    if len(places) < len(numbers):  # a number that a merge (`<<`) brings stands elsewhere
+        raise _by_hand(numbers, where)
     # From the end, so that the places before stay where they are.
     changed = text
     for name, node in sorted(places.items(), key=lambda item: -item[1].start_mark.index):
         start, end = node.start_mark.index, node.end_mark.index
         changed = f"{changed[:start]}{numbers[name]}{changed[end:]}"
     if not _differs_only_in(numbers, text, changed):
-        wanted = ", ".join(f"{name}: {number}" for name, number in numbers.items())
-        raise InputError(
-            f"`{SECTION}` cannot be rewritten without touching more",
-            where=where,
-            expected="a plain number for each format",
-            remedy=f"write {wanted} there by hand",
-        )
+        raise _by_hand(numbers, where)
     return changed
 
 
+def _by_hand(numbers: Mapping[str, int], where: str) -> InputError:
+    wanted = ", ".join(f"{name}: {number}" for name, number in numbers.items())
+    return InputError(
+        f"`{SECTION}` cannot be rewritten without touching more",
+        where=where,
+        expected="a plain number for each format",
+        remedy=f"write {wanted} there by hand",
+    )
+
+
 def _differs_only_in(numbers: Mapping[str, int], text: str, changed: str) -> bool:
-    before = yaml.load(text, Loader=yaml.CSafeLoader)
     try:
+        before = yaml.load(text, Loader=yaml.CSafeLoader) or {}
         after = yaml.load(changed, Loader=yaml.CSafeLoader)
     except yaml.YAMLError:  # an alias whose anchor went with the number
         return False
-    return bool({**before, SECTION: {**before[SECTION], **numbers}} == after)
+    return bool({**before, SECTION: {**before.get(SECTION, {}), **numbers}} == after)
 
 
-def _find_key(node: yaml.Node | None, key: str) -> yaml.Node:
-    """Return the value's node; that the key is there was checked when the section was loaded."""
-    assert isinstance(node, yaml.MappingNode)
-    found: dict[str, yaml.Node] = {name.value: value for name, value in node.value}
-    return found[key]
+def _find_key(node: yaml.Node | None, key: str) -> yaml.Node | None:
+    """Return the value's node; None where the key does not stand there itself."""
+    pairs = node.value if isinstance(node, yaml.MappingNode) else ()
+    found: dict[str, yaml.Node] = {
+        name.value: value for name, value in pairs if isinstance(name, yaml.ScalarNode)
+    }
+    return found.get(key)
 
 
 def _count_asked(path: Path, changes: Iterable[FormatChange]) -> AskedAgain | None:
@@ -151,4 +211,7 @@ def _compare_library(root: Path) -> NewLibrary | None:
         return None
     recorded = read_library(root / LIBRARY)
     stages = list_changed(recorded)
-    return NewLibrary(recorded.version, stillhouse.__version__, stages) if stages else None
+    pipeline = sha256_text(build_pipeline()) != recorded.pipeline
+    if not stages and not pipeline:
+        return None
+    return NewLibrary(recorded.version, stillhouse.__version__, stages, pipeline)
