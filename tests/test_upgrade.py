@@ -185,3 +185,26 @@ def test_a_project_without_code_accepts_formats_and_library_at_once(tmp_path: Pa
     assert (project / "library.yaml").read_text() != before["library.yaml"]
     run_installed(installed, project, "stillhouse", "stage", "ingest")
     run_installed(installed, project, "stillhouse", "upgrade")
+
+
+def test_a_bump_that_was_merged_with_its_number_is_not_taken_for_accepted(project: Path) -> None:
+    params = project / "params.yaml"
+    bump(project / VERSIONS, "IDS", IDS)
+    params.write_text(params.read_text().replace(f"  ids: {IDS}\n", f"  ids: {IDS + 1}\n"))
+    merged = params.read_text()
+    said = run(project, "dvc", "repro", "generate", code=255)
+    assert f"`formats.ids` is {IDS} and the installed code has {IDS + 1}" in said
+    assert "stillhouse upgrade" in said
+    assert f"formats.ids: {IDS} -> {IDS + 1}" in upgrade(project, code=1)
+    assert "Accepted" in upgrade(project, "--accept", code=0)
+    assert params.read_text() == merged
+    upgrade(project, code=0)
+    run(project, "dvc", "repro", "generate")
+    for number in (IDS, IDS + 1):  # back to what was accepted once, and forth again, is no upgrade
+        now = IDS + 1 if number == IDS else IDS
+        text = (project / VERSIONS).read_text()
+        (project / VERSIONS).write_text(
+            text.replace(f"IDS: Final = {now} ", f"IDS: Final = {number} ")
+        )
+        params.write_text(params.read_text().replace(f"  ids: {now}\n", f"  ids: {number}\n"))
+        upgrade(project, code=0)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import stillhouse
+from stillhouse.base.accepted import check_accepted
 from stillhouse.base.alone import hold
 from stillhouse.base.ending import end_in_a_sentence
 from stillhouse.base.errors import StillhouseError
@@ -37,7 +38,7 @@ def check_place() -> None:
 
     That is the copy of the library in the working directory, or, in a project without code, the
     installed library that its ``library.yaml`` records. In both the formats must be those that
-    ``params.yaml`` pins.
+    ``params.yaml`` pins, and those that were accepted where the journal lies.
     """
     if LIBRARY.exists():
         check_formats()
@@ -45,6 +46,7 @@ def check_place() -> None:
     else:
         check_copy()
         check_formats()
+    check_accepted(home())
 
 
 def check_copy() -> None:
@@ -77,10 +79,15 @@ def home() -> Path:
     ``$STILLHOUSE_HOME``, else ``$DVC_ROOT`` (under ``--temp`` that is the parent repository: wanted,
     so that experiments share what was paid for), else the working directory; plus ``.stillhouse``.
     """
-    root = os.environ.get("STILLHOUSE_HOME") or os.environ.get("DVC_ROOT") or "."
-    path = Path(root).resolve() / ".stillhouse"
+    path = find_home(Path())
     path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def find_home(root: Path) -> Path:
+    """Return the folder that ``home`` would make in the project at ``root``, without making it."""
+    place = os.environ.get("STILLHOUSE_HOME") or os.environ.get("DVC_ROOT") or root
+    return Path(place).resolve() / ".stillhouse"
 
 
 def say_counts(stage: str, **counts: int | str) -> None:

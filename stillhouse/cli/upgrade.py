@@ -109,9 +109,10 @@ def _conclude(found: "Upgrade", accepted: "Accepted | None") -> "Iterator[str]":
     else:
         from stillhouse.scaffold.update import BESIDE
 
-        *names, last = (name for name in accepted.written if name != BESIDE)
-        named = f"{', '.join(names)} and {last}" if names else last
-        yield f"Accepted: {named} rewritten; commit that, then `dvc repro`."
+        *names, last = ("", *(name for name in accepted.written if name != BESIDE))
+        named = f"{', '.join(names[1:])} and {last}" if names[1:] else last
+        done = f"Accepted: {named} rewritten; commit that, then" if last else "Accepted; now"
+        yield f"{done} `dvc repro`."
     if accepted and accepted.beside:
         yield (
             "dvc.yaml was edited and stays as it is; the new one is dvc.yaml.new: take over what "

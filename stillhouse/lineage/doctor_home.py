@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from stillhouse.base import versions
+from stillhouse.base.stage import find_home
 from stillhouse.lineage.doctor import Check, Finding
 
 _MOUNTS: Final = Path("/proc/mounts")
@@ -17,12 +18,6 @@ _REMOTE: Final = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "gluster
 _REMOTE_FUSE: Final = ("sshfs", "s3fs", "rclone", "gcsfuse", "goofys", "glusterfs")
 _SECONDS: Final = 1.0  # a large journal is read for so long and no longer
 _STEPS: Final = 10_000  # of SQLite's machine between two looks at the clock
-
-
-def find_home(root: Path) -> Path:
-    """Return the folder that ``base.stage.home`` would make, without making it."""
-    place = os.environ.get("STILLHOUSE_HOME") or os.environ.get("DVC_ROOT") or str(root)
-    return Path(place).resolve() / ".stillhouse"
 
 
 def check_home(root: Path) -> Iterator[Finding]:

@@ -5,9 +5,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from stillhouse.base.accepted import compare_accepted
 from stillhouse.base.errors import InputError
 from stillhouse.base.formats import SECTION, compare_formats, explain_changes
 from stillhouse.base.params import PARAMS, load_yaml
+from stillhouse.base.stage import find_home
 from stillhouse.lineage.doctor import Check, Finding
 from stillhouse.lineage.doctor_yaml import DeclaredStage, find_value, read_params, read_stages
 
@@ -85,7 +87,7 @@ def check_formats(root: Path) -> Iterator[Finding]:
     if not read_params(root):
         return  # missing or broken, which `check_yaml` tells
     try:
-        changes = compare_formats(root / PARAMS)
+        changes = compare_formats(root / PARAMS) or compare_accepted(find_home(root))
     except InputError as exc:
         remedy = "take the section over from the repository's"
         if SECTION not in read_params(root):
@@ -96,7 +98,9 @@ def check_formats(root: Path) -> Iterator[Finding]:
         remedy = "`stillhouse upgrade` shows all of it and accepts it"
         yield Finding("formats", "fail", explain_changes(changes), remedy)
     else:
-        yield Finding("formats", "ok", "the code has those that params.yaml pins")
+        yield Finding(
+            "formats", "ok", "the code has those that params.yaml pins and that were accepted"
+        )
 
 
 def check_secrets(root: Path) -> Iterator[Finding]:

@@ -8,12 +8,14 @@ from typing import Final
 import yaml
 
 import stillhouse
+from stillhouse.base.accepted import accept_installed, compare_accepted
 from stillhouse.base.errors import InputError, suggest
 from stillhouse.base.files import write_text
 from stillhouse.base.formats import SECTION, Asks, FormatChange, compare_formats, list_installed
 from stillhouse.base.ids import sha256_text
 from stillhouse.base.library import LIBRARY, list_changed, read_library
 from stillhouse.base.params import PARAMS, load_yaml
+from stillhouse.base.stage import find_home
 from stillhouse.base.tables import count_values
 from stillhouse.scaffold.project import build_pipeline
 from stillhouse.scaffold.update import update_project
@@ -101,7 +103,8 @@ def compare_project(root: Path) -> Upgrade:
     # A key that is near it is a slip of the pen, not a project from before the section.
     if SECTION not in params and suggest(SECTION, params) is None:
         return Upgrade((), list_installed(), None, library)
-    changes = compare_formats(root / PARAMS)
+    # Where newer code was merged, the numbers in params.yaml may have come with it.
+    changes = compare_formats(root / PARAMS) or compare_accepted(find_home(root))
     return Upgrade(changes, {}, _count_asked(root / REQUESTS, changes), library)
 
 
@@ -125,6 +128,8 @@ def accept_upgrade(root: Path, upgrade: Upgrade) -> Accepted:
     if changed != text:
         write_text(path, changed)
         written = (PARAMS.as_posix(), *written)
+    if upgrade.changes or upgrade.unpinned:
+        accept_installed(find_home(root))
     return Accepted(written, beside=bool(updated and updated.beside))
 
 
