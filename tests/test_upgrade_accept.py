@@ -8,7 +8,9 @@ import yaml
 from typer.testing import CliRunner
 
 from stillhouse.base import versions
+from stillhouse.base.errors import InputError
 from stillhouse.base.formats import SECTION, list_installed
+from stillhouse.base.formats import check_formats as check_pinned
 from stillhouse.base.ids import sha256_text
 from stillhouse.base.records import Request
 from stillhouse.base.tables import write_table
@@ -92,6 +94,8 @@ def test_formats_that_are_not_pinned_are_listed_and_appended(project: Path) -> N
     (finding,) = check_formats(project)
     assert finding.status == "fail"
     assert "stillhouse upgrade" in finding.remedy
+    with pytest.raises(InputError, match="`stillhouse upgrade --accept` appends it"):
+        check_pinned()
     said = invoke(code=1)
     for name, number in list_installed().items():
         assert f"formats.{name}: not pinned, installed is {number}\n" in said

@@ -13,8 +13,8 @@ from typing import Final, Literal
 from pydantic import Field
 
 from stillhouse.base import versions
-from stillhouse.base.errors import InputError
-from stillhouse.base.params import PARAMS, Params, load_section
+from stillhouse.base.errors import InputError, suggest
+from stillhouse.base.params import PARAMS, Params, load_section, load_yaml
 
 SECTION: Final = "formats"
 Asks = Literal["all", "some", "offline", "none"]
@@ -121,12 +121,23 @@ def list_installed() -> dict[str, int]:
     return {name: getattr(versions, name.upper()) for name in Formats.model_fields}
 
 
+def lacks_section(params: Mapping[str, object]) -> bool:
+    """Say whether nothing is pinned; a key that is near it is a slip of the pen, no such project."""
+    return SECTION not in params and suggest(SECTION, params) is None
+
+
 def compare_formats(path: Path = PARAMS) -> tuple[FormatChange, ...]:
     """Return the formats whose pinned number is not the installed one.
 
     Raises:
         InputError: the section is missing, lacks a format, or names an unknown one.
     """
+    if lacks_section(load_yaml(path)):
+        raise InputError(
+            f"section `{SECTION}` is missing",
+            where=str(path),
+            remedy="`stillhouse upgrade --accept` appends it, with the installed numbers",
+        )
     pinned = load_section(SECTION, Formats, path).model_dump()
     return tuple(
         FormatChange(name, pinned[name], number)

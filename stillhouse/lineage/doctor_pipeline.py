@@ -7,7 +7,7 @@ from typing import Final
 
 from stillhouse.base.accepted import compare_accepted
 from stillhouse.base.errors import InputError
-from stillhouse.base.formats import SECTION, compare_formats, explain_changes
+from stillhouse.base.formats import compare_formats, explain_changes, lacks_section
 from stillhouse.base.params import PARAMS, load_yaml
 from stillhouse.base.stage import find_home
 from stillhouse.lineage.doctor import Check, Finding
@@ -84,15 +84,18 @@ def check_dependencies(root: Path) -> Iterator[Finding]:
 
 def check_formats(root: Path) -> Iterator[Finding]:
     """Find code with other formats than the data was made with: no stage runs until that is decided."""
-    if not read_params(root):
+    params = read_params(root)
+    if not params:
         return  # missing or broken, which `check_yaml` tells
+    if lacks_section(params):
+        found = "params.yaml has no `formats`: nothing says what the data was made with"
+        remedy = "`stillhouse upgrade` lists them, and pins those of the installed code"
+        yield Finding("formats", "fail", found, remedy)
+        return
     try:
         changes = compare_formats(root / PARAMS) or compare_accepted(find_home(root))
     except InputError as exc:
-        remedy = "take the section over from the repository's"
-        if SECTION not in read_params(root):
-            remedy = "`stillhouse upgrade` shows it, and pins those of the installed code"
-        yield Finding("formats", "fail", str(exc), remedy)
+        yield Finding("formats", "fail", str(exc), "take the section over from the repository's")
         return
     if changes:
         remedy = "`stillhouse upgrade` shows all of it and accepts it"

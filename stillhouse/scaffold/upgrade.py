@@ -9,9 +9,16 @@ import yaml
 
 import stillhouse
 from stillhouse.base.accepted import accept_installed, compare_accepted
-from stillhouse.base.errors import InputError, suggest
+from stillhouse.base.errors import InputError
 from stillhouse.base.files import write_text
-from stillhouse.base.formats import SECTION, Asks, FormatChange, compare_formats, list_installed
+from stillhouse.base.formats import (
+    SECTION,
+    Asks,
+    FormatChange,
+    compare_formats,
+    lacks_section,
+    list_installed,
+)
 from stillhouse.base.ids import sha256_text
 from stillhouse.base.library import LIBRARY, list_changed, read_library
 from stillhouse.base.params import PARAMS, load_yaml
@@ -99,9 +106,8 @@ def compare_project(root: Path) -> Upgrade:
     Raises:
         InputError: ``formats`` or ``library.yaml`` is missing a key or holds a wrong one.
     """
-    params, library = load_yaml(root / PARAMS), _compare_library(root)
-    # A key that is near it is a slip of the pen, not a project from before the section.
-    if SECTION not in params and suggest(SECTION, params) is None:
+    library = _compare_library(root)
+    if lacks_section(load_yaml(root / PARAMS)):
         return Upgrade((), list_installed(), None, library)
     # Where newer code was merged, the numbers in params.yaml may have come with it.
     changes = compare_formats(root / PARAMS) or compare_accepted(find_home(root))
@@ -141,7 +147,7 @@ def append_section(text: str, numbers: Mapping[str, int], where: str) -> str:
     """
     lines = [f"{SECTION}:", *(f"  {name}: {number}" for name, number in numbers.items())]
     section = COMMENT + "".join(f"{line}\n" for line in lines)
-    added = f"{'' if not text or text.endswith(chr(10)) else chr(10)}\n{section}"
+    added = ("\n" if text.endswith("\n") else "\n\n") + section
     changed = text + (added.replace("\n", "\r\n") if "\r\n" in text else added)
     if not _differs_only_in(numbers, text, changed):
         raise _by_hand(numbers, where)
