@@ -49,7 +49,7 @@ quick: install
 	python -m bench.quick
 
 test: install-dev
-	python -m pytest --numprocesses auto --dist loadfile
+	python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 check: install-dev
 	ruff check .
