@@ -8,7 +8,12 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-GRAPH = grimp.build_graph("stillhouse", "stages", include_external_packages=False)
+GRAPH = grimp.build_graph(
+    "stillhouse",
+    "stages",
+    include_external_packages=False,
+    cache_dir=None,  # grimp believes a cache that was stale before another graph was built
+)
 
 
 def declared(stage: str) -> set[str]:
