@@ -413,12 +413,12 @@ def test_a_table_that_was_not_finished_is_not_written(tmp_path: Path) -> None:
 
 def test_a_shelf_gives_back_by_key_and_in_order_of_code_points() -> None:
     keys = ["b", "a\x00" + "2", "é", "a", "a\x00" + "10", "\U0001f600", "\uffff", "Z", "a b"]
-    with Shelf[int]() as shelf:
+    with Shelf(Note) as shelf:
         for number, key in enumerate([*keys, "b"]):
-            shelf.put(key, number)
+            shelf.put(key, note(number))
         ordered = sorted(enumerate([*keys, "b"]), key=lambda pair: pair[1])
-        assert list(shelf) == [number for number, _ in ordered]
-        assert (shelf.get("b"), shelf.get("a\x00" + "10")) == (0, 4)
+        assert list(shelf) == [note(number) for number, _ in ordered]
+        assert (shelf.get("b"), shelf.get("a\x00" + "10")) == (note(0), note(4))
         with pytest.raises(KeyError):
             shelf.get("c")
 

@@ -85,3 +85,10 @@ def test_a_folder_in_its_place_is_not_called_damage(path: Path) -> None:
     assert str(caught.value) == (
         f"{path}: a folder stands where a file is expected; move the folder away"
     )
+
+
+@pytest.mark.parametrize("half", ["\ud83d", "\ud83d\ude00"])
+def test_halves_of_characters_are_refused_and_never_joined(tmp_path: Path, half: str) -> None:
+    with pytest.raises(UnicodeEncodeError, match="surrogates not allowed"):
+        write_table(tmp_path / "lines.parquet", Line, [Line("0000", ("whole", half))])
+    assert list(tmp_path.iterdir()) == []

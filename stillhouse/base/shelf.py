@@ -1,13 +1,13 @@
 """Records under keys on disk: put in any order, read back by key, in memory that does not grow."""
 
-import pickle
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Final, Generic, Self, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar
 
 from stillhouse.base.errors import InputError
+from stillhouse.base.packing import builder, decode, encode, flattener
 
 T = TypeVar("T")
 
@@ -15,13 +15,14 @@ _CACHE_KIB: Final = 16_384
 
 
 class Shelf(Generic[T]):
-    """A temporary table of picklable values, open within a ``with`` block and gone after it.
+    """A temporary table of records of one type, open within a ``with`` block and gone after it.
 
     It is a private database of SQLite, which keeps it in memory while it is small, then in a file
     that has no name, so that a killed process leaves nothing behind.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, record_type: type[T]) -> None:
+        self._flatten, self._build = flattener(record_type), builder(record_type)
         self._base = sqlite3.connect("", isolation_level=None)
         for line in (
             "PRAGMA journal_mode = OFF",
@@ -41,31 +42,34 @@ class Shelf(Generic[T]):
     ) -> None:
         self._base.close()
 
-    def put(self, key: str, value: T) -> None:
-        """Add a value; several may share a key."""
-        blob = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+    def put(self, key: str, record: T) -> None:
+        """Add a record; several may share a key."""
+        blob = encode(self._flatten(record))
         with _explain_full_disk():
             self._base.execute("INSERT INTO shelf (key, value) VALUES (?, ?)", (key, blob))
 
     def __iter__(self) -> Iterator[T]:
-        """Yield the values in order of their keys (by code point), equal keys as they were put."""
+        """Yield the records in order of their keys (by code point), equal keys as they were put."""
+        return map(self._build, self.iter_plain())
+
+    def iter_plain(self) -> Iterator[dict[str, Any]]:
+        """Yield the records in the same order as plain values, with lists for tuples."""
         self._seal()
         for (blob,) in self._base.execute("SELECT value FROM shelf ORDER BY key, place"):
-            yield pickle.loads(blob)  # noqa: S301 - only this object ever wrote it
+            yield decode(blob)
 
     def get(self, key: str) -> T:
-        """Return the first value put under ``key``; a key that is not there is a ``KeyError``."""
+        """Return the first record put under ``key``; a key that is not there is a ``KeyError``."""
         self._seal()
         found = self._base.execute(
             "SELECT value FROM shelf WHERE key = ? ORDER BY place LIMIT 1", (key,)
         ).fetchone()
         if found is None:
             raise KeyError(key)
-        value: T = pickle.loads(found[0])  # noqa: S301 - only this object ever wrote it
-        return value
+        return self._build(decode(found[0]))
 
     def _seal(self) -> None:
-        """Index the keys once all values are there: sorted as a whole, not one by one."""
+        """Index the keys once all records are there: sorted as a whole, not one by one."""
         if not self._sealed:
             with _explain_full_disk():
                 self._base.execute("CREATE INDEX by_key ON shelf (key)")

@@ -11,7 +11,7 @@ import typing
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Generic, Literal, TypeVar
@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from stillhouse.base.errors import InputError, explain_os_error
 from stillhouse.base.files import replace_file
+from stillhouse.base.packing import builder, flattener, is_tuple
 from stillhouse.base.shelf import Shelf
 
 T = TypeVar("T")
@@ -39,13 +40,13 @@ def arrow_schema(record_type: type) -> pa.Schema:
 class TableWriter(Generic[T]):
     """Takes the records of one table in any order; ``count`` is how many."""
 
-    def __init__(self, record_type: type[T], key: str, rows: Shelf[dict[str, Any]]) -> None:
-        self._flatten, self._key, self._rows = _flattener(record_type), key, rows
+    def __init__(self, shelf: Shelf[T], key: str) -> None:
+        self._shelf, self._key = shelf, key
         self.count = 0
 
     def add(self, record: T) -> None:
         """Take a record; they wait on disk, not in memory."""
-        self._rows.put(str(getattr(record, self._key)), self._flatten(record))
+        self._shelf.put(str(getattr(record, self._key)), record)
         self.count += 1
 
 
@@ -62,10 +63,10 @@ def open_table(
         ValueError: the same record came twice, and repeats are refused.
     """
     key = fields(record_type)[0].name  # type: ignore[arg-type]
-    with Shelf[dict[str, Any]]() as rows:
-        writer = TableWriter(record_type, key, rows)
+    with Shelf(record_type) as shelf:
+        writer = TableWriter(shelf, key)
         yield writer
-        kept = _drop_repeats(rows, key, path, repeats)
+        kept = _drop_repeats(shelf.iter_plain(), key, path, repeats)
         writer.count = _write_rows(path, arrow_schema(record_type), kept)
 
 
@@ -83,7 +84,7 @@ def write_table(path: Path, record_type: type[T], records: Iterable[T]) -> int:
 
 def write_sorted(path: Path, record_type: type[T], records: Iterable[T]) -> int:
     """Write records in the order given, one row group at a time; return how many."""
-    return _write_rows(path, arrow_schema(record_type), map(_flattener(record_type), records))
+    return _write_rows(path, arrow_schema(record_type), map(flattener(record_type), records))
 
 
 def _drop_repeats(
@@ -134,7 +135,7 @@ def read_table(path: Path, record_type: type[T]) -> Iterator[T]:
     Raises:
         InputError: the file is missing, is not whole Parquet, or lacks a declared column.
     """
-    build = _builder(record_type)
+    build = builder(record_type)
     names = [field.name for field in fields(record_type)]  # type: ignore[arg-type]
     with _explain_unreadable(path), pq.ParquetFile(path) as file:
         missing = sorted(set(names) - set(file.schema_arrow.names))
@@ -185,46 +186,6 @@ def read_all(path: Path, record_type: type[T]) -> list[T]:
     return list(read_table(path, record_type))
 
 
-def _flattener(record_type: type[T]) -> typing.Callable[[T], dict[str, Any]]:
-    """Return what turns a record into plain values, as ``asdict`` does in several times the time."""
-    names = [field.name for field in fields(record_type)]  # type: ignore[arg-type]
-    hints = typing.get_type_hints(record_type)
-    inner = [name for name in names if _holds_records(hints[name])]
-
-    def flatten(record: T) -> dict[str, Any]:
-        values = {name: getattr(record, name) for name in names}
-        for name in inner:
-            value = values[name]
-            many = isinstance(value, tuple)
-            values[name] = [asdict(one) for one in value] if many else asdict(value)
-        return values
-
-    return flatten
-
-
-def _holds_records(hint: Any) -> bool:
-    return is_dataclass(typing.get_args(hint)[0] if _is_tuple(hint) else hint)
-
-
-def _builder(record_type: type[T]) -> typing.Callable[[dict[str, Any]], T]:
-    hints = typing.get_type_hints(record_type)
-    nested = {name: typing.get_args(hint)[0] for name, hint in hints.items() if _is_tuple(hint)}
-
-    def build(values: dict[str, Any]) -> T:
-        for name, item_type in nested.items():
-            items = values[name]
-            values[name] = tuple(
-                item_type(**item) if isinstance(item, dict) else item for item in items
-            )
-        return record_type(**values)
-
-    return build
-
-
-def _is_tuple(hint: Any) -> bool:
-    return typing.get_origin(hint) is tuple
-
-
 def _arrow_field(name: str, hint: Any) -> pa.Field:
     if isinstance(hint, types.UnionType):
         (inner,) = (arg for arg in typing.get_args(hint) if arg is not type(None))
@@ -235,7 +196,7 @@ def _arrow_field(name: str, hint: Any) -> pa.Field:
 def _arrow_type(hint: Any) -> pa.DataType:
     if hint in _SCALARS:
         return _SCALARS[hint]
-    if _is_tuple(hint):
+    if is_tuple(hint):
         return pa.list_(pa.field("element", _arrow_type(typing.get_args(hint)[0]), nullable=False))
     if isinstance(hint, type) and is_dataclass(hint):
         return pa.struct(list(arrow_schema(hint)))

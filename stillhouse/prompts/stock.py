@@ -38,8 +38,8 @@ def lay_passages(
     show: Callable[[Chunk, Document], str],
 ) -> Iterator[Stock]:
     """Yield the stock of the chunks, each shown beside its document; it is gone after the block."""
-    with Shelf[Laid]() as stock:
-        with Shelf[Document]() as texts, Shelf[Chunk]() as ordered:
+    with Shelf(Laid) as stock:
+        with Shelf(Document) as texts, Shelf(Chunk) as ordered:
             for document in documents:
                 texts.put(document.document_id, document)
             for chunk in chunks:
