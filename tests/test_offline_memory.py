@@ -1,8 +1,14 @@
 """What the offline teacher remembers of passages: the facts, in bounded memory."""
 
+from pathlib import Path
+
 import pytest
 
-from stillhouse.prompts.passages import Passage
+from stillhouse.corpus.chunker import IngestParams, chunk_documents
+from stillhouse.corpus.ingest import Sources, ingest_folder
+from stillhouse.prompts.passages import Passage, parse_passages
+from stillhouse.prompts.render import show_chunk
+from stillhouse.prompts.stock import lay_passages
 from stillhouse.teachers.offline import recall
 from stillhouse.teachers.offline.facts import Fact
 from stillhouse.teachers.offline.memory import Memory
@@ -31,6 +37,28 @@ def test_a_passage_is_read_once_and_recalled_equal() -> None:
         assert facts
         assert facts == recall.read_facts(passage)
     assert reading.read == [LOANS, ROOMS]
+
+
+def test_facts_of_real_passages_come_back_equal_from_two_kilobytes_each() -> None:
+    memory, facts = Memory(limit=50_000_000), {}
+    for passage in handbook():
+        facts[passage] = memory.recall(passage, recall._read_facts)
+    assert len(facts) > 300
+    assert sum(map(len, facts.values())) > 600
+    assert memory.used < 2_000 * len(facts)
+    assert {passage: memory.recall(passage, refuse) for passage in facts} == facts
+
+
+def refuse(passage: Passage) -> list[Fact]:
+    raise AssertionError(f"read again: {passage}")
+
+
+def handbook() -> list[Passage]:
+    """Return the passages of the bundled documents, as prompts show them."""
+    documents = ingest_folder(Path("data/seed/documents"), Sources()).documents
+    chunks = chunk_documents(documents, IngestParams())
+    with lay_passages(documents, chunks, show_chunk) as stock:
+        return [passage for laid in stock for passage in parse_passages(laid.passage)]
 
 
 def test_what_is_recalled_can_be_changed_without_harm() -> None:

@@ -1,12 +1,12 @@
 """What was read from passages, packed, in memory that does not grow past a bound."""
 
 import hashlib
-import pickle
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
+from stillhouse.base.packing import builder, decode, encode, flattener
 from stillhouse.prompts.passages import Passage
 from stillhouse.teachers.offline.facts import Fact
 
@@ -24,6 +24,7 @@ class Memory:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.used = 0
+        self._flatten, self._build = flattener(Fact), builder(Fact)
         self._packed: OrderedDict[bytes, bytes] = OrderedDict()
 
     def __len__(self) -> int:
@@ -34,13 +35,16 @@ class Memory:
         key = _key(passage)
         if (packed := self._packed.get(key)) is not None:
             self._packed.move_to_end(key)
-            known: list[Fact] = pickle.loads(zlib.decompress(packed))  # noqa: S301 - own bytes
-            return known
+            return self._unpack(packed)
         facts = read(passage)
-        self._keep(
-            key, zlib.compress(pickle.dumps(facts, pickle.HIGHEST_PROTOCOL), zlib.Z_BEST_SPEED)
-        )
+        self._keep(key, self._pack(facts))
         return facts
+
+    def _pack(self, facts: list[Fact]) -> bytes:
+        return zlib.compress(encode([self._flatten(fact) for fact in facts]), zlib.Z_BEST_SPEED)
+
+    def _unpack(self, packed: bytes) -> list[Fact]:
+        return [self._build(values) for values in decode(zlib.decompress(packed))]
 
     def _keep(self, key: bytes, packed: bytes) -> None:
         self._packed[key] = packed
