@@ -1,4 +1,6 @@
-"""What the library imports is declared: another package's dependency may go with its next release."""
+"""What the code imports is declared (another package's dependency may go with its next release),
+and none of it runs code that was stored as data.
+"""
 
 import re
 import sys
@@ -9,6 +11,7 @@ from pathlib import Path
 import grimp
 
 ROOT = Path(__file__).parent.parent
+PICKLING = {"_pickle", "cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve"}
 
 
 def normalise(name: str) -> str:
@@ -33,3 +36,13 @@ def test_every_imported_package_is_declared() -> None:
     }
     assert "packaging" in tops
     assert undeclared == set()
+
+
+def test_nothing_imports_a_package_that_pickles() -> None:
+    graph = read_graph("stillhouse", "stages", "bench")
+    assert {"sqlite3", "stages.ingest", "bench.ingest", "stillhouse.base.shelf"} <= graph.modules
+    importers = {
+        name: sorted(graph.find_modules_that_directly_import(name))
+        for name in sorted(PICKLING & graph.modules)
+    }
+    assert importers == {}
