@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from stillhouse.base.stage import home
+from stillhouse.base.home import home
 
 Settings = Mapping[str, object]
 

@@ -20,9 +20,9 @@ from datasets import Dataset
 from transformers import TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
+from stillhouse.base.home import home
 from stillhouse.base.records import Row
 from stillhouse.base.runtime import load_runtime, use_threads
-from stillhouse.base.stage import home
 from stillhouse.base.tables import read_all
 from stillhouse.distill.bases import open_base
 from stillhouse.distill.batches import collate, plan_batches

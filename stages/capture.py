@@ -6,10 +6,11 @@ Always writes a manifest; it is empty where the student's recipe uses no distrib
 import sys
 from pathlib import Path
 
+from stillhouse.base.home import home
 from stillhouse.base.params import choose_student, load_section
 from stillhouse.base.records import Row
 from stillhouse.base.runtime import load_runtime, use_threads
-from stillhouse.base.stage import home, run_stage, say_counts
+from stillhouse.base.stage import run_stage, say_counts
 from stillhouse.base.tables import read_table
 from stillhouse.distill.bases import open_base
 from stillhouse.distill.capture import capture_distributions

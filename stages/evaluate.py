@@ -4,11 +4,12 @@ import sys
 from pathlib import Path
 
 from stillhouse.base.files import write_json, write_text
+from stillhouse.base.home import home
 from stillhouse.base.params import choose_student, load_section
 from stillhouse.base.questions import read_general, read_gold
 from stillhouse.base.records import Chunk, Row
 from stillhouse.base.runtime import load_runtime
-from stillhouse.base.stage import home, run_stage, say_counts
+from stillhouse.base.stage import run_stage, say_counts
 from stillhouse.base.tables import read_all, write_table
 from stillhouse.distill.bases import check_base, open_base, weights_sha256
 from stillhouse.distill.params import Student

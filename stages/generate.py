@@ -4,10 +4,11 @@ import os
 import sys
 from pathlib import Path
 
+from stillhouse.base.home import home
 from stillhouse.base.params import load_section
 from stillhouse.base.records import Pair, Rejection, Request, Response
 from stillhouse.base.runtime import load_runtime
-from stillhouse.base.stage import home, run_stage, say_counts
+from stillhouse.base.stage import run_stage, say_counts
 from stillhouse.base.tables import read_all, write_table
 from stillhouse.distill.bases import open_base
 from stillhouse.teachers.generate import GenerateParams, generate

@@ -3,11 +3,12 @@
 from functools import partial
 from pathlib import Path
 
+from stillhouse.base.home import home
 from stillhouse.base.params import load_section
 from stillhouse.base.questions import read_general, read_gold
 from stillhouse.base.records import Chunk, Row
 from stillhouse.base.runtime import load_runtime
-from stillhouse.base.stage import home, run_stage, say_counts
+from stillhouse.base.stage import run_stage, say_counts
 from stillhouse.base.tables import read_all, write_table
 from stillhouse.distill.bases import open_base
 from stillhouse.evaluation.answering import answer_with, load_model

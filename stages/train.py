@@ -3,11 +3,12 @@
 import sys
 from pathlib import Path
 
+from stillhouse.base.home import home
 from stillhouse.base.lock import read_lock
 from stillhouse.base.params import choose_student, load_section
 from stillhouse.base.records import Row
 from stillhouse.base.runtime import choose_device, load_runtime, use_threads
-from stillhouse.base.stage import home, run_stage, say_counts
+from stillhouse.base.stage import run_stage, say_counts
 from stillhouse.base.tables import read_all
 from stillhouse.distill.bases import open_base
 from stillhouse.distill.checkpoints import open_checkpoints

@@ -24,6 +24,7 @@ from stillhouse.base.stage import check_place
 from stillhouse.cli.main import app
 from stillhouse.scaffold.create import create_project
 from stillhouse.scaffold.project import SETTINGS, Choices, build_files
+from stillhouse.scaffold.update import Updated, update_project
 from tests.tiny import build_tiny_model
 
 ROOT = Path(__file__).parent.parent
@@ -270,7 +271,8 @@ def test_an_upgrade_stops_the_stages_until_it_is_recorded(tmp_path: Path) -> Non
     refused = run(installed, project, "stillhouse", "stage", "ingest", code=2)
     assert refused.startswith("error: library.yaml: the installed library (0.1.0) has other code")
     assert len(refused.splitlines()) == 1
-    assert "other code for ingest." in run(installed, project, "stillhouse", "init", "--update")
+    shown = run(installed, project, "stillhouse", "upgrade", "--accept")
+    assert "other code for ingest" in shown
     assert "documents=1" in run(installed, project, "stillhouse", "stage", "ingest")
     unknown = run(installed, project, "stillhouse", "stage", "distil", code=2)
     assert unknown.startswith("error: no stage called `distil`; expected one of ingest, render")
@@ -290,17 +292,17 @@ def test_an_update_follows_the_stages_unless_they_were_edited(outside: Path) -> 
         LIBRARY.write_text(yaml.safe_dump(library))
 
     pipeline.write_text(edited)
-    assert invoke("--update")[0] == 0  # the library's own is as before: nothing to take over
+    # The library's own is as before: nothing to take over.
+    assert update_project(outside) == Updated((), beside=False)
     assert (pipeline.read_text(), (outside / "dvc.yaml.new").exists()) == (edited, False)
     pipeline.write_text("stages: {}\n")
     record("stages: {}\n")  # as an older version wrote it
-    assert invoke("--update")[0] == 0
+    assert update_project(outside) == Updated(("dvc.yaml", "library.yaml"), beside=False)
     assert pipeline.read_text() == new
     pipeline.write_text(edited)
     record("stages: {}\n")
-    code, said = invoke("--update")
-    assert (code, pipeline.read_text()) == (0, edited)
-    assert "the new one is dvc.yaml.new" in said
+    assert update_project(outside) == Updated(("dvc.yaml.new", "library.yaml"), beside=True)
+    assert pipeline.read_text() == edited
     assert (outside / "dvc.yaml.new").read_text() == new
 
 

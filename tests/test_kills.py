@@ -60,11 +60,16 @@ class Repro:
         return code
 
     def wait_for(self, stage: str) -> bool:
-        """Return True once the stage's process lives, False where it was done or the run ended."""
+        """Return True once the stage's process lives, False where it was done or the run ended.
+
+        A run that fails before that is a defect: all that earlier kills left must be mended by now.
+        """
         while self.process.poll() is None and stage not in self.done:
             if stage_of(stage) in stages_alive(self.folder).values():
                 return True
             time.sleep(0.02)
+        if self.process.poll() is not None:
+            assert self.end() == 0, "".join(self.output)
         return False
 
     def lifetimes(self) -> dict[str, float]:

@@ -162,7 +162,7 @@ def test_a_project_without_code_accepts_formats_and_library_at_once(tmp_path: Pa
 
     teacher = list_installed()["offline_teacher"]
     bump(installed / "site" / VERSIONS, "OFFLINE_TEACHER", teacher)
-    for command in (["stage", "ingest"], ["register"], ["init", "--update"]):
+    for command in (["stage", "ingest"], ["register"]):
         refused = run_installed(installed, project, "stillhouse", *command, code=2)
         assert refused.startswith(
             f"error: params.yaml: `formats.offline_teacher` is {teacher} and the installed code has "
@@ -185,6 +185,8 @@ def test_a_project_without_code_accepts_formats_and_library_at_once(tmp_path: Pa
     assert (project / "library.yaml").read_text() != before["library.yaml"]
     run_installed(installed, project, "stillhouse", "stage", "ingest")
     run_installed(installed, project, "stillhouse", "upgrade")
+    # A colleague who pulls the accepted numbers has nothing left to accept.
+    assert not (project / ".stillhouse/formats.json").exists()
 
 
 def test_a_bump_that_was_merged_with_its_number_is_not_taken_for_accepted(project: Path) -> None:

@@ -1,7 +1,6 @@
 """What every DVC stage does first and last: know its place, say what it did, die with its parent."""
 
 import logging
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from stillhouse.base.alone import hold
 from stillhouse.base.ending import end_in_a_sentence
 from stillhouse.base.errors import StillhouseError
 from stillhouse.base.formats import check_formats
+from stillhouse.base.home import home
 from stillhouse.base.ids import sha256_text
 from stillhouse.base.library import LIBRARY, check_library
 from stillhouse.base.parent import die_with_parent
@@ -38,7 +38,7 @@ def check_place() -> None:
 
     That is the copy of the library in the working directory, or, in a project without code, the
     installed library that its ``library.yaml`` records. In both the formats must be those that
-    ``params.yaml`` pins, and those that were accepted where the journal lies.
+    ``params.yaml`` pins, in a copy of the repository also those that were accepted there.
     """
     if LIBRARY.exists():
         check_formats()
@@ -46,7 +46,7 @@ def check_place() -> None:
     else:
         check_copy()
         check_formats()
-    check_accepted(home())
+        check_accepted(Path())
 
 
 def check_copy() -> None:
@@ -67,27 +67,9 @@ def check_copy() -> None:
 
 
 def _lock_file(what: str) -> Path:
-    place = sha256_text(f"{Path.cwd().resolve()} {what}")[
-        :16
-    ]  # an experiment's folder is another place
-    return home() / "locks" / f"{place}.lock"
-
-
-def home() -> Path:
-    """Return the folder of the journal, checkpoints and converted weights; never hashed by DVC.
-
-    ``$STILLHOUSE_HOME``, else ``$DVC_ROOT`` (under ``--temp`` that is the parent repository: wanted,
-    so that experiments share what was paid for), else the working directory; plus ``.stillhouse``.
-    """
-    path = find_home(Path())
-    path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-def find_home(root: Path) -> Path:
-    """Return the folder that ``home`` would make in the project at ``root``, without making it."""
-    place = os.environ.get("STILLHOUSE_HOME") or os.environ.get("DVC_ROOT") or root
-    return Path(place).resolve() / ".stillhouse"
+    """Return the lock of a stage in this folder: that of an experiment is another place."""
+    place = sha256_text(f"{Path.cwd().resolve()} {what}")
+    return home() / "locks" / f"{place[:16]}.lock"
 
 
 def say_counts(stage: str, **counts: int | str) -> None:

@@ -61,7 +61,7 @@ def find_model(name: str) -> Path:
     sections = load_yaml(PARAMS)["students"] if declared else {}
     assert isinstance(sections, dict)
     if name in {section.get("model") for section in sections.values()}:
-        from stillhouse.base.stage import home
+        from stillhouse.base.home import home
         from stillhouse.distill.bases import open_base
 
         return open_base(name, home() / "bases").folder

@@ -8,7 +8,6 @@ import typer
 
 if TYPE_CHECKING:
     from stillhouse.scaffold.create import Created, Standing
-    from stillhouse.scaffold.update import Updated
 
 
 class Device(StrEnum):
@@ -29,27 +28,15 @@ def init(
             help="Also in a folder that holds files, or inside another git repository.",
         ),
     ] = False,
-    update: Annotated[
-        bool,
-        typer.Option("--update", help="Record the installed library, as `upgrade --accept` does."),
-    ] = False,
 ) -> None:
     """Begin a project for your own documents, run by the installed library.
 
     Example: stillhouse init handbook --device cpu
     """
-    from stillhouse.base.formats import check_formats
-    from stillhouse.base.library import LIBRARY
-    from stillhouse.base.params import PARAMS
     from stillhouse.scaffold.create import create_project, describe_project
     from stillhouse.scaffold.project import Choices
-    from stillhouse.scaffold.update import update_project
 
-    if update:
-        if (folder / LIBRARY).is_file():
-            check_formats(folder / PARAMS)
-        _say_updated(update_project(folder))
-    elif not anyway and (standing := describe_project(folder)):
+    if not anyway and (standing := describe_project(folder)):
         _say_standing(folder, standing)
     else:
         choices = Choices(folder.resolve().name, device.value)
@@ -87,14 +74,4 @@ def _say_standing(folder: Path, standing: "Standing") -> None:
         typer.echo(
             f"the installed library has other code for {', '.join(standing.changed)}: "
             "`stillhouse upgrade` says what that brings and records it"
-        )
-
-
-def _say_updated(updated: "Updated") -> None:
-    reruns = ", ".join(updated.changed) or "no stage"
-    typer.echo(f"library.yaml: {updated.before} -> {updated.after}; other code for {reruns}.")
-    if updated.beside:
-        typer.echo(
-            "dvc.yaml was edited and stays as it is; the new one is dvc.yaml.new: take over what "
-            "differs, then remove it."
         )

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from stillhouse.base.ids import Json
-    from stillhouse.scaffold.upgrade import Accepted, AskedAgain, Upgrade
+    from stillhouse.scaffold.update import Updated
+    from stillhouse.scaffold.upgrade import AskedAgain, Upgrade
 
 
 def upgrade(
@@ -98,7 +99,7 @@ def _count(asked: "AskedAgain") -> str:
     return f"Of {asked.total:,} requests here {most}{asked.count:,} are asked again: {teachers}. {price}"
 
 
-def _conclude(found: "Upgrade", accepted: "Accepted | None") -> "Iterator[str]":
+def _conclude(found: "Upgrade", accepted: "Updated | None") -> "Iterator[str]":
     if not found.pending:
         yield "Nothing to accept: the installed code is what this project was made with."
     elif not accepted:
@@ -120,7 +121,7 @@ def _conclude(found: "Upgrade", accepted: "Accepted | None") -> "Iterator[str]":
         )
 
 
-def _tell(accepted: "Accepted | None") -> "dict[str, Json]":
+def _tell(accepted: "Updated | None") -> "dict[str, Json]":
     if accepted is None:
         return {"accepted": False, "written": [], "beside": False}
     return {"accepted": True, "written": list(accepted.written), "beside": accepted.beside}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from stillhouse.base import versions
-from stillhouse.base.stage import find_home
+from stillhouse.base.home import find_home
 from stillhouse.lineage.doctor import Check, Finding
 
 _MOUNTS: Final = Path("/proc/mounts")

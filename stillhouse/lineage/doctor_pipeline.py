@@ -9,7 +9,6 @@ from stillhouse.base.accepted import compare_accepted
 from stillhouse.base.errors import InputError
 from stillhouse.base.formats import compare_formats, explain_changes, lacks_section
 from stillhouse.base.params import PARAMS, load_yaml
-from stillhouse.base.stage import find_home
 from stillhouse.lineage.doctor import Check, Finding
 from stillhouse.lineage.doctor_yaml import DeclaredStage, find_value, read_params, read_stages
 
@@ -93,7 +92,7 @@ def check_formats(root: Path) -> Iterator[Finding]:
         yield Finding("formats", "fail", found, remedy)
         return
     try:
-        changes = compare_formats(root / PARAMS) or compare_accepted(find_home(root))
+        changes = compare_formats(root / PARAMS) or compare_accepted(root)
     except InputError as exc:
         yield Finding("formats", "fail", str(exc), "take the section over from the repository's")
         return

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from stillhouse.base.errors import GateError, InputError
+from stillhouse.base.home import home
 from stillhouse.base.ids import combine_sha256
-from stillhouse.base.stage import home
 
 PROVENANCE: Final = "provenance.json"
 ROWS: Final = "rows.parquet"

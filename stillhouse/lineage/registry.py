@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 from stillhouse.base.alone import hold
 from stillhouse.base.errors import InputError
 from stillhouse.base.files import replace_file
+from stillhouse.base.home import home
 from stillhouse.base.ids import canonical_json
 from stillhouse.base.lock import read_lock
-from stillhouse.base.stage import home
 from stillhouse.lineage.entry import Entry, Table, read_entry
 from stillhouse.lineage.git import GitState, read_git
 from stillhouse.lineage.params import Register

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import stillhouse
-from stillhouse.base.errors import InputError
 from stillhouse.base.files import read_text, write_text
 from stillhouse.base.ids import sha256_text
-from stillhouse.base.library import LIBRARY, PIPELINE, list_changed, read_library
+from stillhouse.base.library import LIBRARY, PIPELINE, read_library
 from stillhouse.scaffold.project import build_library, build_pipeline
 
 BESIDE = f"{PIPELINE}.new"
@@ -15,31 +13,23 @@ BESIDE = f"{PIPELINE}.new"
 
 @dataclass(frozen=True, slots=True)
 class Updated:
-    """``changed`` are the stages that will run again; ``beside`` says that ``dvc.yaml`` was edited.
+    """``written`` are the files with other bytes than before.
 
-    The new one then lies beside it as ``dvc.yaml.new``, to be compared by hand. ``written`` are the
-    files with other bytes than before.
+    ``beside`` says that ``dvc.yaml`` was edited: the new one then lies beside it as ``dvc.yaml.new``,
+    to be compared by hand.
     """
 
-    before: str
-    after: str
-    changed: tuple[str, ...]
-    beside: bool
     written: tuple[str, ...]
+    beside: bool
 
 
 def update_project(folder: Path) -> Updated:
     """Record the installed library in a project; ``dvc.yaml`` follows unless it was edited.
 
     Raises:
-        InputError: the folder is no project.
+        InputError: ``library.yaml`` or ``dvc.yaml`` cannot be read.
     """
-    if not (folder / LIBRARY).is_file():
-        raise InputError(
-            "no project of `stillhouse init`", where=str(folder), expected=f"{LIBRARY} in it"
-        )
     recorded = read_library(folder / LIBRARY)
-    changed = list_changed(recorded)
     old, new = read_text(folder / PIPELINE), build_pipeline()
     edited = sha256_text(old) not in {recorded.pipeline, sha256_text(new)}
     beside = edited and sha256_text(new) != recorded.pipeline
@@ -54,10 +44,4 @@ def update_project(folder: Path) -> Updated:
         if not (folder / name).is_file() or read_text(folder / name) != text:
             write_text(folder / name, text)
             written.append(name)
-    return Updated(
-        before=recorded.version,
-        after=stillhouse.__version__,
-        changed=changed,
-        beside=beside,
-        written=tuple(written),
-    )
+    return Updated(tuple(written), beside)

@@ -1,7 +1,7 @@
 """What going on with newer code would ask and train again, and accepting it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -22,10 +22,9 @@ from stillhouse.base.formats import (
 from stillhouse.base.ids import sha256_text
 from stillhouse.base.library import LIBRARY, list_changed, read_library
 from stillhouse.base.params import PARAMS, load_yaml
-from stillhouse.base.stage import find_home
 from stillhouse.base.tables import count_values
 from stillhouse.scaffold.project import build_pipeline
-from stillhouse.scaffold.update import update_project
+from stillhouse.scaffold.update import Updated, update_project
 from stillhouse.teachers.huggingface import LocalModel
 from stillhouse.teachers.reader import Reader
 
@@ -92,14 +91,6 @@ class Upgrade:
         return bool(self.changes or self.unpinned or self.library)
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The files that were rewritten; ``beside`` is set where ``dvc.yaml.new`` is one of them."""
-
-    written: tuple[str, ...]
-    beside: bool
-
-
 def compare_project(root: Path) -> Upgrade:
     """Return how the installed code differs from what a project was made with.
 
@@ -109,12 +100,11 @@ def compare_project(root: Path) -> Upgrade:
     library = _compare_library(root)
     if lacks_section(load_yaml(root / PARAMS)):
         return Upgrade((), list_installed(), None, library)
-    # Where newer code was merged, the numbers in params.yaml may have come with it.
-    changes = compare_formats(root / PARAMS) or compare_accepted(find_home(root))
+    changes = compare_formats(root / PARAMS) or compare_accepted(root)
     return Upgrade(changes, {}, _count_asked(root / REQUESTS, changes), library)
 
 
-def accept_upgrade(root: Path, upgrade: Upgrade) -> Accepted:
+def accept_upgrade(root: Path, upgrade: Upgrade) -> Updated:
     """Go on with the installed code; return what was written.
 
     The numbers come last: until they are written, every stage still refuses.
@@ -129,14 +119,12 @@ def accept_upgrade(root: Path, upgrade: Upgrade) -> Accepted:
     changed = replace_numbers(text, numbers, str(path)) if numbers else text
     if upgrade.unpinned:
         changed = append_section(text, upgrade.unpinned, str(path))
-    updated = update_project(root) if upgrade.library else None
-    written = updated.written if updated else ()
+    updated = update_project(root) if upgrade.library else Updated((), beside=False)
     if changed != text:
         write_text(path, changed)
-        written = (PARAMS.as_posix(), *written)
-    if upgrade.changes or upgrade.unpinned:
-        accept_installed(find_home(root))
-    return Accepted(written, beside=bool(updated and updated.beside))
+        updated = replace(updated, written=(PARAMS.as_posix(), *updated.written))
+    accept_installed(root)
+    return updated
 
 
 def append_section(text: str, numbers: Mapping[str, int], where: str) -> str:
