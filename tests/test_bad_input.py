@@ -547,7 +547,7 @@ PLACES = {
     "a torn dvc.lock": Case(
         "generate",
         both(FORGET, write("dvc.lock", "schema: '2.0'\nstages:\n  ingest:\n    cm")),
-        "dvc.lock: not a readable lock file; restore it",
+        "dvc.lock: torn, not a readable lock file; run `",
     ),
     "a conflict in dvc.lock": Case(
         "generate",

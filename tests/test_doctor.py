@@ -6,9 +6,11 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -17,6 +19,7 @@ from stillhouse.base.ids import md5_file
 from stillhouse.cli.main import app
 from stillhouse.lineage.doctor import Finding, examine
 from stillhouse.lineage.doctor_environment import _find_cuda, _is_same
+from stillhouse.lineage.doctor_repository import check_running
 from stillhouse.lineage.doctor_yaml import Out, read_stages
 from stillhouse.teachers.journal import Journal
 
@@ -129,6 +132,24 @@ def hold_lock(pid: int) -> None:
     Path(".dvc/tmp/rwlock").write_text(json.dumps(held))
 
 
+def test_a_running_dvc_is_waited_for(project: Path) -> None:
+    command = [sys.executable, "-c", "import time; time.sleep(60)", "dvc", "repro"]
+    with subprocess.Popen(command) as process:
+        hold_lock(process.pid)
+        (finding,) = check_running(project)
+        process.kill()
+        # It is a zombie now, which DVC counts as running; gone once it was waited for.
+        (ended,) = wait_for_end(project, process.pid)
+    (gone,) = check_running(project)
+    assert [f.status for f in (finding, ended, gone)] == ["warn", "fail", "ok"]
+
+
+def wait_for_end(project: Path, pid: int) -> list[Finding]:
+    while psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    return list(check_running(project))
+
+
 def fail_gate(*, locked: bool) -> None:
     path = Path("reports/validation.json")
     path.write_text('{"passed": false}')
@@ -215,7 +236,10 @@ TRAPS = {
         lambda: Path("dvc.lock").write_text("schema: '2.0'\n"),
         ("dvc.lock", "warn"),
     ),
-    "a running dvc": (lambda: hold_lock(os.getpid()), ("DVC's lock", "warn")),
+    "a killed DVC's number for another process": (
+        lambda: hold_lock(os.getpid()),
+        ("DVC's lock", "fail"),
+    ),
     "a torn lock of DVC": (
         lambda: (hold_lock(1), Path(".dvc/tmp/rwlock").write_text('{"/x": {"wri')),
         ("DVC's lock", "fail"),

@@ -133,7 +133,7 @@ def test_a_lock_that_stays_torn_is_an_error(
 ) -> None:
     monkeypatch.setattr(lock, "_LOOK_AGAIN_SECONDS", 0.0)
     (project / "dvc.lock").write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(InputError, match=r"git checkout dvc\.lock"):
+    with pytest.raises(InputError, match=r"rm dvc\.lock"):
         read_lock(project)
 
 

@@ -19,7 +19,7 @@ import mlflow
 import pytest
 import yaml
 
-from stillhouse.lineage.doctor_repository import check_running
+from stillhouse.lineage.doctor_repository import check_lock, check_running
 from tests.test_pipeline import build_project, clean_environment, hashed_outs, run
 
 KILLS = int(os.environ.get("STILLHOUSE_KILLS", "4"))
@@ -124,16 +124,18 @@ def kill(repro: Repro, victim: str) -> list[str]:
     while stages_alive(repro.folder):
         assert time.monotonic() < deadline, f"a stage outlived its DVC ({victim})"
         time.sleep(0.05)
-    mend_lock(repro.folder)
+    mend(repro.folder)
     return list(alive.values())
 
 
-def mend_lock(folder: Path) -> None:
-    """Remove DVC's own lock file where the kill tore it, as ``stillhouse doctor`` says to do."""
-    (finding,) = check_running(folder)
-    if finding.status == "fail":
-        assert finding.remedy.endswith("`rm .dvc/tmp/rwlock`"), finding
-        (folder / ".dvc/tmp/rwlock").unlink()
+def mend(folder: Path) -> None:
+    """Type what ``stillhouse doctor`` says where the kill tore a file of DVC, which writes in place."""
+    for finding in (*check_lock(folder), *check_running(folder)):
+        if finding.status == "fail":
+            assert "torn" in finding.found, finding
+            command, *_ = re.findall("`([^`]+)`", finding.remedy)
+            assert command in {"rm dvc.lock", "rm .dvc/tmp/rwlock"}, finding
+            run(folder, *command.split())
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
@@ -21,6 +21,7 @@ LOCK: Final = "dvc.lock"
 # looks this far apart agree on counts.
 _LOOK_AGAIN_SECONDS: Final = 0.03
 _LOOKS: Final = 100
+_MD5: Final = re.compile(r"[0-9a-f]{32}(\.dir)?")
 _CONFLICT: Final = re.compile(r"^(?:<{7} |={7}$|>{7} )", re.MULTILINE)
 
 
@@ -86,8 +87,12 @@ def read_lock(project: Path = Path()) -> Lock:
             text = ""
         before = text
         time.sleep(_LOOK_AGAIN_SECONDS)
+    # Where git knows none, DVC's run cache still knows what had run, as it does what came since.
+    back = f"git checkout {LOCK}" if ask_git(project, "ls-files", "--", LOCK) else f"rm {LOCK}"
     raise InputError(
-        "not a readable lock file", where=str(path), remedy="restore it: `git checkout dvc.lock`"
+        "torn, not a readable lock file",
+        where=str(path),
+        remedy=f"run `{back}`, then `dvc repro`: what had run does not run again",
     )
 
 
@@ -114,7 +119,7 @@ def _refuse_conflict(text: str, path: Path) -> None:
         raise InputError(
             "holds the marks of a merge conflict",
             where=f"{path}:{line}",
-            remedy="keep one side, `git checkout --theirs dvc.lock`, then run `dvc repro`",
+            remedy=f"keep one side, `git checkout --theirs {LOCK}`, then run `dvc repro`",
         )
 
 
@@ -128,12 +133,22 @@ def _parse(text: str) -> Lock:
         raise _TornLockError from exc
 
 
-def _read_stage(name: str, body: Mapping[str, list[Mapping[str, str]]]) -> LockedStage:
-    return LockedStage(name, _read_hashes(body.get("deps")), _read_hashes(body.get("outs")))
+def _read_stage(name: str, body: Mapping[str, Any]) -> LockedStage:
+    if not all(isinstance(values, Mapping) for values in body.get("params", {}).values()):
+        raise _TornLockError
+    return LockedStage(name, _read_hashes(body.get("deps", [])), _read_hashes(body.get("outs", [])))
 
 
-def _read_hashes(entries: list[Mapping[str, str]] | None) -> dict[str, str]:
-    return {entry["path"]: entry["md5"] for entry in entries or [] if "md5" in entry}
+def _read_hashes(entries: list[Mapping[str, Any]]) -> dict[str, str]:
+    hashes = {}
+    for entry in entries:
+        if None in (entry["path"], *entry.values()):
+            raise _TornLockError
+        if "md5" in entry:
+            if not _MD5.fullmatch(str(entry["md5"])):
+                raise _TornLockError
+            hashes[entry["path"]] = entry["md5"]
+    return hashes
 
 
 def _overlap(out: str, wanted: str) -> bool:

@@ -3,22 +3,19 @@
 import configparser
 import json
 import os
-import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-import yaml
+import psutil
 
 from stillhouse.base.cache import find_caches
 from stillhouse.base.errors import InputError
 from stillhouse.base.git import ask_git
-from stillhouse.base.lock import LOCK, is_shallow
+from stillhouse.base.lock import LOCK, is_shallow, read_lock
 from stillhouse.lineage.doctor import Check, Finding
 from stillhouse.lineage.doctor_yaml import DeclaredStage, read_stages
 
-_CONFLICT: Final = re.compile(r"^(?:<{7} |={7}$|>{7} )", re.MULTILINE)
 _RWLOCK: Final = Path(".dvc/tmp/rwlock")
 _NAMED: Final = 3  # paths named in a finding
 
@@ -40,13 +37,12 @@ def check_lock(root: Path) -> Iterator[Finding]:
     if not path.exists():
         yield Finding(LOCK, "ok", "none yet: nothing has run")
         return
-    text = path.read_text(encoding="utf-8", errors="replace")
-    if _CONFLICT.search(text):
-        remedy = "take one side (`git checkout --theirs dvc.lock`), then `dvc repro`"
-        yield Finding(LOCK, "fail", "holds the marks of a merge conflict", remedy)
-    elif not _is_lock(text):
-        yield Finding(LOCK, "fail", "is not a readable lock file", "run `git checkout dvc.lock`")
-    elif ask_git(root, "status", "--porcelain", "--", LOCK).strip():
+    try:
+        read_lock(root)
+    except InputError as exc:
+        yield Finding(LOCK, "fail", exc.what, exc.remedy or "")
+        return
+    if ask_git(root, "status", "--porcelain", "--", LOCK).strip():
         remedy = "commit it with the change that caused it"
         yield Finding(LOCK, "warn", "differs from the commit", remedy)
     else:
@@ -140,9 +136,16 @@ def check_running(root: Path) -> Iterator[Finding]:
         found = f"{_RWLOCK} is torn: DVC was interrupted while it wrote it"
         yield Finding("DVC's lock", "fail", found, f"end any running dvc, then `rm {_RWLOCK}`")
         return
-    alive = sorted(pid for pid in _list_pids(held) if _is_alive(pid))
-    if alive:
-        found = f"held by the running process {alive[0]}"
+    alive = {
+        pid: command for pid in _list_pids(held) if (command := _find_command(pid)) is not None
+    }
+    others = sorted(pid for pid, command in alive.items() if "dvc" not in command)
+    if others:
+        # DVC looks at the number alone; in a container the same few numbers come again and again.
+        found = f"left by a DVC that was killed: its number, {others[0]}, is another process by now"
+        yield Finding("DVC's lock", "fail", found, f"end any running dvc, then `rm {_RWLOCK}`")
+    elif alive:
+        found = f"held by the running process {min(alive)}"
         yield Finding("DVC's lock", "warn", found, "wait for its end before `dvc repro`")
     else:
         yield Finding("DVC's lock", "ok", "free")
@@ -154,14 +157,6 @@ def _read_stages(root: Path) -> list[DeclaredStage]:
         return read_stages(root)
     except InputError:
         return []
-
-
-def _is_lock(text: str) -> bool:
-    try:
-        lock = yaml.load(text, Loader=yaml.CSafeLoader)
-    except yaml.YAMLError:
-        return False
-    return isinstance(lock, Mapping) and "schema" in lock
 
 
 def _has_git(root: Path) -> bool:
@@ -214,16 +209,19 @@ def _list_pids(held: object) -> Iterator[int]:
             yield from _list_pids(inner)
 
 
-def _is_alive(pid: int) -> bool:
-    if sys.platform == "win32":
-        return False
+def _find_command(pid: int) -> str | None:
+    """Return the command line of a process, None where none of that number is there.
+
+    That of one which has ended and waits for its parent is empty: DVC takes it for a holder, too.
+    """
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        return " ".join(psutil.Process(pid).cmdline())
+    except psutil.AccessDenied:
+        return "dvc"  # somebody else's: taken for what DVC takes it for
+    except psutil.ZombieProcess:
+        return ""
+    except psutil.NoSuchProcess:
+        return None
 
 
 REPOSITORY: Final[tuple[Check, ...]] = (
