@@ -11,8 +11,8 @@ from stillhouse.base.lock import read_lock
 from stillhouse.base.tables import read_table
 from stillhouse.lineage.model_folder import PROVENANCE, ROWS
 from stillhouse.lineage.provenance import Provenance, SeenRow, read_provenance
-from stillhouse.lineage.trace_past import look_back
-from stillhouse.lineage.trace_reach import Reach
+from stillhouse.lineage.trace_past import Told, look_back
+from stillhouse.lineage.trace_reach import Reach, join_told
 from stillhouse.lineage.trace_tables import DATASET
 
 Verdict = Literal["affected", "clean", "unknown"]
@@ -129,32 +129,29 @@ def _judge(root: Path, model: Listed, reach: Reach, validated: str) -> ModelVerd
         )
         return ModelVerdict(model.model, "unknown", 0, why + _FETCH)
     if steering is None or None in steering.values():
-        why = f"its validation rows are neither here nor in DVC's cache; {_FETCH}"
+        why = f"neither tables here nor DVC's cache tell of all its validation rows; {_FETCH}"
         return ModelVerdict(model.model, "unknown", 0, why)
     return ModelVerdict(model.model, "clean", 0, f"none of its {_rows(len(model.rows))} is of it")
 
 
 def _tell_rows(
     root: Path, model: Listed, provenance: Provenance, reach: Reach, validated: str
-) -> tuple[Mapping[str, bool | None], Mapping[str, bool | None] | None]:
+) -> tuple[Told, Told | None]:
     """Return by id whether a student's rows, and those that steered it, come of the thing.
 
-    Where the tables here do not tell all of them, those that it was made of are looked for. None in
-    place of the second: its validation rows are not found.
+    The tables here tell, and those that it was made of where these are other ones and are found. None
+    in place of the second: its validation rows are not found.
     """
-    digest = provenance.inputs.get(_VALIDATION.as_posix())
-    steering: Mapping[str, bool | None] | None = None
-    if digest is None:
-        steering = {}
-    elif digest.md5 == validated:
-        steering = {row.row_id: True for row in reach.parts[_VALIDATION]}
-    if steering is not None and all(reach.touched.get(i) is not None for i in model.rows):
-        return reach.touched, steering
     past = look_back(root, provenance, reach)
-    here = {row_id: touched for row_id, touched in reach.touched.items() if touched is not None}
-    seen = {row_id: True for row_id, touched in past.train.items() if touched}
-    told = {**past.train, **here, **seen}
-    return told, past.validation if steering is None else steering
+    then = past.validation or {}
+    digest = provenance.inputs.get(_VALIDATION.as_posix())
+    steering: Told | None = {}
+    if digest is not None:
+        steering = reach.validation if digest.md5 == validated else past.validation
+    if steering is not None:
+        steering = {i: join_told(reach.touched.get(i), then.get(i)) for i in steering}
+    train = {i: join_told(reach.touched.get(i), past.train.get(i)) for i in model.rows}
+    return train, steering
 
 
 def _inherit(

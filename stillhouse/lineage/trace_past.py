@@ -4,10 +4,10 @@ Its provenance names them by md5; their bytes lie in the workspace or in DVC's c
 found is not told: nothing is concluded from a table that is missing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from stillhouse.base.cache import find_cached, find_caches
 from stillhouse.base.errors import InputError
@@ -15,7 +15,7 @@ from stillhouse.base.ids import md5_file, sha256_file
 from stillhouse.base.tables import read_table
 from stillhouse.lineage.provenance import Provenance
 from stillhouse.lineage.trace_find import Thing
-from stillhouse.lineage.trace_reach import Reach, lay_trail
+from stillhouse.lineage.trace_reach import Passages, Reach, lay_trail
 from stillhouse.lineage.trace_tables import (
     CHUNKS,
     DATASET,
@@ -32,6 +32,8 @@ from stillhouse.lineage.trace_tables import (
 _TRAIN, _VALIDATION, _ = DATASET
 _TABLES: Final = (DOCUMENTS, CHUNKS, REQUESTS, _TRAIN, _VALIDATION)
 
+Told: TypeAlias = Mapping[str, bool | None]
+
 
 @dataclass(frozen=True, slots=True)
 class Past:
@@ -40,8 +42,8 @@ class Past:
     ``validation`` is None where that table is not found.
     """
 
-    train: Mapping[str, bool | None]
-    validation: Mapping[str, bool | None] | None
+    train: Told
+    validation: Told | None
 
 
 def find_tables(root: Path, provenance: Provenance) -> dict[Path, Path]:
@@ -65,6 +67,8 @@ def find_tables(root: Path, provenance: Provenance) -> dict[Path, Path]:
 def look_back(root: Path, provenance: Provenance, reach: Reach) -> Past:
     """Follow a thing through the tables that a student was made of; an unreadable one tells nothing."""
     tables = find_tables(root, provenance)
+    if all(tables.get(table) == root / table for table in _TABLES):
+        return Past(reach.touched, reach.validation)
     try:
         return _look_back(root, tables, reach)
     except InputError:  # of another layout, from before a column was added
@@ -74,28 +78,27 @@ def look_back(root: Path, provenance: Provenance, reach: Reach) -> Past:
 def _look_back(root: Path, tables: Mapping[Path, Path], reach: Reach) -> Past:
     thing = reach.thing
     chunk_ids = {thing.id} if thing.kind == "chunk" else set()
-    told = True
+    told = CHUNKS in tables
+    document_ids: set[str] = set()
     if thing.kind in ("document", "skipped file"):
-        document_ids = _find_documents(root, tables, thing)
-        told = document_ids is not None and CHUNKS in tables
-        if CHUNKS in tables:
-            chunk_ids = {
-                chunk.chunk_id
-                for chunk in read_table(tables[CHUNKS], ChunkKey)
-                if chunk.source == thing.name or chunk.document_id in (document_ids or ())
-            }
-    # Requests are known *not* to be of a document only where its passages of then are known.
-    requests = read_table(tables[REQUESTS], RequestKey) if REQUESTS in tables and told else ()
-    trail, _ = lay_trail(thing, frozenset(chunk_ids), requests, reach.decisions)
+        found = _find_documents(root, tables, thing)
+        told, document_ids = told and found is not None, found or set()
+    known = set()
+    for chunk in read_table(tables[CHUNKS], ChunkKey) if CHUNKS in tables else ():
+        known.add(chunk.chunk_id)
+        if chunk.source == thing.name or chunk.document_id in document_ids:
+            chunk_ids.add(chunk.chunk_id)
+    # Rows are known *not* to be of a document only where its passages of then are known.
+    passages = Passages(frozenset(chunk_ids), frozenset(known if told else chunk_ids))
+    requests = read_table(tables[REQUESTS], RequestKey) if REQUESTS in tables else ()
+    trail, _ = lay_trail(thing, passages, requests, reach.decisions)
 
-    def touch(table: Path) -> Iterator[tuple[str, bool | None]]:
-        for row in read_table(tables[table], RowKey):
-            touched = trail.touches(row)
-            yield row.row_id, touched if told else touched or None
+    def touch(table: Path) -> dict[str, bool | None]:
+        return {row.row_id: trail.touches(row) for row in read_table(tables[table], RowKey)}
 
     return Past(
-        train=dict(touch(_TRAIN)) if _TRAIN in tables else {},
-        validation=dict(touch(_VALIDATION)) if _VALIDATION in tables else None,
+        train=touch(_TRAIN) if _TRAIN in tables else {},
+        validation=touch(_VALIDATION) if _VALIDATION in tables else None,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from stillhouse.base.records import Rejection, split_slot
 from stillhouse.base.tables import read_table
@@ -23,14 +24,17 @@ from stillhouse.lineage.trace_tables import (
     read_rejections,
 )
 
+# Kinds whose rows are told by the passages that they were asked of.
+BY_PASSAGE: Final = ("document", "skipped file", "chunk")
+
 
 @dataclass(frozen=True, slots=True)
 class Reach:
     """All that comes of a thing.
 
     ``parts`` holds the rows of each table of the dataset by the table's path. ``touched`` says of
-    *every* row and pair in the workspace, by id, whether it comes of the thing; None where the
-    tables cannot tell, which is never taken for no.
+    *every* row and pair in the workspace, by id, whether it comes of the thing, and ``validation`` of
+    those in that table; None where the tables cannot tell, which is never taken for no.
     """
 
     thing: Thing
@@ -42,15 +46,30 @@ class Reach:
     rows: tuple[RowKey, ...]
     parts: Mapping[Path, tuple[RowKey, ...]]
     touched: Mapping[str, bool | None]
+    validation: Mapping[str, bool | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Passages:
+    """A thing's own passages in one version, and all of which is known whether they are its own."""
+
+    own: frozenset[str]
+    known: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Trail:
-    """The ids by which a row is known to come of the thing, or known not to."""
+    """The ids by which a row is known to come of the thing, or known not to.
+
+    ``chunks`` are the thing's; ``passages`` all of which is known whether they are. A row of any other
+    passage may come of the thing: where only ingest ran since a file was renamed, all rows and
+    requests are still of passages that no table has any more.
+    """
 
     thing: Thing
     rows: frozenset[str]
     chunks: frozenset[str]
+    passages: frozenset[str]
     requests: frozenset[str]
     known_requests: frozenset[str]
     prompt_sha256s: frozenset[str]
@@ -67,20 +86,21 @@ class Trail:
         return self._touches_by_place(item)
 
     def _touches_by_place(self, item: PairKey | RowKey) -> bool | None:
-        """Judge a row whose request is in no table any more, by what it says of itself."""
+        """Judge a row whose request is in no table any more, by what it says of itself.
+
+        A slot names the source of one passage; that of another one it does not name.
+        """
         if self.chunks & set(item.chunk_ids):
             return True
-        if self.thing.kind == "chunk":
-            return False
         if self.thing.kind == "prompt":
             sha256 = item.prompt_sha256 if isinstance(item, RowKey) else ""
             return True if sha256 in self.prompt_sha256s else None
-        if isinstance(item, RowKey) and self.thing.id in item.document_ids:
-            return True
-        if item.chunk_ids and split_slot(item.slot_id)[0] == self.thing.name:
-            return True
-        # A slot names the source of one passage; of a second one it says nothing.
-        return None if len(item.chunk_ids) > 1 else False
+        if self.thing.kind != "chunk":
+            if isinstance(item, RowKey) and self.thing.id in item.document_ids:
+                return True
+            if item.chunk_ids and split_slot(item.slot_id)[0] == self.thing.name:
+                return True
+        return False if self.passages.issuperset(item.chunk_ids) else None
 
 
 def follow(root: Path, thing: Thing) -> Reach:
@@ -89,12 +109,14 @@ def follow(root: Path, thing: Thing) -> Reach:
     Raises:
         InputError: a table is missing or unreadable.
     """
-    chunks = tuple(chunk for chunk in read_table(root / CHUNKS, ChunkKey) if _is_of(chunk, thing))
+    chunks, passages = [], set()
+    for chunk in read_table(root / CHUNKS, ChunkKey):
+        passages.add(chunk.chunk_id)
+        if _is_of(chunk, thing):
+            chunks.append(chunk)
     decisions = read_decisions(root)
-    chunk_ids = frozenset(chunk.chunk_id for chunk in chunks)
-    trail, requests = lay_trail(
-        thing, chunk_ids, read_table(root / REQUESTS, RequestKey), decisions
-    )
+    known = Passages(frozenset(chunk.chunk_id for chunk in chunks), frozenset(passages))
+    trail, requests = lay_trail(thing, known, read_table(root / REQUESTS, RequestKey), decisions)
     touched: dict[str, bool | None] = {}
     pairs = []
     for pair in read_table(root / PAIRS, PairKey):
@@ -103,19 +125,24 @@ def follow(root: Path, thing: Thing) -> Reach:
             pairs.append(pair)
     rows: dict[str, RowKey] = {}
     parts: dict[Path, tuple[RowKey, ...]] = {}
+    validation = []
     for table in (CURATED, REVIEWED, *DATASET):
         found = []
         for row in read_table(root / table, RowKey):
-            touched[row.row_id] = trail.touches(row)
-            if touched[row.row_id]:
+            touches = trail.touches(row)
+            # A pair says less of itself than a row: what one of them tells, they tell.
+            touched[row.row_id] = join_told(touches, touched.get(row.row_id))
+            if touches:
                 found.append(row)
+            if table == DATASET[1]:
+                validation.append(row.row_id)
         rows |= {row.row_id: row for row in found}
         if table in DATASET:
             parts[table] = tuple(found)
     ids = {pair.pair_id for pair in pairs} | rows.keys()
     return Reach(
         thing=thing,
-        chunks=chunks,
+        chunks=tuple(chunks),
         requests=tuple(requests),
         pairs=tuple(pairs),
         rejections=tuple(_find_rejections(root, thing, trail, ids)),
@@ -123,7 +150,13 @@ def follow(root: Path, thing: Thing) -> Reach:
         rows=tuple(rows[row_id] for row_id in sorted(rows)),
         parts=parts,
         touched=touched,
+        validation={row_id: touched[row_id] for row_id in validation},
     )
+
+
+def join_told(*told: bool | None) -> bool | None:
+    """Return what two tables tell of one row: yes if either does, None where neither tells."""
+    return True if True in told else False if False in told else None
 
 
 def _is_of(chunk: ChunkKey, thing: Thing) -> bool:
@@ -134,7 +167,7 @@ def _is_of(chunk: ChunkKey, thing: Thing) -> bool:
 
 def lay_trail(
     thing: Thing,
-    chunk_ids: frozenset[str],
+    passages: Passages,
     requests: Iterable[RequestKey],
     decisions: Iterable[Decision],
 ) -> tuple[Trail, list[RequestKey]]:
@@ -142,15 +175,18 @@ def lay_trail(
 
     Args:
         thing: what is followed.
-        chunk_ids: its passages.
-        requests: all requests of one version; whatever a row names beside them is judged by place.
+        passages: of the same version as the requests.
+        requests: all requests of one version; whatever a row names beside them is judged by place,
+            and so are those of passages that are not known.
         decisions: a reviewer's, on any rows.
     """
     known, own = set(), []
+    by_passage = thing.kind in BY_PASSAGE
     for request in requests:
-        known.add(request.request_id)
+        if not by_passage or passages.known.issuperset(request.chunk_ids):
+            known.add(request.request_id)
         same = thing.id in (request.request_id, request.prompt_path)
-        if same or chunk_ids & set(request.chunk_ids):
+        if same or passages.own & set(request.chunk_ids):
             own.append(request)
     # A reviewer's fix gave the row a new id; it still comes of the old one.
     fixed = {item.new_id for item in decisions if item.row_id == thing.id and item.new_id}
@@ -158,7 +194,8 @@ def lay_trail(
     trail = Trail(
         thing=thing,
         rows=frozenset({thing.id, *fixed}),
-        chunks=chunk_ids,
+        chunks=passages.own,
+        passages=passages.known,
         requests=frozenset({request.request_id for request in own} | itself),
         known_requests=frozenset(known),
         prompt_sha256s=frozenset(request.prompt_sha256 for request in own),
