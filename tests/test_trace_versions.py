@@ -1,6 +1,7 @@
 """What a trace says of a student whose tables are older than the workspace's, or half-run ones."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.trace_project import (
     is_of,
     make_project,
     read_rows,
+    rerun,
     store_in_cache,
     train_student,
 )
@@ -60,6 +62,23 @@ def chunks_of(source: str) -> list[Chunk]:
     return [chunk for chunk in read_all(CHUNKS, Chunk) if chunk.source == source]
 
 
+def rows_of_each(source: str) -> dict[str, int]:
+    """Return the number of training rows of each passage of a document, by the passage's text."""
+    return {
+        chunk.text: sum(chunk.chunk_id in row.chunk_ids for row in read_rows(TRAIN))
+        for chunk in chunks_of(source)
+    }
+
+
+def edit(source: str, change: Callable[[str], str]) -> None:
+    (SEED / source).write_text(change((SEED / source).read_text()))
+
+
+def lose_from_cache(table: Path, outs: dict[str, str]) -> None:
+    md5 = outs[table.as_posix()]
+    Path(".dvc/cache/files/md5", md5[:2], md5[2:]).unlink()
+
+
 def test_in_a_whole_project_every_table_tells_of_every_row_whether_it_is_of_a_thing(
     project: Path,
 ) -> None:
@@ -86,11 +105,12 @@ def test_after_a_rename_of_which_only_ingest_knows_nothing_is_clean_without_the_
 
 
 def test_after_a_rename_of_which_only_ingest_knows_the_tables_of_then_tell(project: Path) -> None:
-    trained = sum(is_of(row, STUDY) for row in read_rows(TRAIN))
+    trained, each = sum(is_of(row, STUDY) for row in read_rows(TRAIN)), rows_of_each(STUDY)
     (SEED / STUDY).rename(SEED / RENAMED)
     ingest.main()
     told = judge(RENAMED)
     assert (told.verdict, told.rows) == ("affected", trained)
+    assert {chunk.text: judge(chunk.chunk_id).rows for chunk in chunks_of(RENAMED)} == each
     assert judge(HELD_OUT).verdict == "clean"
 
 
@@ -114,3 +134,93 @@ def test_validation_rows_of_passages_that_no_table_has_are_unknown(project: Path
     (SEED / STUDY).rename(SEED / RENAMED)
     ingest.main()
     assert judge(RENAMED).verdict == "unknown"
+
+
+def test_a_passage_of_a_renamed_document_is_found_in_an_older_model_by_its_text(
+    project: Path,
+) -> None:
+    each, outs = rows_of_each(STUDY), store_in_cache(project)
+    (SEED / STUDY).rename(SEED / RENAMED)
+    ingest.main()
+    rerun()
+    ids = {chunk.text: chunk.chunk_id for chunk in chunks_of(RENAMED)}
+    told = {text: judge(chunk_id) for text, chunk_id in ids.items()}
+    assert {text: verdict.rows for text, verdict in told.items()} == each
+    assert {verdict.verdict for text, verdict in told.items() if each[text]} == {"affected"}
+    lose_from_cache(Path("data/corpus/documents.parquet"), outs)
+    assert {text: judge(chunk_id) for text, chunk_id in ids.items()} == told
+    lose_from_cache(CHUNKS, outs)
+    assert {judge(chunk_id).verdict for chunk_id in ids.values()} == {"unknown"}
+
+
+def test_an_edited_passage_is_unknown_to_an_older_model_and_an_added_one_clean(
+    project: Path,
+) -> None:
+    edit(LEAVE, lambda text: text + "\n## Sabbaticals\n\nAfter nine years you get a sabbatical.\n")
+    first = next(chunk for chunk in chunks_of(STUDY) if rows_of_each(STUDY)[chunk.text])
+    edit(STUDY, lambda text: text.replace(first.text, first.text.replace(".", " indeed.", 1)))
+    before = {chunk.chunk_id for chunk in read_all(CHUNKS, Chunk)}
+    ingest.main()
+    rerun()
+    (edited,) = [chunk for chunk in chunks_of(STUDY) if chunk.chunk_id not in before]
+    (added,) = [chunk for chunk in chunks_of(LEAVE) if chunk.chunk_id not in before]
+    told = judge(edited.chunk_id)
+    assert (told.verdict, STUDY in told.why) == ("unknown", True)
+    assert judge(added.chunk_id).verdict == "clean"
+
+
+def test_a_document_that_was_renamed_and_edited_is_found_by_its_passages_or_unknown(
+    project: Path,
+) -> None:
+    each = rows_of_each(STUDY)
+    (SEED / STUDY).rename(SEED / RENAMED)
+    edit(
+        RENAMED, lambda text: text + "\n## Sabbaticals\n\nAfter nine years you get a sabbatical.\n"
+    )
+    ingest.main()
+    rerun()
+    kept = sum(each.get(chunk.text, 0) for chunk in chunks_of(RENAMED))
+    assert judge(RENAMED).verdict == "affected"
+    assert 0 < judge(RENAMED).rows == kept
+    edit(RENAMED, lambda text: text.replace(".", " indeed."))
+    ingest.main()
+    rerun()
+    told = judge(RENAMED)
+    assert (told.verdict, f"`{STUDY}`" in told.why) == ("unknown", True)
+    assert judge(HELD_OUT).verdict == "clean"
+
+
+def test_a_new_document_is_unknown_to_a_model_that_learned_one_that_is_gone(project: Path) -> None:
+    (SEED / "people/new.md").write_text("# Sabbaticals\n\nAfter nine years you get a sabbatical.\n")
+    ingest.main()
+    rerun()
+    assert judge("people/new.md").verdict == "clean"
+    (SEED / STUDY).unlink()
+    ingest.main()
+    rerun()
+    (passage,) = chunks_of("people/new.md")
+    for thing in ("people/new.md", passage.chunk_id):
+        assert (judge(thing).verdict, f"`{STUDY}`" in judge(thing).why) == ("unknown", True)
+    assert judge(HELD_OUT).verdict == "clean"
+
+
+def test_a_passage_that_moved_into_another_document_is_found_by_its_text(project: Path) -> None:
+    each = rows_of_each(STUDY)
+    moved = max(each, key=lambda text: each[text])
+    edit(STUDY, lambda text: text.replace(moved, "Gone."))
+    (SEED / "people/new.md").write_text(f"# New\n\n{moved}\n")
+    ingest.main()
+    rerun()
+    (chunk,) = chunks_of("people/new.md")
+    for thing in ("people/new.md", chunk.chunk_id):
+        assert (judge(thing).verdict, judge(thing).rows) == ("affected", each[moved])
+
+
+def test_a_copy_of_a_passage_that_still_stands_in_its_place_is_another_one(project: Path) -> None:
+    each = rows_of_each(STUDY)
+    copied = max(each, key=lambda text: each[text])
+    (SEED / "people/new.md").write_text(f"# New\n\n{copied}\n")
+    ingest.main()
+    rerun()
+    assert judge("people/new.md").verdict == "clean"
+    assert judge(chunks_of("people/new.md")[0].chunk_id).verdict == "clean"

@@ -55,6 +55,12 @@ def make_project(root: Path) -> None:
             stage.main()
 
 
+def rerun() -> None:
+    """Run the stages behind ingest in the working directory."""
+    for stage in (render, generate, judge, curate, review, split):
+        stage.main()
+
+
 def write_verdicts() -> None:
     """Let a reviewer reject one row about the study policy and mend another."""
     first, second = [row for row in read_rows("data/curated/rows.parquet") if is_of(row, STUDY)][:2]

@@ -27,8 +27,9 @@ def trace(
     """Say where something comes from, what came of it, and which models saw it.
 
     A model is affected if it was trained on a row of the thing, clean if it was not, and unknown
-    where that cannot be read. Unknown is never taken for clean. Of a model itself: what its rows came
-    from, and the models that began with its weights.
+    where that cannot be told: its tables are not found, or what it learned from was edited or went
+    since and may have become the thing. Unknown is never taken for clean. Of a model itself: what its
+    rows came from, and the models that began with its weights.
 
     Example: stillhouse trace people/annual-leave.md --exit-code
     """

@@ -11,7 +11,7 @@ from stillhouse.base.lock import read_lock
 from stillhouse.base.tables import read_table
 from stillhouse.lineage.model_folder import PROVENANCE, ROWS
 from stillhouse.lineage.provenance import Provenance, SeenRow, read_provenance
-from stillhouse.lineage.trace_past import Told, look_back
+from stillhouse.lineage.trace_past import Past, Told, look_back
 from stillhouse.lineage.trace_reach import Reach, join_told
 from stillhouse.lineage.trace_tables import DATASET
 
@@ -19,6 +19,7 @@ Verdict = Literal["affected", "clean", "unknown"]
 
 _MODELS: Final = "models"
 _VALIDATION: Final = DATASET[1]
+_SHOWN: Final = 2  # documents named in a verdict
 _FETCH: Final = (
     "run `dvc fetch --all-commits`, or check out the version it was trained from (git, dvc)"
 )
@@ -111,7 +112,7 @@ def _find_strange_files(folder: Path, named: Mapping[str, str]) -> Iterator[str]
 def _judge(root: Path, model: Listed, reach: Reach, validated: str) -> ModelVerdict:
     if model.provenance is None:
         return ModelVerdict(model.model, "unknown", 0, model.problem)
-    told, steering = _tell_rows(root, model, model.provenance, reach, validated)
+    told, steering, past = _tell_rows(root, model, model.provenance, reach, validated)
     own = [row_id for row_id in model.rows if row_id == reach.thing.id or told.get(row_id)]
     if own:
         return ModelVerdict(
@@ -123,6 +124,8 @@ def _judge(root: Path, model: Listed, reach: Reach, validated: str) -> ModelVerd
         return ModelVerdict(model.model, "affected", 0, why)
     by_id = reach.thing.kind in ("row", "pair")
     untold = [] if by_id else [row_id for row_id in model.rows if told.get(row_id) is None]
+    if past.doubtful and (untold or None in (steering or {}).values()):
+        return ModelVerdict(model.model, "unknown", 0, _say_doubt(past.doubtful))
     if untold:
         why = (
             f"neither tables here nor DVC's cache tell of {_rows(len(untold))} it was trained on; "
@@ -136,7 +139,7 @@ def _judge(root: Path, model: Listed, reach: Reach, validated: str) -> ModelVerd
 
 def _tell_rows(
     root: Path, model: Listed, provenance: Provenance, reach: Reach, validated: str
-) -> tuple[Told, Told | None]:
+) -> tuple[Told, Told | None, Past]:
     """Return by id whether a student's rows, and those that steered it, come of the thing.
 
     The tables here tell, and those that it was made of where these are other ones and are found. None
@@ -151,7 +154,16 @@ def _tell_rows(
     if steering is not None:
         steering = {i: join_told(reach.touched.get(i), then.get(i)) for i in steering}
     train = {i: join_told(reach.touched.get(i), past.train.get(i)) for i in model.rows}
-    return train, steering
+    return train, steering, past
+
+
+def _say_doubt(sources: Sequence[str]) -> str:
+    named = ", ".join(f"`{source}`" for source in sources[:_SHOWN])
+    more = f" and {len(sources) - _SHOWN} more" if len(sources) > _SHOWN else ""
+    return (
+        f"it learned passages of {named}{more} that were changed or went since, and this may have come "
+        "of one of them; compare the texts"
+    )
 
 
 def _inherit(
