@@ -224,3 +224,23 @@ def test_a_copy_of_a_passage_that_still_stands_in_its_place_is_another_one(proje
     rerun()
     assert judge("people/new.md").verdict == "clean"
     assert judge(chunks_of("people/new.md")[0].chunk_id).verdict == "clean"
+
+
+def test_a_renamed_prompt_is_found_by_its_bytes_and_one_that_was_edited_too_is_unknown(
+    project: Path,
+) -> None:
+    old, new, unused = (Path("prompts", f"{name}.md") for name in ("recall", "facts", "simplified"))
+    trained = sum(row.task == "recall" for row in read_rows(TRAIN))
+    other = judge("prompts/multi_step.md")
+    old.rename(new)
+    for rerun_too in (False, True):  # in half-run tables as well as in those of an older version
+        if rerun_too:
+            rerun()
+            write_table(TRAIN, Row, [row for row in read_rows(TRAIN) if row.task != "recall"])
+        assert (judge(str(new)).verdict, judge(str(new)).rows) == ("affected", trained)
+        assert judge(str(unused)).verdict == "clean"
+        assert judge("prompts/multi_step.md") == other
+    new.write_text(new.read_text().replace("ordinary words", "plain words"))
+    rerun()
+    told = judge(str(new))
+    assert (told.verdict, str(old) in told.why) == ("unknown", True)

@@ -28,7 +28,7 @@ from stillhouse.lineage.trace_tables import (
 
 Kind = Literal["row", "pair", "request", "chunk", "document", "prompt", "skipped file", "model"]
 
-_PROMPTS: Final = Path("prompts")
+PROMPTS: Final = Path("prompts")
 _ID: Final = re.compile(r"[0-9a-f]{4,64}")
 _SHOWN: Final = 3  # candidates named in an error
 
@@ -86,8 +86,8 @@ def _list_files(root: Path) -> Iterator[Thing]:
         yield Thing("skipped file", skipped.rejected_id, skipped.rejected_id)
     for request in read_table(root / REQUESTS, RequestKey):
         yield Thing("prompt", request.prompt_path, request.prompt_path)
-    for path in (root / _PROMPTS).glob("*.md"):
-        name = (_PROMPTS / path.name).as_posix()
+    for path in (root / PROMPTS).glob("*.md"):
+        name = (PROMPTS / path.name).as_posix()
         yield Thing("prompt", name, name)
 
 

@@ -19,7 +19,7 @@ Verdict = Literal["affected", "clean", "unknown"]
 
 _MODELS: Final = "models"
 _VALIDATION: Final = DATASET[1]
-_SHOWN: Final = 2  # documents named in a verdict
+_SHOWN: Final = 2  # documents or prompts named in a verdict
 _FETCH: Final = (
     "run `dvc fetch --all-commits`, or check out the version it was trained from (git, dvc)"
 )
@@ -161,8 +161,8 @@ def _say_doubt(sources: Sequence[str]) -> str:
     named = ", ".join(f"`{source}`" for source in sources[:_SHOWN])
     more = f" and {len(sources) - _SHOWN} more" if len(sources) > _SHOWN else ""
     return (
-        f"it learned passages of {named}{more} that were changed or went since, and this may have come "
-        "of one of them; compare the texts"
+        f"it learned rows of {named}{more}, changed or gone since, and this may have come of that; "
+        "compare the two"
     )
 
 

@@ -15,7 +15,7 @@ from stillhouse.base.ids import md5_file
 from stillhouse.base.tables import read_table
 from stillhouse.lineage.provenance import Provenance
 from stillhouse.lineage.trace_passages import Match, match_passages
-from stillhouse.lineage.trace_reach import BY_PASSAGE, Passages, Reach, lay_trail
+from stillhouse.lineage.trace_reach import BY_PASSAGE, Passages, Reach, hash_prompts, lay_trail
 from stillhouse.lineage.trace_tables import CHUNKS, DATASET, DOCUMENTS, REQUESTS, RequestKey, RowKey
 
 _TRAIN, _VALIDATION, _ = DATASET
@@ -29,7 +29,7 @@ class Past:
     """Whether the rows of a student's own tables come of a thing, by id; None where none can tell.
 
     ``validation`` is None where that table is not found. ``doubtful`` names the documents of then
-    whose passages may have become those of the thing, where rows are of these.
+    whose passages may have become those of the thing, and prompts likewise, where rows are of these.
     """
 
     train: Told
@@ -73,7 +73,7 @@ def _look_back(root: Path, tables: Mapping[Path, Path], reach: Reach) -> Past:
     if thing.kind in BY_PASSAGE:
         match = match_passages(root, tables, thing)
     requests = read_table(tables[REQUESTS], RequestKey) if REQUESTS in tables else ()
-    trail, _ = lay_trail(thing, match.passages, requests, reach.decisions)
+    trail, _ = lay_trail(thing, match.passages, hash_prompts(root), requests, reach.decisions)
     doubtful: set[str] = set()
 
     def touch(table: Path) -> Iterator[tuple[str, bool | None]]:
@@ -81,6 +81,8 @@ def _look_back(root: Path, tables: Mapping[Path, Path], reach: Reach) -> Past:
             touched = trail.touches(row)
             if touched is None:
                 doubtful.update(match.doubtful[i] for i in row.chunk_ids if i in match.doubtful)
+                if prompt := trail.doubtful.get(row.request_id):
+                    doubtful.add(prompt)
             yield row.row_id, touched
 
     train = dict(touch(_TRAIN)) if _TRAIN in tables else {}

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from stillhouse.base.ids import sha256_file
 from stillhouse.base.records import Rejection, split_slot
 from stillhouse.base.tables import read_table
-from stillhouse.lineage.trace_find import Thing
+from stillhouse.lineage.trace_find import PROMPTS, Thing
 from stillhouse.lineage.trace_tables import (
     CHUNKS,
     CURATED,
@@ -63,7 +64,8 @@ class Trail:
 
     ``chunks`` are the thing's; ``passages`` all of which is known whether they are. A row of any other
     passage may come of the thing: where only ingest ran since a file was renamed, all rows and
-    requests are still of passages that no table has any more.
+    requests are still of passages that no table has any more. ``doubtful`` is request -> prompt file
+    where that may have become the thing: renamed *and* edited.
     """
 
     thing: Thing
@@ -73,6 +75,7 @@ class Trail:
     requests: frozenset[str]
     known_requests: frozenset[str]
     prompt_sha256s: frozenset[str]
+    doubtful: Mapping[str, str]
 
     def touches(self, item: PairKey | RowKey) -> bool | None:
         """Say whether a row or pair comes of the thing; None where that cannot be told."""
@@ -116,7 +119,8 @@ def follow(root: Path, thing: Thing) -> Reach:
             chunks.append(chunk)
     decisions = read_decisions(root)
     known = Passages(frozenset(chunk.chunk_id for chunk in chunks), frozenset(passages))
-    trail, requests = lay_trail(thing, known, read_table(root / REQUESTS, RequestKey), decisions)
+    prompts, asked = hash_prompts(root), read_table(root / REQUESTS, RequestKey)
+    trail, requests = lay_trail(thing, known, prompts, asked, decisions)
     touched: dict[str, bool | None] = {}
     pairs = []
     for pair in read_table(root / PAIRS, PairKey):
@@ -168,6 +172,7 @@ def _is_of(chunk: ChunkKey, thing: Thing) -> bool:
 def lay_trail(
     thing: Thing,
     passages: Passages,
+    prompts: Mapping[str, str],
     requests: Iterable[RequestKey],
     decisions: Iterable[Decision],
 ) -> tuple[Trail, list[RequestKey]]:
@@ -176,18 +181,23 @@ def lay_trail(
     Args:
         thing: what is followed.
         passages: of the same version as the requests.
+        prompts: path -> sha256 of the prompt files of now; needed only for a prompt.
         requests: all requests of one version; whatever a row names beside them is judged by place,
             and so are those of passages that are not known.
         decisions: a reviewer's, on any rows.
     """
-    known, own = set(), []
-    by_passage = thing.kind in BY_PASSAGE
+    known, own, doubtful = set(), [], {}
     for request in requests:
-        if not by_passage or passages.known.issuperset(request.chunk_ids):
-            known.add(request.request_id)
         same = thing.id in (request.request_id, request.prompt_path)
-        if same or passages.own & set(request.chunk_ids):
+        if same or passages.own & set(request.chunk_ids) or _asks_with(request, thing, prompts):
             own.append(request)
+        elif thing.kind == "prompt" and _is_gone(request, prompts):
+            doubtful[request.request_id] = request.prompt_path
+            continue
+        if thing.kind not in BY_PASSAGE or passages.known.issuperset(request.chunk_ids):
+            known.add(request.request_id)
+    if own:  # the prompt was there, so one that is gone was another
+        known, doubtful = known | doubtful.keys(), {}
     # A reviewer's fix gave the row a new id; it still comes of the old one.
     fixed = {item.new_id for item in decisions if item.row_id == thing.id and item.new_id}
     itself = {thing.id} if thing.kind == "request" else set()
@@ -199,8 +209,32 @@ def lay_trail(
         requests=frozenset({request.request_id for request in own} | itself),
         known_requests=frozenset(known),
         prompt_sha256s=frozenset(request.prompt_sha256 for request in own),
+        doubtful=doubtful,
     )
     return trail, own
+
+
+def hash_prompts(root: Path) -> dict[str, str]:
+    """Return path -> sha256 of the prompt files that there are now."""
+    return {
+        (PROMPTS / path.name).as_posix(): sha256_file(path)
+        for path in (root / PROMPTS).glob("*.md")
+    }
+
+
+def _asks_with(request: RequestKey, thing: Thing, prompts: Mapping[str, str]) -> bool:
+    """Whether a request was made with a prompt's bytes while these had another name."""
+    sha256 = request.prompt_sha256
+    return (
+        thing.kind == "prompt"
+        and prompts.get(thing.id) == sha256
+        and prompts.get(request.prompt_path) != sha256
+    )
+
+
+def _is_gone(request: RequestKey, prompts: Mapping[str, str]) -> bool:
+    """Whether a request's prompt has neither its name nor its bytes any more, as one renamed and edited."""
+    return request.prompt_path not in prompts and request.prompt_sha256 not in prompts.values()
 
 
 def _find_rejections(root: Path, thing: Thing, trail: Trail, ids: set[str]) -> Iterator[Rejection]:
