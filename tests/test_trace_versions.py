@@ -244,3 +244,19 @@ def test_a_renamed_prompt_is_found_by_its_bytes_and_one_that_was_edited_too_is_u
     rerun()
     told = judge(str(new))
     assert (told.verdict, str(old) in told.why) == ("unknown", True)
+
+
+def test_a_file_with_the_text_of_another_document_comes_to_the_rows_of_that_one(
+    project: Path,
+) -> None:
+    trained = sum(is_of(row, STUDY) for row in read_rows(TRAIN))
+    (SEED / "z.md").write_bytes((SEED / STUDY).read_bytes().replace(b"\n", b"\r\n"))
+    ingest.main()
+    train_student(project, "newer", upstream=store_in_cache(project))
+    thing = trace(project, "z.md")
+    assert (thing.thing.kind, thing.thing.twin) == ("skipped file", STUDY)
+    assert {model.model: model.rows for model in thing.models} == dict.fromkeys(
+        ("newer", "older"), trained
+    )
+    (seen,) = [step.facts["seen"] for step in thing.downstream if step.id == "z.md"]
+    assert seen == f"as {STUDY}, which ingest read in its place"

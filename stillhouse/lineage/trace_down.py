@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from stillhouse.base.ids import Json
 from stillhouse.base.records import Rejection
+from stillhouse.lineage.trace_find import find_twin
 from stillhouse.lineage.trace_models import Listed
 from stillhouse.lineage.trace_reach import Reach
 
@@ -69,6 +70,8 @@ def _show_rejection(rejection: Rejection, listed: Sequence[Listed]) -> Step:
 
 def _say_who_saw(rejection: Rejection, listed: Sequence[Listed]) -> str:
     """Say who saw what was dropped; a student of an earlier dataset may well have learned it."""
+    if twin := find_twin(rejection):
+        return f"as {twin}, which ingest read in its place"
     if rejection.stage == "ingest":
         return "by nobody: ingest did not read it"
     if models := _name_models(rejection.rejected_id, listed):

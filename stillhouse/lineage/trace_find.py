@@ -30,6 +30,7 @@ Kind = Literal["row", "pair", "request", "chunk", "document", "prompt", "skipped
 
 PROMPTS: Final = Path("prompts")
 _ID: Final = re.compile(r"[0-9a-f]{4,64}")
+_REPEATS: Final = "its text is that of "  # as ingest says it, in the detail of a duplicate
 _SHOWN: Final = 3  # candidates named in an error
 
 
@@ -38,11 +39,13 @@ class Thing:
     """What is traced. ``id`` is a content id; of a prompt or a model its path, of a skipped file its source.
 
     ``name`` is what a person calls it: a document's source, a prompt's or model's path, else the id.
+    ``twin`` is the source of the document that was read in place of a skipped file with the same text.
     """
 
     kind: Kind
     id: str
     name: str
+    twin: str = ""
 
 
 def find_thing(
@@ -83,12 +86,18 @@ def _list_files(root: Path) -> Iterator[Thing]:
     for document in read_table(root / DOCUMENTS, DocumentKey):
         yield Thing("document", document.document_id, document.source)
     for skipped in read_table(root / REJECTIONS[0], Rejection):
-        yield Thing("skipped file", skipped.rejected_id, skipped.rejected_id)
+        yield Thing("skipped file", skipped.rejected_id, skipped.rejected_id, find_twin(skipped))
     for request in read_table(root / REQUESTS, RequestKey):
         yield Thing("prompt", request.prompt_path, request.prompt_path)
     for path in (root / PROMPTS).glob("*.md"):
         name = (PROMPTS / path.name).as_posix()
         yield Thing("prompt", name, name)
+
+
+def find_twin(skipped: Rejection) -> str:
+    """Return the source of the document whose text a skipped file has; empty where it has a text of its own."""
+    repeats = (skipped.stage, skipped.reason) == ("ingest", "duplicate")
+    return skipped.detail.removeprefix(_REPEATS) if repeats else ""
 
 
 def _as_path(root: Path, wanted: str) -> str:

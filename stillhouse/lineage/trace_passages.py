@@ -77,6 +77,10 @@ class _Sought:
     source: str
 
     @property
+    def sources(self) -> tuple[str, ...]:
+        return (self.source, self.thing.twin) if self.thing.twin else (self.source,)
+
+    @property
     def texts(self) -> set[bytes]:
         return {place.text for place in self.places}
 
@@ -100,7 +104,11 @@ def match_passages(root: Path, tables: Mapping[Path, Path], thing: Thing) -> Mat
     if CHUNKS not in tables:
         return Match(Passages(_NONE, _NONE), {})
     then, now = list(_read_places(tables[CHUNKS])), list(_read_places(root / CHUNKS))
-    places = tuple(place for place in now if thing.id in (place.chunk_id, place.document_id))
+    places = tuple(
+        place
+        for place in now
+        if thing.id in (place.chunk_id, place.document_id) or place.source == thing.twin
+    )
     source = places[0].source if thing.kind == "chunk" else thing.name
     sought = _Sought(thing, places, source)
     documents = _find_documents(root, tables, sought)
@@ -130,7 +138,7 @@ def _find_own(
     # A text that stands in its old place as often as before is that place's, wherever else it is.
     left = Counter((p.source, p.text) for p in then) - Counter((p.source, p.text) for p in now)
     for place in then:
-        in_document = place.source == sought.source or place.document_id in same
+        in_document = place.source in sought.sources or place.document_id in same
         if in_document and sought.thing.kind != "chunk":
             yield place
         elif place.text not in texts:
@@ -172,7 +180,7 @@ def _find_documents(root: Path, tables: Mapping[Path, Path], sought: _Sought) ->
     if not sha256 or DOCUMENTS not in tables:
         return None
     then = list(read_table(tables[DOCUMENTS], DocumentKey))
-    named = [document for document in then if document.source == sought.source]
+    named = [document for document in then if document.source in sought.sources]
     alike = [document for document in then if document.source_sha256 == sha256]
     # The objects of one JSON list all have the file's sha256: then the same place in it counts.
     file, _, part = sought.source.partition("#")

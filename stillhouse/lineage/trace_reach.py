@@ -101,7 +101,7 @@ class Trail:
         if self.thing.kind != "chunk":
             if isinstance(item, RowKey) and self.thing.id in item.document_ids:
                 return True
-            if item.chunk_ids and split_slot(item.slot_id)[0] == self.thing.name:
+            if item.chunk_ids and split_slot(item.slot_id)[0] in (self.thing.name, self.thing.twin):
                 return True
         return False if self.passages.issuperset(item.chunk_ids) else None
 
@@ -166,6 +166,8 @@ def join_told(*told: bool | None) -> bool | None:
 def _is_of(chunk: ChunkKey, thing: Thing) -> bool:
     if thing.kind == "document":
         return chunk.document_id == thing.id
+    if thing.kind == "skipped file":
+        return chunk.source == thing.twin
     return thing.kind == "chunk" and chunk.chunk_id == thing.id
 
 
