@@ -1,12 +1,13 @@
 """What a trace says of a student whose tables are older than the workspace's, or half-run ones."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from stages import ingest
+from stages import ingest, review, split
 from stillhouse.base.records import Chunk, Document, Row
 from stillhouse.base.tables import read_all, write_table
 from stillhouse.lineage.trace import trace
@@ -260,3 +261,28 @@ def test_a_file_with_the_text_of_another_document_comes_to_the_rows_of_that_one(
     )
     (seen,) = [step.facts["seen"] for step in thing.downstream if step.id == "z.md"]
     assert seen == f"as {STUDY}, which ingest read in its place"
+
+
+def test_a_reviewers_fix_that_was_taken_back_is_still_in_the_model_that_learned_it(
+    project: Path,
+) -> None:
+    decisions = json.loads(Path("reports/review.json").read_text())["decisions"]
+    (fixed,) = [decision for decision in decisions if decision["new_id"]]
+    for table in (TRAIN, VALIDATION):
+        others = [row for row in read_rows(table) if row.row_id != fixed["new_id"]]
+        if table == TRAIN:
+            row = next(
+                row for row in read_rows("data/reviewed.parquet") if row.row_id == fixed["new_id"]
+            )
+            others.append(row)
+        write_table(table, Row, others)
+    shutil.rmtree("models/older")
+    train_student(project, "older", upstream=store_in_cache(project))
+    Path("data/seed/review.jsonl").write_text("")
+    review.main()
+    assert judge(fixed["row_id"]).rows == 1  # split has not run yet
+    split.main()
+    assert fixed["new_id"] not in {row.row_id for row in read_rows(TRAIN)}
+    assert judge(fixed["row_id"]).rows == 1
+    shutil.rmtree(".dvc/cache")
+    assert judge(fixed["row_id"]).verdict == "unknown"

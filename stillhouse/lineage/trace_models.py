@@ -122,8 +122,7 @@ def _judge(root: Path, model: Listed, reach: Reach, validated: str) -> ModelVerd
     if steered:
         why = f"{_rows(len(steered))} of it helped to choose when training stopped"
         return ModelVerdict(model.model, "affected", 0, why)
-    by_id = reach.thing.kind in ("row", "pair")
-    untold = [] if by_id else [row_id for row_id in model.rows if told.get(row_id) is None]
+    untold = [row_id for row_id in model.rows if told.get(row_id) is None]
     if past.doubtful and (untold or None in (steering or {}).values()):
         return ModelVerdict(model.model, "unknown", 0, _say_doubt(past.doubtful))
     if untold:

@@ -15,7 +15,14 @@ from stillhouse.base.ids import md5_file
 from stillhouse.base.tables import read_table
 from stillhouse.lineage.provenance import Provenance
 from stillhouse.lineage.trace_passages import Match, match_passages
-from stillhouse.lineage.trace_reach import BY_PASSAGE, Passages, Reach, hash_prompts, lay_trail
+from stillhouse.lineage.trace_reach import (
+    BY_PASSAGE,
+    Passages,
+    Reach,
+    hash_prompts,
+    lay_trail,
+    name_rows,
+)
 from stillhouse.lineage.trace_tables import CHUNKS, DATASET, DOCUMENTS, REQUESTS, RequestKey, RowKey
 
 _TRAIN, _VALIDATION, _ = DATASET
@@ -73,7 +80,8 @@ def _look_back(root: Path, tables: Mapping[Path, Path], reach: Reach) -> Past:
     if thing.kind in BY_PASSAGE:
         match = match_passages(root, tables, thing)
     requests = read_table(tables[REQUESTS], RequestKey) if REQUESTS in tables else ()
-    trail, _ = lay_trail(thing, match.passages, hash_prompts(root), requests, reach.decisions)
+    rows = name_rows(thing, [tables[table] for table in (_TRAIN, _VALIDATION) if table in tables])
+    trail, _ = lay_trail(thing, match.passages, hash_prompts(root), requests, rows)
     doubtful: set[str] = set()
 
     def touch(table: Path) -> Iterator[tuple[str, bool | None]]:

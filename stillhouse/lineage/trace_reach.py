@@ -21,6 +21,7 @@ from stillhouse.lineage.trace_tables import (
     PairKey,
     RequestKey,
     RowKey,
+    find_fixes,
     read_decisions,
     read_rejections,
 )
@@ -120,7 +121,8 @@ def follow(root: Path, thing: Thing) -> Reach:
     decisions = read_decisions(root)
     known = Passages(frozenset(chunk.chunk_id for chunk in chunks), frozenset(passages))
     prompts, asked = hash_prompts(root), read_table(root / REQUESTS, RequestKey)
-    trail, requests = lay_trail(thing, known, prompts, asked, decisions)
+    own_rows = name_rows(thing, [root / table for table in (REVIEWED, *DATASET)])
+    trail, requests = lay_trail(thing, known, prompts, asked, own_rows)
     touched: dict[str, bool | None] = {}
     pairs = []
     for pair in read_table(root / PAIRS, PairKey):
@@ -176,7 +178,7 @@ def lay_trail(
     passages: Passages,
     prompts: Mapping[str, str],
     requests: Iterable[RequestKey],
-    decisions: Iterable[Decision],
+    rows: frozenset[str],
 ) -> tuple[Trail, list[RequestKey]]:
     """Return the trail of a thing and its requests.
 
@@ -186,7 +188,7 @@ def lay_trail(
         prompts: path -> sha256 of the prompt files of now; needed only for a prompt.
         requests: all requests of one version; whatever a row names beside them is judged by place,
             and so are those of passages that are not known.
-        decisions: a reviewer's, on any rows.
+        rows: of a row or pair itself and what reviewers made of it.
     """
     known, own, doubtful = set(), [], {}
     for request in requests:
@@ -200,12 +202,10 @@ def lay_trail(
             known.add(request.request_id)
     if own:  # the prompt was there, so one that is gone was another
         known, doubtful = known | doubtful.keys(), {}
-    # A reviewer's fix gave the row a new id; it still comes of the old one.
-    fixed = {item.new_id for item in decisions if item.row_id == thing.id and item.new_id}
     itself = {thing.id} if thing.kind == "request" else set()
     trail = Trail(
         thing=thing,
-        rows=frozenset({thing.id, *fixed}),
+        rows=rows,
         chunks=passages.own,
         passages=passages.known,
         requests=frozenset({request.request_id for request in own} | itself),
@@ -214,6 +214,13 @@ def lay_trail(
         doubtful=doubtful,
     )
     return trail, own
+
+
+def name_rows(thing: Thing, tables: Iterable[Path]) -> frozenset[str]:
+    """Return the id of a row or pair, and those that reviewers' fixes gave it in the tables."""
+    if thing.kind not in ("row", "pair"):
+        return frozenset()
+    return frozenset({thing.id}.union(*(find_fixes(table, thing.id) for table in tables)))
 
 
 def hash_prompts(root: Path) -> dict[str, str]:

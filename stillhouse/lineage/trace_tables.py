@@ -11,8 +11,8 @@ from typing import Final, TypeVar
 
 from stillhouse.base.errors import InputError
 from stillhouse.base.files import read_text
-from stillhouse.base.ids import Json
-from stillhouse.base.records import Rejection
+from stillhouse.base.ids import Json, content_id
+from stillhouse.base.records import Message, Rejection
 from stillhouse.base.tables import read_table
 
 T = TypeVar("T")
@@ -100,6 +100,14 @@ class RowKey:
 
 
 @dataclass(frozen=True, slots=True)
+class _AnsweredRow:
+    """A row with its answer only."""
+
+    row_id: str
+    completion: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What a person's verdict did to a row; ``new_id`` is set where a fix gave it another id."""
 
@@ -116,6 +124,23 @@ def find_record(root: Path, table: Path, record: type[T], wanted: str) -> T | No
     key = fields(record)[0].name  # type: ignore[arg-type]
     rows = read_table(root / table, record)
     return next((row for row in rows if getattr(row, key) == wanted), None)
+
+
+def find_fixes(table: Path, row_id: str) -> set[str]:
+    """Return the ids in a table of rows that a reviewer made of a row, at any time.
+
+    A fixed row's id is made of the old one and the better answer (``quality/review.py``), so that it
+    is known without the verdicts of its version.
+    """
+    return {
+        row.row_id
+        for row in read_table(table, _AnsweredRow)
+        if row.completion and row.row_id == _name_fix(row_id, row.completion[0].content)
+    }
+
+
+def _name_fix(row_id: str, response: str) -> str:
+    return content_id("reviewed", {"row_id": row_id, "response": response})
 
 
 def read_rejections(root: Path) -> Iterator[Rejection]:
