@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from stages import ingest, review, split
-from stillhouse.base.records import Chunk, Document, Row
+from stillhouse.base.records import Chunk, Document, Pair, Row
 from stillhouse.base.tables import read_all, write_table
+from stillhouse.cli.main import app
 from stillhouse.lineage.trace import trace
 from stillhouse.lineage.trace_find import find_thing
 from stillhouse.lineage.trace_models import ModelVerdict
@@ -96,12 +98,22 @@ def test_in_a_whole_project_every_table_tells_of_every_row_whether_it_is_of_a_th
 def test_after_a_rename_of_which_only_ingest_knows_nothing_is_clean_without_the_tables_of_then(
     project: Path,
 ) -> None:
+    tables = ("generated/pairs", "curated/rows", "reviewed", "dataset/test")
+    paths = [TRAIN, VALIDATION, *(Path(f"data/{table}.parquet") for table in tables)]
+    items = [
+        item for path in paths for item in read_all(path, Pair if "pairs" in path.name else Row)
+    ]
+    old = len({getattr(i, "row_id", "") or i.pair_id for i in items if is_of(i, STUDY)})
     (SEED / STUDY).rename(SEED / RENAMED)
     ingest.main()
     shutil.rmtree(".dvc/cache")
     passages = [chunk.chunk_id for chunk in chunks_of(RENAMED)]
     for thing in (RENAMED, *passages, HELD_OUT):
         assert judge(thing).verdict == "unknown", thing
+        (untold,) = [step for step in trace(project, thing).downstream if step.kind == "untold"]
+        assert untold.facts["count"] == old
+        printed = CliRunner().invoke(app, ["trace", thing]).stdout
+        assert f"unknown      {old} rows and pairs here may be of it" in printed
     assert judge(LEAVE).verdict == "affected"
 
 

@@ -24,7 +24,10 @@ class Step:
 
 
 def step_down(reach: Reach, listed: Sequence[Listed]) -> Iterator[Step]:
-    """Yield the chunks, requests, pairs, rejections and rows that come of a thing."""
+    """Yield the chunks, requests, pairs, rejections and rows that come of a thing.
+
+    A last step says of how many rows and pairs the tables here cannot tell, if there are any.
+    """
     own = reach.thing.id
     for chunk in reach.chunks:
         if chunk.chunk_id != own:
@@ -40,6 +43,9 @@ def step_down(reach: Reach, listed: Sequence[Listed]) -> Iterator[Step]:
     for rejection in reach.rejections:
         yield _show_rejection(rejection, listed)
     yield from _show_rows(reach, listed)
+    untold = sum(touched is None for touched in reach.touched.values())
+    if untold:
+        yield Step("untold", "rows and pairs", {"count": untold})
 
 
 def _show_rows(reach: Reach, listed: Sequence[Listed]) -> Iterator[Step]:

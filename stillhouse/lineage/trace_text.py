@@ -123,6 +123,11 @@ def _describe_down(traced: Trace) -> Iterator[str]:
         elif kind == "row":
             by_part = _count(steps, "part", "not in the dataset")
             yield from _fill("rows", f"{len(steps):,} ({by_part})")
+        elif kind == "untold":
+            told = (
+                f"{steps[0].facts['count']:,} rows and pairs here may be of it: the tables are of"
+            )
+            yield from _fill("unknown", f"{told} different versions; run `dvc repro`")
         else:
             by_task = f" ({_count(steps, 'task', '')})" if "task" in steps[0].facts else ""
             yield from _fill(f"{kind}s", f"{len(steps):,}{by_task}")
