@@ -438,6 +438,25 @@ def test_a_student_that_began_with_an_affected_student_is_affected(project: Path
     assert verdicts["stranger"][0] == "clean"
 
 
+def test_a_student_that_began_with_one_from_elsewhere_is_unknown(project: Path) -> None:
+    shutil.copytree("models/tiny", "exported/tiny")
+    Path("bases/plain").mkdir(parents=True)
+    bases = {
+        "copied": "exported/tiny",
+        "dotted": "./models/gone",
+        "plain": "bases/plain",
+    }
+    for name, base in bases.items():
+        train_student(project, name, BaseModel(base, "f" * 64, "local folder"))
+    verdicts = {model.model: model.verdict for model in trace(project, HELD_OUT).models}
+    assert verdicts == {
+        "tiny": "clean",
+        "plain": "clean",
+        "copied": "unknown",
+        "dotted": "unknown",
+    }
+
+
 def test_of_several_students_with_equal_weights_the_worst_verdict_is_inherited(
     project: Path,
 ) -> None:

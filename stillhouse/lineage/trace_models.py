@@ -1,5 +1,6 @@
 """Which students saw a thing, judged by the rows that each lists. What cannot be read is unknown."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -30,13 +31,15 @@ class Listed:
     """A student and the ids of the rows that it was trained on.
 
     ``problem`` says why its list cannot be read or believed, and is empty where it can; then there
-    is a provenance.
+    is a provenance. ``began_with_student`` says whether its base lies where students lie, or is one by
+    what lies in its folder.
     """
 
     model: str
     rows: frozenset[str]
     provenance: Provenance | None
     problem: str
+    began_with_student: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,15 @@ def _read_model(root: Path, name: str) -> Listed:
     except (StillhouseError, OSError, ValueError, AttributeError) as exc:
         # A damaged provenance must never look like one that lists nothing.
         return Listed(name, frozenset(), None, f"its provenance cannot be read ({exc})")
-    return Listed(name, rows, provenance, "")
+    return Listed(name, rows, provenance, "", _is_student(root, provenance.base.name))
+
+
+def _is_student(root: Path, base: str) -> bool:
+    """Whether a base's name is the path of a student's folder.
+
+    Of an absolute path a provenance holds the last part alone: such a base counts as a third one's.
+    """
+    return os.path.normpath(base).startswith(f"{_MODELS}/") or (root / base / PROVENANCE).is_file()
 
 
 def _find_strange_files(folder: Path, named: Mapping[str, str]) -> Iterator[str]:
@@ -187,8 +198,10 @@ def _inherit(
             return own
         name = next(verdict.model for verdict in same if verdict.verdict == worst)
         return replace(own, verdict=worst, why=f"began with `{name}`: {worst}")
-    if own.verdict == "clean" and base.name.startswith(f"{_MODELS}/"):
+    if own.verdict == "clean" and model.began_with_student:
         why = f"began with `{base.name}`, which has other weights now or is gone"
+        if not base.name.startswith(f"{_MODELS}/"):
+            why = f"began with the student `{base.name}`, whose weights none in `{_MODELS}/` has"
         return replace(own, verdict="unknown", why=why)
     return own
 
