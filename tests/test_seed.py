@@ -16,8 +16,9 @@ from stillhouse.evaluation.references import embed_texts
 
 SEED = Path(__file__).parent.parent / "data/seed"
 
-# Apart from twins, "the sun rises" and "sets" (0.89) and "late shift" swapped and ended (0.68) are
-# the nearest neighbours; the twins that once were here began at 0.93 and 0.72.
+# Above these, neighbours are twins: "the sun rises" and "sets" stand at 0.89, a late shift's swap and
+# its end at 0.60, a call to jury service and its pay at 0.68. Some looser twins stood below; those were
+# found by reading, and a new question beside one of the exam should be read as well.
 EVERYDAY, DECLINED = 0.90, 0.70
 
 
