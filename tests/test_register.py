@@ -109,6 +109,61 @@ def test_a_database_whose_layout_was_interrupted_is_laid_out_anew(
     assert [found.name for found in client.search_experiments()] == ["Default"]
 
 
+@pytest.mark.parametrize(
+    ("uri", "where", "said"),
+    [
+        ("http://u:hunter2@localhost:9", "http://localhost:9", "Connection refused"),
+        ("http://u:hunter2@[x", "http://[x", "Invalid IPv6 URL"),
+        ("foo://u:hunter2@x", "foo://x", "unsupported URI 'foo://x'"),
+        ("nodriver://u:hun/ter2@h/db?password=hunter2", "nodriver://h/db", "'nodriver://h/db'"),
+    ],
+)
+def test_a_store_that_cannot_be_reached_is_one_sentence_without_its_password(
+    uri: str, where: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stillhouse.lineage.registry import register
+
+    write_student(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(InputError) as told:
+        register(read_entry("tiny", tmp_path), PARAMS, GIT)
+    assert str(told.value).startswith(f"{where}: MLflow's store cannot be used (")
+    assert said in told.value.what
+    assert "ter2" not in str(told.value)
+
+
+def test_a_damaged_database_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stillhouse.lineage.registry import register
+
+    monkeypatch.setenv("STILLHOUSE_HOME", str(tmp_path))
+    database = tmp_path / ".stillhouse/mlflow.db"
+    database.parent.mkdir()
+    database.write_text("no database\n")
+    write_student(tmp_path)
+    with pytest.raises(InputError, match=r"\(file is not a database\); move it aside"):
+        register(read_entry("tiny", tmp_path), PARAMS, GIT)
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("postgresql://u:p/w@h/db", "postgresql://h/db"),
+        ("postgresql://u:p@w@h/db?password=s", "postgresql://h/db"),
+        ("https://token@host:5000/path", "https://host:5000/path"),
+        ("https://host/path", "https://host/path"),
+        ("sqlite:////home/a@b/mlflow.db", "sqlite:////home/a@b/mlflow.db"),
+        ("databricks", "databricks"),
+    ],
+)
+def test_what_is_kept_of_a_store_holds_no_credentials(uri: str, shown: str) -> None:
+    from stillhouse.lineage.store import hide_user
+
+    assert hide_user(uri) == shown
+
+
 def interrupt(uri: str) -> None:
     """Do the first of the steps in which MLflow lays out a database, and no more."""
     with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as base:

@@ -1,4 +1,4 @@
-"""MLflow: the only module that imports it.
+"""MLflow: the only module that writes into it.
 
 Everything here can be done again: an entry is found by what it is (weights and provenance), brought
 up to date and never doubled, because DVC may skip the stage or run it twice.
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from stillhouse.base.alone import hold
-from stillhouse.base.errors import InputError
 from stillhouse.base.files import replace_file
 from stillhouse.base.home import home
 from stillhouse.base.ids import canonical_json
@@ -23,6 +22,7 @@ from stillhouse.base.lock import read_lock
 from stillhouse.lineage.entry import Entry, Table, read_entry
 from stillhouse.lineage.git import GitState, read_git
 from stillhouse.lineage.params import Register
+from stillhouse.lineage.store import explain_store, find_store, hide_user
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -60,16 +60,23 @@ def register(entry: Entry, params: Register, git: GitState) -> Registered:
     # Two at once would look it up, find nothing, and both create it.
     with hold(home() / "mlflow.lock", "register", _PATIENCE):
         client, uri = connect()
-        experiment = _open_experiment(client, params.experiment, uri)
-        tags = make_tags(entry, git)
-        run = _find_run(client, experiment, entry)
-        created = run is None
-        run = run or client.create_run(experiment, tags=tags, run_name=entry.student)
-        model_id = _link_model(client, experiment, run.info.run_id, entry, tags)
-        _log(client, run, entry, tags, model_id)
-        name = params.name_model(entry.student)
-        version = _link_version(client, name, run.info.run_id, entry, tags, (uri, model_id))
-        client.set_terminated(run.info.run_id)
+        with explain_store():
+            return _register(client, uri, entry, params, git)
+
+
+def _register(
+    client: "MlflowClient", uri: str, entry: Entry, params: Register, git: GitState
+) -> Registered:
+    experiment = _open_experiment(client, params.experiment, uri)
+    tags = make_tags(entry, git)
+    run = _find_run(client, experiment, entry)
+    created = run is None
+    run = run or client.create_run(experiment, tags=tags, run_name=entry.student)
+    model_id = _link_model(client, experiment, run.info.run_id, entry, tags)
+    _log(client, run, entry, tags, model_id)
+    name = params.name_model(entry.student)
+    version = _link_version(client, name, run.info.run_id, entry, tags, (uri, model_id))
+    client.set_terminated(run.info.run_id)
     return Registered(
         student=entry.student,
         run_id=run.info.run_id,
@@ -79,7 +86,7 @@ def register(entry: Entry, params: Register, git: GitState) -> Registered:
         logged_model_id=model_id,
         weights_sha256=entry.provenance.weights_sha256,
         provenance_sha256=entry.provenance_sha256,
-        tracking_uri=_hide_password(uri),
+        tracking_uri=hide_user(uri),
         created=created,
     )
 
@@ -103,30 +110,14 @@ def connect() -> "tuple[MlflowClient, str]":
     import mlflow
 
     logging.getLogger("alembic").setLevel(logging.WARNING)  # set again by the import
-    from mlflow.exceptions import MlflowException
-
-    named = os.environ.get("MLFLOW_TRACKING_URI")
-    database = home() / "mlflow.db"
-    try:
-        if not named and not database.exists():
+    with explain_store():
+        uri, database = find_store()
+        if database and not database.exists():
             # MLflow lays out its tables step by step: a kill in between must leave no half of them.
             with replace_file(database) as part:
                 mlflow.MlflowClient(f"sqlite:///{part}")
-        uri = named or f"sqlite:///{database}"
         mlflow.set_tracking_uri(uri)
         return mlflow.MlflowClient(uri), uri
-    except MlflowException as exc:
-        raise InputError(
-            f"MLflow's store cannot be used ({exc.message.partition('. ')[0]})",
-            where=_hide_password(named) if named else str(database),
-            remedy="make it ready for this MLflow (`mlflow db upgrade`), or name another store"
-            if named
-            else "move it aside: `stillhouse register` writes all of it anew from the students' files",
-        ) from exc
-
-
-def _hide_password(uri: str) -> str:
-    return re.sub(r"//[^/@]*@", "//", uri)
 
 
 def make_tags(entry: Entry, git: GitState) -> dict[str, str]:
