@@ -559,6 +559,21 @@ PLACES = {
         "train nobody", lambda _: None, "no student is called `nobody`; expected one of"
     ),
     "a misspelt student": Case("evaluate tony", lambda _: None, "did you mean `tiny`?"),
+    "a student with a full stop": Case(
+        "ingest",
+        edit(P, "\n  tiny:\n", "\n  tiny-v1.5:\n"),
+        "params.yaml: `students.tiny-v1.5` is not a name; expected letters (a to z), digits, _ and -",
+    ),
+    "a student with a space": Case(
+        "train tiny",
+        edit(P, "\n  tiny:\n", "\n  my student:\n"),
+        "`students.my student` is not a name",
+    ),
+    "a number for a student": Case(
+        "split",
+        edit(P, "\n  tiny:\n", "\n  2026:\n"),
+        '`students.2026` is not a text; put it in "quotes"',
+    ),
     "two students": Case("register tiny other", lambda _: None, "2 names are given"),
     "rows longer than max_tokens": Case(
         "train tiny",

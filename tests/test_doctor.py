@@ -264,6 +264,10 @@ TRAPS = {
         params(lambda p: p["register"].update(password="Tr0ub4dor&3x!")),
         ("secrets", "warn"),
     ),
+    "a student with a full stop": (
+        params(lambda p: p["students"].update({"v1.5": p["students"].pop("smollm2")})),
+        ("project", "fail"),
+    ),
     "a broken dvc.yaml": (lambda: Path("dvc.yaml").write_text("stages: ["), ("project", "fail")),
 }
 

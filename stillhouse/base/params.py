@@ -1,9 +1,10 @@
 """``params.yaml``: one section for each owner, read into the frozen model that its owner declares."""
 
+import re
 import typing
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
@@ -12,6 +13,9 @@ from stillhouse.base.errors import InputError, suggest
 from stillhouse.base.files import read_text
 
 PARAMS: Final = Path("params.yaml")
+STUDENTS: Final = "students"
+# A student's name is part of paths, of DVC's stage names and dotted parameters, and of MLflow's names.
+_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 
 
 class Params(BaseModel):
@@ -35,17 +39,31 @@ P = TypeVar("P", bound=Params)
 class _Loader(yaml.CSafeLoader):
     """YAML as it is written: a key that stands twice is an error; the last one does not win."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        met: set[str] = set()
-        for key, _ in node.value:
-            if key.tag == "tag:yaml.org,2002:merge" or not isinstance(key, yaml.ScalarNode):
-                continue
-            if key.value in met:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"`{key.value}` stands there twice", key.start_mark
-                )
-            met.add(key.value)
-        return super().construct_mapping(node, deep)
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._checked: set[int] = set()
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Refuse a key that stands twice; then take over what merges (``<<``) bring.
+
+        Each node is checked once: what a merge brought may afterwards stand beside the node's own.
+        """
+        if id(node) not in self._checked:
+            self._checked.add(id(node))
+            _refuse_twice(node)
+        super().flatten_mapping(node)
+
+
+def _refuse_twice(node: yaml.MappingNode) -> None:
+    met: set[str] = set()
+    for key, _ in node.value:
+        if key.tag == "tag:yaml.org,2002:merge" or not isinstance(key, yaml.ScalarNode):
+            continue
+        if key.value in met:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"`{key.value}` stands there twice", key.start_mark
+            )
+        met.add(key.value)
 
 
 def parse_yaml(text: str, where: str, what: str = "not valid YAML") -> object:
@@ -133,13 +151,40 @@ def explain_mistake(
 
 
 def list_keys(name: str, path: Path = PARAMS) -> tuple[str, ...]:
-    """Return the keys of a section in their order: the students that ``students`` declares."""
-    value = load_yaml(path).get(name)
-    if not isinstance(value, dict) or not value:
+    """Return the keys of a section in their order: the students that ``students`` declares.
+
+    Raises:
+        InputError: there are none, or one is no name (``check_names``).
+    """
+    value = load_yaml(path)
+    section = value.get(name)
+    if not isinstance(section, dict) or not section:
         raise InputError(
             f"section `{name}` is missing or empty", where=str(path), remedy=f"add `{name}:` to it"
         )
-    return tuple(str(key) for key in value)
+    check_names(name, value, path)
+    return tuple(section)
+
+
+def check_names(name: str, value: Mapping[str, object], path: Path = PARAMS) -> None:
+    """Refuse a key of a section, where it is there, that cannot name a student.
+
+    Raises:
+        InputError: it is no text (YAML takes ``2026`` for a number), or has other characters than
+            letters, digits, ``_`` and ``-``.
+    """
+    section = value.get(name)
+    for key in section if isinstance(section, dict) else ():
+        if not isinstance(key, str):
+            what = f"`{name}.{key}` is not a text"
+            raise InputError(what, where=str(path), remedy='put it in "quotes"')
+        if not _NAME.fullmatch(key):
+            raise InputError(
+                f"`{name}.{key}` is not a name",
+                where=str(path),
+                expected="letters (a to z), digits, _ and -, such as `smollm2-v1_5`",
+                remedy="rename it",
+            )
 
 
 def choose_student(arguments: Sequence[str], path: Path = PARAMS) -> str:
@@ -148,7 +193,7 @@ def choose_student(arguments: Sequence[str], path: Path = PARAMS) -> str:
     Raises:
         InputError: no name is given, several are, or none of the students is called so.
     """
-    known = list_keys("students", path)
+    known = list_keys(STUDENTS, path)
     listed = f"one of the students in {path}: {', '.join(known)}"
     if len(arguments) != 1:
         what = "no student is named" if not arguments else f"{len(arguments)} names are given"

@@ -15,6 +15,7 @@ from stillhouse.base.formats import check_formats
 from stillhouse.base.home import home
 from stillhouse.base.ids import sha256_text
 from stillhouse.base.library import LIBRARY, check_library
+from stillhouse.base.params import PARAMS, STUDENTS, check_names, load_yaml
 from stillhouse.base.parent import die_with_parent
 
 T = TypeVar("T")
@@ -27,6 +28,8 @@ def run_stage(main: Callable[[], None]) -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
     with end_in_a_sentence():
         check_place()
+        # Here, because only the stages behind the gate would stumble over it.
+        check_names(STUDENTS, load_yaml(PARAMS))
         die_with_parent()
         what = " ".join([Path(sys.argv[0]).stem, *sys.argv[1:]])
         with hold(_lock_file(what), what):

@@ -8,7 +8,7 @@ from typing import Final
 from stillhouse.base.accepted import compare_accepted
 from stillhouse.base.errors import InputError
 from stillhouse.base.formats import compare_formats, explain_changes, lacks_section
-from stillhouse.base.params import PARAMS, load_yaml
+from stillhouse.base.params import PARAMS, STUDENTS, check_names, load_yaml
 from stillhouse.lineage.doctor import Check, Finding
 from stillhouse.lineage.doctor_yaml import DeclaredStage, find_value, read_params, read_stages
 
@@ -27,10 +27,13 @@ _SHORTEST_SECRET: Final = 12
 
 
 def check_yaml(root: Path) -> Iterator[Finding]:
-    """Find files that cannot be parsed: every other check of them is silent then."""
+    """Find files that cannot be parsed, and students that cannot be called so.
+
+    Every other check of them is silent then.
+    """
     for name in ("dvc.yaml", PARAMS.name):
         try:
-            load_yaml(root / name)
+            check_names(STUDENTS, load_yaml(root / name), root / name)
         except InputError as exc:
             remedy = "go to the project's root" if "not found" in exc.what else "mend it"
             yield Finding("project", "fail", str(exc), remedy)
