@@ -9,12 +9,15 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from stillhouse import __version__
+from stillhouse.base.errors import InputError
 from stillhouse.cli.ask import find_model
 from stillhouse.cli.main import app
 from tests.report_project import write_project
+from tests.tiny import build_tiny_model
 
 COMMANDS = ("init", "stage", "summary", "trace", "ask", "register", "doctor", "upgrade", "version")
 HEAVY = ("torch", "transformers", "mlflow", "dvc", "great_expectations", "pyarrow", "pandas")
@@ -71,13 +74,67 @@ def test_an_error_is_one_sentence_on_stderr_with_its_exit_code(project: Path) ->
     assert (missing.exit_code, missing.stdout) == (2, "")
     assert missing.stderr == (
         "error: reports/students/tiny/metrics.json: file not found: nothing was evaluated here yet; "
-        "run `make run` (or `dvc repro`) in the project's folder\n"
+        "run `dvc repro` in the project's folder\n"
     )
     (project / "models/tiny/model.safetensors").write_bytes(b"swapped")
     refused = CliRunner().invoke(app, ["register", "tiny"])
     assert refused.exit_code == 1  # the answer is no; 2 would mean that something is missing
     assert refused.stderr.startswith("error: models/tiny: `model.safetensors` is not the file")
     assert len(refused.stderr.splitlines()) == 1
+
+
+def test_summary_prints_what_is_there_and_names_a_student_without_metrics(project: Path) -> None:
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["students"] = {"new": params["students"]["tiny"], **params["students"]}
+    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    done = CliRunner().invoke(app, ["summary"])
+    first, second = done.stdout.splitlines()
+    assert (done.exit_code, first[:14]) == (0, "tiny answers 7")
+    assert second == "new was not evaluated here yet: run `dvc repro`."
+    told = json.loads(CliRunner().invoke(app, ["summary", "--json"]).stdout)
+    assert told["missing"] == ["new"]
+    assert [student["student"] for student in told["students"]] == ["tiny"]
+
+
+def test_a_terminal_without_a_character_gets_the_rest(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    stdout, stderr = start(project, "summary").communicate(timeout=60)
+    assert stdout.startswith("tiny answers 70% (95% interval 60?80%) of 100 questions")
+    assert stderr == ""
+    stdout, _ = start(project, "summary", "--json").communicate(timeout=60)
+    assert "60–80%" in json.loads(stdout)["students"][0]["sentence"]
+
+
+@pytest.mark.parametrize(
+    "command", ["summary", "trace x", "ask tiny why", "register", "upgrade", "stage ingest"]
+)
+def test_outside_of_a_project_every_command_says_the_same(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, command.split())
+    told = "error: params.yaml: file not found; run this in the folder of a project\n"
+    assert (done.exit_code, done.stderr) == (2, told)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_student_is_no_model_that_could_be_asked(project: Path) -> None:
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["students"]["b"] = None
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    with pytest.raises(InputError, match="no model called `b`"):
+        find_model("b")
+
+
+def test_a_torn_tokenizer_is_one_sentence(project: Path) -> None:
+    build_tiny_model(project / "models/tiny")
+    tokenizer = project / "models/tiny/tokenizer.json"
+    tokenizer.write_text(tokenizer.read_text()[:100])
+    asked = CliRunner().invoke(app, ["ask", "tiny", "How many days?"])
+    assert asked.exit_code == 2
+    assert asked.stderr.startswith("error: models/tiny/tokenizer.json: not JSON (")
 
 
 def test_what_the_machine_refuses_is_one_sentence(
@@ -151,8 +208,6 @@ def test_a_student_with_torn_weights_is_refused_in_one_sentence(project: Path) -
 
 
 def test_a_student_answers_a_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.tiny import build_tiny_model
-
     build_tiny_model(tmp_path / "models" / "tiny")
     monkeypatch.chdir(tmp_path)
     asked = CliRunner().invoke(app, ["ask", "tiny", "models/tiny", "Which code?", "--json"])

@@ -172,3 +172,14 @@ def test_training_refuses_a_dataset_that_did_not_pass(tmp_path: Path) -> None:
         read_gate(write_validation(tmp_path, True, other), guard.opened, dataset)
     with pytest.raises(GateError, match="was not validated"):
         read_gate(write_validation(tmp_path, True, {}), guard.opened, dataset)
+
+
+@pytest.mark.parametrize(("name", "value"), [("inputs", []), ("files", None), ("dataset", "x")])
+def test_a_provenance_edited_by_hand_is_one_sentence(
+    tmp_path: Path, name: str, value: object
+) -> None:
+    write_student(tmp_path)
+    path = tmp_path / "models/tiny/provenance.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), name: value}))
+    with pytest.raises(InputError, match="not a provenance"):
+        read_provenance(path.parent)

@@ -80,12 +80,22 @@ def parse_yaml(text: str, where: str, what: str = "not valid YAML") -> object:
         raise InputError(f"{what} ({exc})", where=where) from exc
 
 
+def check_project() -> None:
+    """Refuse to go on outside of a project; every command that needs one says the same then.
+
+    Raises:
+        InputError: there is no params.yaml in the working directory.
+    """
+    if not PARAMS.exists():
+        raise InputError(
+            "file not found", where=str(PARAMS), remedy="run this in the folder of a project"
+        )
+
+
 def load_yaml(path: Path) -> dict[str, object]:
     """Return a YAML file's mapping, empty where the file says nothing; anything else is an ``InputError``."""
-    if path == PARAMS and not path.exists():
-        raise InputError(
-            "file not found", where=str(path), remedy="run this in the folder of a project"
-        )
+    if path == PARAMS:
+        check_project()
     value = parse_yaml(read_text(path), str(path))
     if value is None:
         return {}

@@ -52,15 +52,16 @@ def find_model(name: str) -> Path:
     Raises:
         InputError: there is none.
     """
-    from stillhouse.base.params import PARAMS, list_keys, load_yaml
+    from stillhouse.base.params import PARAMS, STUDENTS, check_project, list_keys, load_yaml
 
     for folder in (Path("models") / name, Path(name)):
         if (folder / "config.json").is_file():
             return folder
-    declared = list_keys("students") if PARAMS.exists() else ()
-    sections = load_yaml(PARAMS)["students"] if declared else {}
+    check_project()  # a folder was found anywhere; a name means something in a project alone
+    declared = list_keys(STUDENTS)
+    sections = load_yaml(PARAMS)[STUDENTS]
     assert isinstance(sections, dict)
-    if name in {section.get("model") for section in sections.values()}:
+    if name in {body.get("model") for body in sections.values() if isinstance(body, dict)}:
         from stillhouse.base.home import home
         from stillhouse.distill.bases import open_base
 

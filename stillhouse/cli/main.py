@@ -12,6 +12,7 @@ from stillhouse.base.ending import end_in_a_sentence
 from stillhouse.cli.ask import ask
 from stillhouse.cli.doctor import doctor
 from stillhouse.cli.init import init
+from stillhouse.cli.output import replace_unknown_characters
 from stillhouse.cli.register import register
 from stillhouse.cli.stage import stage
 from stillhouse.cli.summary import summary
@@ -22,6 +23,11 @@ from stillhouse.cli.version import version
 
 class OneSentence(TyperGroup):
     """Commands that end as stages do: one sentence on stderr and its exit code, no traceback."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Parse and run, on any terminal."""
+        replace_unknown_characters()
+        return super().main(*args, **kwargs)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; what a user can mend, or Ctrl-C, ends it in one sentence."""

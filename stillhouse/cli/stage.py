@@ -19,7 +19,9 @@ def stage(
     """
     from stillhouse.base.errors import InputError
     from stillhouse.base.library import find_stages, hash_stages
+    from stillhouse.base.params import check_project
 
+    check_project()
     known = list(hash_stages())
     if name not in known:
         raise InputError(f"no stage called `{name}`", expected=f"one of {', '.join(known)}")

@@ -24,13 +24,20 @@ def summary(as_json: AsJson = False) -> None:
     from stillhouse.report.summary import summary_sentence
 
     students = Path("reports/students")
-    found = [read_metrics(students / name / "metrics.json") for name in list_keys("students")]
+    paths = {name: students / name / "metrics.json" for name in list_keys("students")}
+    missing = [name for name, path in paths.items() if not path.exists()]
+    if len(missing) == len(paths):
+        missing.pop(0)  # none is there: reading the first one says so
+    found = [read_metrics(path) for name, path in paths.items() if name not in missing]
     page = str(PAGE.resolve()) if PAGE.exists() else None
     if as_json:
-        print_json({"students": [_describe(metrics) for metrics in found], "page": page})
+        described = [_describe(metrics) for metrics in found]
+        print_json({"students": described, "missing": missing, "page": page})
         return
     for metrics in found:
         typer.echo(summary_sentence(metrics))
+    for name in missing:
+        typer.echo(f"{name} was not evaluated here yet: run `dvc repro`.")
     if page:
         typer.echo(f"The page: {page}")
 

@@ -33,8 +33,10 @@ def trace(
 
     Example: stillhouse trace people/annual-leave.md --exit-code
     """
+    from stillhouse.base.params import check_project
     from stillhouse.lineage.trace import trace as trace_thing
 
+    check_project()
     traced = trace_thing(Path(), thing)
     if as_json:
         print_json(traced.to_json())

@@ -71,6 +71,8 @@ def check_base(folder: Path) -> None:
     _check_weights(folder)
     _read_object(folder / "config.json")
     tokenizer = _read_object(folder / "tokenizer_config.json")
+    if (folder / "tokenizer.json").is_file():
+        _read_object(folder / "tokenizer.json")
     if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model")):
         raise InputError(
             "there is no tokenizer", where=str(folder), expected="tokenizer.json beside the weights"

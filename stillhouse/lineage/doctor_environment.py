@@ -36,9 +36,10 @@ def check_python(_root: Path) -> Iterator[Finding]:
         yield Finding("python", "ok", found)
 
 
-def check_programs(_root: Path) -> Iterator[Finding]:
+def check_programs(root: Path) -> Iterator[Finding]:
     """Find out whether git and DVC can be called; the pipeline and its records need both."""
-    remedies = {"git": "install git", "dvc": "run `make install` and `source .venv/bin/activate`"}
+    dvc = f"{_how_to_install(root)} and activate its environment (`source .venv/bin/activate`)"
+    remedies = {"git": "install git", "dvc": dvc}
     for name, remedy in remedies.items():
         if path := shutil.which(name):
             yield Finding(name, "ok", path)
@@ -65,7 +66,7 @@ def check_packages(root: Path) -> Iterator[Finding]:
     if other:
         more = f" and {len(other) - _NAMED} more" if len(other) > _NAMED else ""
         found = f"{len(other)} of other versions: {', '.join(other[:_NAMED])}{more}"
-        remedy = "run `make install`, or expect other bytes than those in dvc.lock"
+        remedy = f"{_how_to_install(root)}, or expect other bytes than those in dvc.lock"
         yield Finding("packages", "warn", found, remedy)
     else:
         count = len(installed.keys() & pinned.keys())
@@ -76,7 +77,7 @@ def check_torch(root: Path) -> Iterator[Finding]:
     """Say which build of torch there is, without the seconds that importing it takes."""
     spec = find_spec("torch")
     if spec is None or spec.origin is None:
-        yield Finding("torch", "fail", "not installed", "run `make install`")
+        yield Finding("torch", "fail", "not installed", _how_to_install(root))
         return
     runtime = _load_runtime(root)
     build = _find_cuda(Path(spec.origin).parent / "version.py")
@@ -120,6 +121,11 @@ def check_weights(root: Path) -> Iterator[Finding]:
             yield Finding("weights", "fail", f"{name}: no such folder", "mend it in params.yaml")
         else:
             yield Finding("weights", "ok", f"{name}: a name on the hub, not looked up")
+
+
+def _how_to_install(root: Path) -> str:
+    """Return how the packages come in: a project of ``stillhouse init`` has no Makefile."""
+    return "run `make install`" if (root / "Makefile").is_file() else "install stillhouse again"
 
 
 def _check_packaged(name: str, package: str, file_name: str) -> Finding:

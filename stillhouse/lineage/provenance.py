@@ -38,6 +38,7 @@ PACKAGES: Final = (
     "transformers",
     "trl",
 )
+_OBJECTS: Final = ("files", "inputs", "upstream", "parameters", "packages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,8 @@ def read_provenance(folder: Path) -> Provenance:
                 expected=f"layout {versions.PROVENANCE}",
                 remedy="train the student again with this version",
             )
+        if wrong := [name for name in _OBJECTS if not isinstance(value[name], dict)]:
+            raise InputError(f"not a provenance (`{wrong[0]}` is no object)", where=str(path))
         value["dataset"] = Dataset(**value["dataset"])
         value["base"] = BaseModel(**value["base"])
         value["inputs"] = {name: Digest(**digest) for name, digest in value["inputs"].items()}

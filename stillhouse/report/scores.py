@@ -82,7 +82,7 @@ def read_metrics(path: Path) -> Metrics:
         raise InputError(
             "file not found: nothing was evaluated here yet",
             where=str(path),
-            remedy="run `make run` (or `dvc repro`) in the project's folder",
+            remedy="run `dvc repro` in the project's folder",
         )
     try:
         return parse_metrics(json.loads(read_text(path)))
