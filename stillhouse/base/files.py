@@ -4,7 +4,9 @@ import fcntl
 import glob
 import json
 import os
+import secrets
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +17,7 @@ from stillhouse.base.errors import InputError, MachineError, explain_os_error
 from stillhouse.base.ids import Json
 
 _PART: Final = ".part"  # how what is being written ends
+_OLD: Final = "old"  # the folder that is being replaced, within the part
 
 
 @contextmanager
@@ -31,7 +34,6 @@ def replace_file(path: Path) -> Iterator[Path]:
             yield part
             with part.open("rb") as file:
                 os.fsync(file.fileno())
-            part.chmod(0o644)
             part.replace(path)
     except OSError as exc:
         raise _explain(exc, path) from exc
@@ -49,9 +51,8 @@ def replace_folder(path: Path) -> Iterator[Path]:
             new = scratch / "new"
             new.mkdir()
             yield new
-            if path.is_dir() and not path.is_symlink():
-                path.rename(scratch / "old")  # a folder cannot be renamed onto another
-            new.rename(path)
+            _flush(new)
+            _swap(new, path, scratch / _OLD)
     except OSError as exc:
         raise _explain(exc, path) from exc
 
@@ -60,6 +61,16 @@ def write_text(path: Path, text: str) -> None:
     """Write ``text`` as UTF-8 with the line ends that it has, atomically."""
     with replace_file(path) as part:
         part.write_text(text, encoding="utf-8", newline="")
+
+
+def rewrite_text(path: Path, text: str) -> None:
+    """Write a file of the user's own as ``write_text`` does: through links, with the mode it has."""
+    real = path.resolve()
+    mode = stat.S_IMODE(real.stat().st_mode) if real.exists() else None
+    with replace_file(real) as part:
+        part.write_text(text, encoding="utf-8", newline="")
+        if mode is not None:
+            part.chmod(mode)
 
 
 def write_json(path: Path, value: Json) -> None:
@@ -154,6 +165,35 @@ def _scratch_of(path: Path) -> Iterator[Path]:
         os.close(handle)
 
 
+def _flush(folder: Path) -> None:
+    """Have every file and folder below reach the disk: a rename may get there before them."""
+    for path in (folder, *folder.rglob("*")):
+        if path.is_symlink():
+            continue
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _swap(new: Path, path: Path, old: Path) -> None:
+    """Put the folder ``new`` at ``path``; what lay there goes to ``old``, or stays if that fails."""
+    try:
+        if path.is_dir() and not path.is_symlink():
+            path.rename(old)  # a folder cannot be renamed onto another
+        new.rename(path)
+    except BaseException:
+        _put_back(old, path)
+        raise
+
+
+def _put_back(old: Path, path: Path) -> None:
+    """Undo the first half of a swap, where it stopped in the midst."""
+    if old.is_dir() and not os.path.lexists(path):
+        old.rename(path)
+
+
 def _make_part(path: Path, *, folder: bool = False) -> tuple[int, Path]:
     """Make an empty file or folder beside ``path`` and lock it; return its handle and place.
 
@@ -165,11 +205,19 @@ def _make_part(path: Path, *, folder: bool = False) -> tuple[int, Path]:
             name = tempfile.mkdtemp(_PART, prefix, path.parent)
             handle = os.open(name, os.O_RDONLY)
         else:
-            handle, name = tempfile.mkstemp(_PART, prefix, path.parent)
+            handle, name = _make_file(path.parent / prefix)
         fcntl.flock(handle, fcntl.LOCK_EX)
         if os.path.lexists(name):
             return handle, Path(name)
         os.close(handle)  # taken for abandoned before it was locked
+
+
+def _make_file(prefix: Path) -> tuple[int, str]:
+    """Make a file as ``mkstemp`` does, but with the mode that the umask leaves to any other file."""
+    while True:
+        name = f"{prefix}{secrets.token_hex(4)}{_PART}"
+        with suppress(FileExistsError):
+            return os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), name
 
 
 def _remove_abandoned(path: Path) -> None:
@@ -178,6 +226,7 @@ def _remove_abandoned(path: Path) -> None:
             handle = os.open(part, os.O_RDONLY)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _put_back(part / _OLD, path)  # the only copy, if the kill came amid a swap
                 shutil.rmtree(part) if part.is_dir() else part.unlink()
             except BlockingIOError:
                 pass  # somebody writes it

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from stillhouse.base.files import read_text, write_text
+from stillhouse.base.files import read_text, rewrite_text
 from stillhouse.base.ids import sha256_text
 from stillhouse.base.library import LIBRARY, PIPELINE, read_library
 from stillhouse.scaffold.project import build_library, build_pipeline
@@ -42,6 +42,6 @@ def update_project(folder: Path) -> Updated:
     # The library comes last: until it is written, the rest is still to be accepted.
     for name, text in sorted(wanted.items()):
         if not (folder / name).is_file() or read_text(folder / name) != text:
-            write_text(folder / name, text)
+            rewrite_text(folder / name, text)
             written.append(name)
     return Updated(tuple(written), beside)

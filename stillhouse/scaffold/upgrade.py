@@ -10,7 +10,7 @@ import yaml
 import stillhouse
 from stillhouse.base.accepted import accept_installed, compare_accepted
 from stillhouse.base.errors import InputError
-from stillhouse.base.files import write_text
+from stillhouse.base.files import rewrite_text
 from stillhouse.base.formats import (
     SECTION,
     Asks,
@@ -121,7 +121,7 @@ def accept_upgrade(root: Path, upgrade: Upgrade) -> Updated:
         changed = append_section(text, upgrade.unpinned, str(path))
     updated = update_project(root) if upgrade.library else Updated((), beside=False)
     if changed != text:
-        write_text(path, changed)
+        rewrite_text(path, changed)
         updated = replace(updated, written=(PARAMS.as_posix(), *updated.written))
     accept_installed(root)
     return updated
