@@ -77,6 +77,27 @@ def test_a_damaged_page_behind_a_whole_footer_is_one_sentence(path: Path) -> Non
         read(path)
 
 
+def test_one_flipped_bit_in_any_page_is_never_read_as_other_data(path: Path) -> None:
+    whole = path.read_bytes()
+    end = len(whole) - 8 - pq.read_metadata(path).serialized_size  # where the footer begins
+    seen = {"same": 0, "refused": 0}
+    for at in range(4, end, 7):
+        data = bytearray(whole)
+        data[at] ^= 1 << at % 8
+        path.write_bytes(data)
+        try:
+            assert read(path) == LINES  # what nobody reads, such as a page's statistics
+            seen["same"] += 1
+        except InputError:
+            seen["refused"] += 1
+    assert seen["refused"] > 9 * seen["same"]
+
+
+def test_a_table_of_an_older_version_has_no_checksums_and_is_read(path: Path) -> None:
+    pq.write_table(pq.read_table(path), path, compression="zstd", store_schema=False)
+    assert read(path) == LINES
+
+
 def test_a_folder_in_its_place_is_not_called_damage(path: Path) -> None:
     path.unlink()
     path.mkdir()

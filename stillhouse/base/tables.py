@@ -2,6 +2,7 @@
 
 Equal records give equal bytes: the schema is declared by the record type, the row-group size is
 fixed, rows are sorted by their id, and nothing about the writer's machine or clock is stored.
+Each page carries a checksum: one flipped bit would otherwise read as other data.
 Neither writing nor reading holds more than a row group in memory.
 """
 
@@ -105,7 +106,9 @@ def _write_rows(path: Path, schema: pa.Schema, rows: Iterable[dict[str, Any]]) -
     iterator, count = iter(rows), 0
     with (
         replace_file(path) as part,
-        pq.ParquetWriter(part, schema, compression="zstd", store_schema=False) as writer,
+        pq.ParquetWriter(
+            part, schema, compression="zstd", store_schema=False, write_page_checksum=True
+        ) as writer,
     ):
         while group := list(islice(iterator, ROW_GROUP)):
             table = pa.Table.from_pylist(group, schema=schema)
@@ -137,12 +140,17 @@ def read_table(path: Path, record_type: type[T]) -> Iterator[T]:
     """
     build = builder(record_type)
     names = [field.name for field in fields(record_type)]  # type: ignore[arg-type]
-    with _explain_unreadable(path), pq.ParquetFile(path) as file:
+    with _explain_unreadable(path), _open(path) as file:
         missing = sorted(set(names) - set(file.schema_arrow.names))
         if missing:
             raise InputError(f"column {missing[0]!r} is missing", where=str(path))
         for batch in file.iter_batches(batch_size=ROW_GROUP, columns=names):
             yield from (build(values) for values in batch.to_pylist())
+
+
+def _open(path: Path) -> pq.ParquetFile:
+    """Open a table; each page is compared with its checksum, where it has one."""
+    return pq.ParquetFile(path, page_checksum_verification=True)
 
 
 @contextmanager
@@ -173,7 +181,7 @@ def _damaged(path: Path) -> InputError:
 def count_values(path: Path, column: str) -> dict[str, int]:
     """Return how often each value of a text column occurs; nothing else of the file is read."""
     counts: Counter[str] = Counter()
-    with _explain_unreadable(path), pq.ParquetFile(path) as file:
+    with _explain_unreadable(path), _open(path) as file:
         if column not in file.schema_arrow.names:
             raise InputError(f"column {column!r} is missing", where=str(path))
         for batch in file.iter_batches(batch_size=ROW_GROUP, columns=[column]):
