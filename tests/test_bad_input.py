@@ -588,6 +588,24 @@ PLACES = {
         edit(P, "model: tiny-student", "model: ./gone"),
         "gone: there is no such folder",
     ),
+    **{
+        f"a base that is a student, as {name}": Case(
+            "capture tiny",
+            edit(P, "model: tiny-student", f"model: {name}"),
+            f"`students.tiny.model`: {name} is a student of this project",
+        )
+        for name in ("models/tiny", "./models/other", "prompts/../models/tiny/")
+    },
+    "a base that is a student, by its whole path": Case(
+        "train tiny",
+        lambda folder: edit(P, "model: tiny-student", f"model: {folder}/models/tiny")(folder),
+        "/models/tiny is a student of this project",
+    ),
+    "a reference that is a student": Case(
+        "references",
+        edit(P, "bases:\n  - tiny-student", "bases:\n  - models/tiny"),
+        "`references.bases.0`: models/tiny is a student of this project",
+    ),
 }
 
 

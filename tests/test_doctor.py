@@ -352,6 +352,18 @@ def test_a_base_that_is_not_there_fails(project: Path) -> None:
     assert ("weights", "fail") in [(f.check, f.status) for f in examine(project)]
 
 
+@pytest.mark.parametrize("name", ["models/first", "./models/first", "absolute"])
+def test_a_base_that_is_a_student_fails_whether_it_is_trained_or_not(
+    project: Path, name: str
+) -> None:
+    model = str(Path("models/first").resolve()) if name == "absolute" else name
+    params(lambda p: p["students"]["smollm2"].update(model=model))()  # type: ignore[attr-defined]
+    for _ in range(2):
+        assert f"{model} is a student of this project" in find(project, "weights").found
+        Path("models/first").mkdir(parents=True, exist_ok=True)
+        Path("models/first/model.safetensors").write_text("weights")
+
+
 def test_foreach_stages_are_read_one_by_one(project: Path) -> None:
     params(lambda p: p["students"].update(second={"model": "x"}))()
     stages = {stage.name: stage for stage in read_stages(project)}

@@ -16,7 +16,13 @@ from stillhouse.base.tables import read_all
 from stillhouse.lineage.gate import read_gate
 from stillhouse.lineage.inputs import InputGuard, hash_path
 from stillhouse.lineage.model_folder import check_model_folder
-from stillhouse.lineage.provenance import SeenRow, hash_rows, read_provenance, write_provenance
+from stillhouse.lineage.provenance import (
+    SeenRow,
+    hash_rows,
+    plain_name,
+    read_provenance,
+    write_provenance,
+)
 from tests.lineage_project import (
     BASE,
     TRAIN,
@@ -75,6 +81,15 @@ def test_a_base_from_elsewhere_on_the_machine_is_named_without_its_path(tmp_path
     )
     assert written.base.name == "mine"
     assert written.parameters == {"model": "mine", "lora": {"rank": 4}}
+
+
+@pytest.mark.parametrize("spelling", ["bases/first", "./bases/first", "x/../bases/first/", "{}"])
+def test_a_base_of_the_project_is_named_by_its_path_below_the_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spelling: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert plain_name(spelling.format(tmp_path / "bases/first")) == "bases/first"
+    assert [plain_name(name) for name in ("org/name", "packaged")] == ["org/name", "packaged"]
 
 
 def test_weights_hash_is_the_one_that_a_base_has(tmp_path: Path) -> None:

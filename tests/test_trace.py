@@ -265,7 +265,7 @@ def test_a_model_that_cannot_be_read_or_believed_is_unknown(project: Path, damag
 def test_a_model_that_dvc_lock_names_and_that_is_not_here_is_unknown(project: Path) -> None:
     lock = {
         "schema": "2.0",
-        "stages": {"train@gone": {"outs": [{"path": "models/gone", "md5": "0"}]}},
+        "stages": {"train@gone": {"outs": [{"path": "models/gone", "md5": "0" * 32 + ".dir"}]}},
     }
     Path("dvc.lock").write_text(json.dumps(lock))
     traced = trace(project, HELD_OUT)
@@ -430,11 +430,13 @@ def test_a_student_that_began_with_an_affected_student_is_affected(project: Path
         write_table(table, Row, [row for row in read_rows(table) if not is_of(row, STUDY)])
     train_student(project, "child", BaseModel("models/tiny", mother.weights_sha256, "a student"))
     train_student(project, "orphan", BaseModel("models/gone", "f" * 64, "a student"))
+    train_student(project, "heir", BaseModel("bases/first", "e" * 64, "local folder"))
     train_student(project, "stranger")
     write_table(TRAIN, Row, everything)
     verdicts = {m.model: (m.verdict, m.why) for m in trace(project, STUDY).models}
     assert verdicts["child"] == ("affected", "began with `tiny`: affected")
     assert verdicts["orphan"][0] == "unknown"
+    assert verdicts["heir"][0] == "unknown"
     assert verdicts["stranger"][0] == "clean"
 
 

@@ -21,6 +21,7 @@ PACKAGED: Final = {
 _WEIGHTS: Final = "*.safetensors"
 _PICKLES: Final = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 _LOCAL: Final = ("/", ".", "~")
+LOCAL_ORIGIN: Final = "local folder"
 _FOLDER: Final = "a Hugging Face model folder with config.json and model.safetensors"
 
 
@@ -50,7 +51,7 @@ def open_base(name: str, store: Path) -> Base:
     if name in PACKAGED:
         return _open_packaged(name, store)
     if Path(name).exists() or name.startswith(_LOCAL):
-        folder, origin = Path(name), "local folder"
+        folder, origin = Path(name), LOCAL_ORIGIN
     else:
         folder, origin = _download(name), f"Hugging Face hub: {name}"
     check_base(folder)

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from stillhouse.base.model_name import BaseName
 from stillhouse.base.params import Params
 
 Positive = Annotated[int, Field(gt=0)]
@@ -34,7 +35,7 @@ class BatchMix(Params):
 class Student(Params):
     """How one student is trained."""
 
-    model: str
+    model: BaseName
     method: Literal["sft"]
     epochs: Annotated[float, Field(gt=0)]
     batch: BatchMix

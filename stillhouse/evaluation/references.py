@@ -12,6 +12,7 @@ from typing import Final
 from pydantic import Field
 
 from stillhouse.base.ids import content_id
+from stillhouse.base.model_name import BaseName
 from stillhouse.base.params import Params
 from stillhouse.base.records import Chunk
 from stillhouse.base.runtime import Runtime, choose_device, use_threads
@@ -50,7 +51,7 @@ class ReferenceParams(Params):
     rate asks no base again.
     """
 
-    bases: tuple[str, ...] = Field(min_length=1)
+    bases: tuple[BaseName, ...] = Field(min_length=1)
     passage_questions_per_kind: int | None = Field(default=20, ge=0)
     base_test_rows: int | None = Field(default=60, ge=0)
     seed: int = 0

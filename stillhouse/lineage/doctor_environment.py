@@ -14,10 +14,12 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from stillhouse.base.errors import InputError
+from stillhouse.base.model_name import is_student
 from stillhouse.base.params import PARAMS, load_yaml
 from stillhouse.base.runtime import Runtime, count_threads, load_runtime
 from stillhouse.distill.bases import PACKAGED
 from stillhouse.lineage.doctor import Check, Finding
+from stillhouse.lineage.doctor_yaml import find_value
 
 _PYTHON: Final = (3, 11)
 _GB: Final = 10**9
@@ -109,14 +111,15 @@ def check_weights(root: Path) -> Iterator[Finding]:
     for name in sorted(_name_bases(root)):
         if name in PACKAGED:
             yield _check_packaged(name, *PACKAGED[name])
+        elif is_student(name, root):
+            found = f"{name} is a student of this project; no stage can begin with it"
+            remedy = "copy that folder out of models/, and name the copy in params.yaml"
+            yield Finding("weights", "fail", found, remedy)
         elif (root / name).is_dir():
             weights = [path for path in (root / name).glob("*.safetensors") if path.stat().st_size]
             found = f"{name}: {len(weights)} files of safetensors weights"
             remedy = "" if weights else "give a folder with *.safetensors"
             yield Finding("weights", "ok" if weights else "fail", found, remedy)
-        elif name.startswith("models/"):
-            found = f"{name} is not trained yet"
-            yield Finding("weights", "ok", found)
         elif Path(name).is_absolute() or name.startswith("."):
             yield Finding("weights", "fail", f"{name}: no such folder", "mend it in params.yaml")
         else:
@@ -143,10 +146,12 @@ def _check_packaged(name: str, package: str, file_name: str) -> Finding:
 
 
 def _name_bases(root: Path) -> set[str]:
-    """Return the models that params.yaml says students begin with."""
-    students = _load_params(root).get("students")
+    """Return the models that params.yaml says students begin with, are compared to, or replay."""
+    params = _load_params(root)
+    students, bases = params.get("students"), find_value(params, "references.bases")
     sections = students.values() if isinstance(students, Mapping) else ()
     models = [section.get("model") for section in sections if isinstance(section, Mapping)]
+    models += [*(bases if isinstance(bases, list) else ()), find_value(params, "render.base")]
     return {model for model in models if isinstance(model, str)}
 
 

@@ -5,6 +5,7 @@ same bytes anywhere; what belongs to one run on one machine is a tag in MLflow.
 """
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -162,8 +163,15 @@ def read_provenance(folder: Path) -> Provenance:
 
 
 def plain_name(model: str) -> str:
-    """Return a model's name, of a folder elsewhere on the machine its last part alone."""
-    return Path(model).name if Path(model).is_absolute() else model
+    """Return a model's name, of a folder of the project in one spelling: its path below the root.
+
+    Of one elsewhere on the machine it is the last part alone.
+    """
+    path = Path(os.path.normpath(model))
+    if not path.is_absolute():
+        return path.as_posix() if "/" in model else model
+    real = path.resolve()
+    return real.relative_to(Path.cwd()).as_posix() if real.is_relative_to(Path.cwd()) else path.name
 
 
 def hash_rows(rows: Iterable[Row]) -> Iterator[SeenRow]:

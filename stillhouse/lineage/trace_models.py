@@ -1,6 +1,5 @@
 """Which students saw a thing, judged by the rows that each lists. What cannot be read is unknown."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -9,9 +8,11 @@ from typing import Final, Literal
 from stillhouse.base.errors import StillhouseError
 from stillhouse.base.ids import md5_file, sha256_file
 from stillhouse.base.lock import read_lock
+from stillhouse.base.model_name import is_student
 from stillhouse.base.tables import read_table
+from stillhouse.distill.bases import LOCAL_ORIGIN
 from stillhouse.lineage.model_folder import PROVENANCE, ROWS
-from stillhouse.lineage.provenance import Provenance, SeenRow, read_provenance
+from stillhouse.lineage.provenance import BaseModel, Provenance, SeenRow, read_provenance
 from stillhouse.lineage.trace_past import Past, Told, look_back
 from stillhouse.lineage.trace_reach import Reach, join_told
 from stillhouse.lineage.trace_tables import DATASET
@@ -31,15 +32,14 @@ class Listed:
     """A student and the ids of the rows that it was trained on.
 
     ``problem`` says why its list cannot be read or believed, and is empty where it can; then there
-    is a provenance. ``began_with_student`` says whether its base lies where students lie, or is one by
-    what lies in its folder.
+    is a provenance. ``base_doubt`` says why its base may have seen what no row tells of, and is empty where it cannot.
     """
 
     model: str
     rows: frozenset[str]
     provenance: Provenance | None
     problem: str
-    began_with_student: bool = False
+    base_doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +100,22 @@ def _read_model(root: Path, name: str) -> Listed:
     except (StillhouseError, OSError, ValueError, AttributeError) as exc:
         # A damaged provenance must never look like one that lists nothing.
         return Listed(name, frozenset(), None, f"its provenance cannot be read ({exc})")
-    return Listed(name, rows, provenance, "", _is_student(root, provenance.base.name))
+    return Listed(name, rows, provenance, "", _doubt_base(root, provenance.base))
 
 
-def _is_student(root: Path, base: str) -> bool:
-    """Whether a base's name is the path of a student's folder.
+def _doubt_base(root: Path, base: BaseModel) -> str:
+    """Return why a base that is no student here may have seen the thing all the same; empty if it may not.
 
-    Of an absolute path a provenance holds the last part alone: such a base counts as a third one's.
+    What comes from a hub or a package is a third one's; a local folder is that only while it lies
+    there to be looked into. Of one outside the project a provenance holds the last part of the path.
     """
-    return os.path.normpath(base).startswith(f"{_MODELS}/") or (root / base / PROVENANCE).is_file()
+    if is_student(base.name, root):
+        return f"began with `{base.name}`, which has other weights now or is gone"
+    if (root / base.name / PROVENANCE).is_file():
+        return f"began with the student `{base.name}`, whose weights none in `{_MODELS}/` has"
+    if base.origin == LOCAL_ORIGIN and not (root / base.name).is_dir():
+        return f"began with the folder `{base.name}`, which is not here: what it saw cannot be told"
+    return ""
 
 
 def _find_strange_files(folder: Path, named: Mapping[str, str]) -> Iterator[str]:
@@ -198,11 +205,8 @@ def _inherit(
             return own
         name = next(verdict.model for verdict in same if verdict.verdict == worst)
         return replace(own, verdict=worst, why=f"began with `{name}`: {worst}")
-    if own.verdict == "clean" and model.began_with_student:
-        why = f"began with `{base.name}`, which has other weights now or is gone"
-        if not base.name.startswith(f"{_MODELS}/"):
-            why = f"began with the student `{base.name}`, whose weights none in `{_MODELS}/` has"
-        return replace(own, verdict="unknown", why=why)
+    if own.verdict == "clean" and model.base_doubt:
+        return replace(own, verdict="unknown", why=model.base_doubt)
     return own
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 
 from pydantic import Field
 
+from stillhouse.base.model_name import BaseName
 from stillhouse.base.params import Params
 from stillhouse.base.records import Chunk
 from stillhouse.base.text import words
@@ -52,7 +53,7 @@ class RenderParams(Params):
     """``render:`` in params.yaml; ``base`` names the student that answers everyday questions."""
 
     seed: int = 17
-    base: str = "smollm2-135m-instruct"
+    base: BaseName = "smollm2-135m-instruct"
     plan: Plan
 
 
