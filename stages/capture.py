@@ -13,11 +13,11 @@ from stillhouse.base.runtime import load_runtime, use_threads
 from stillhouse.base.stage import run_stage, say_counts
 from stillhouse.base.tables import read_table
 from stillhouse.distill.bases import open_base
-from stillhouse.distill.capture import capture_distributions
+from stillhouse.distill.capture import capture_base
 from stillhouse.distill.distributions import describe_origin, write_distributions
 from stillhouse.distill.encode import encode_rows
 from stillhouse.distill.params import Student
-from stillhouse.distill.train import load_model, load_tokenizer
+from stillhouse.distill.train import load_tokenizer
 
 TRAIN = Path("data/dataset/train.parquet")
 
@@ -30,8 +30,7 @@ def main() -> None:
     replay = [row for row in read_table(TRAIN, Row) if row.task == "replay"]
     wanted = replay if params.wants_distributions else []
     encoded = encode_rows(wanted, load_tokenizer(base.folder), params.max_tokens)
-    model = load_model(base.folder)
-    ids, log_probs = capture_distributions(model, encoded, params.replay_top_k, runtime)
+    ids, log_probs = capture_base(base.folder, encoded, params.replay_top_k, runtime)
     origin = describe_origin(base, params.replay_top_k)
     write_distributions(Path("data/distributions") / name, origin, encoded, ids, log_probs)
     say_counts(f"capture@{name}", rows=len(encoded), tokens=len(ids))

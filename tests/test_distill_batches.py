@@ -8,7 +8,12 @@ import torch
 from stillhouse.base.errors import DriftError, InputError
 from stillhouse.base.records import Message, Row
 from stillhouse.distill.batches import IGNORED, collate, plan_batches
-from stillhouse.distill.distributions import Origin, read_distributions, write_distributions
+from stillhouse.distill.distributions import (
+    Distributions,
+    Origin,
+    read_distributions,
+    write_distributions,
+)
 from stillhouse.distill.encode import Encoded, encode_rows
 from stillhouse.distill.params import BatchMix
 from stillhouse.distill.train import load_tokenizer
@@ -91,6 +96,29 @@ def test_encoding_masks_the_prompt_and_ends_with_the_end_token(tmp_path: Path) -
     assert tokenizer.decode(row.input_ids[row.start : -1]) == "Nine days."
     assert row.input_ids[-1] == tokenizer.eos_token_id
     assert "How many days?" in tokenizer.decode(row.input_ids[: row.start])
+
+
+def test_the_end_of_a_replay_answer_that_was_cut_is_not_learned_as_a_word(tmp_path: Path) -> None:
+    build_tiny_model(tmp_path)
+    said = [("replay", "Red or"), ("replay", 'Red or "blue."'), ("recall", "27 days")]
+    rows = encode_rows(
+        [row_of(task, "Which?", text, f"r{n}") for n, (task, text) in enumerate(said)],
+        load_tokenizer(tmp_path),
+        200,
+    )
+    learned = [collate([row], 0, None)["labels"][0, row.start :].tolist() for row in rows]
+    assert [labels[-1] == IGNORED for labels in learned] == [True, False, False]
+    assert [IGNORED in labels[:-1] for labels in learned] == [False, False, False]
+
+
+def test_to_a_distribution_the_end_of_a_cut_answer_is_a_token_as_any_other() -> None:
+    rows = [dataclasses.replace(encoded("replay", 6, "a"), cut=cut) for cut in (False, True)]
+    ids = torch.arange(9).reshape(3, 3)
+    captured = Distributions(ORIGIN, ids, -ids.float(), {"a": (0, 3)})
+    whole, cut = (collate([row], 0, captured) for row in rows)
+    assert rows[0].tokens_id == rows[1].tokens_id
+    assert whole.keys() == cut.keys()
+    assert all(torch.equal(whole[name], cut[name]) for name in whole)
 
 
 def test_a_row_that_does_not_fit_is_refused_and_never_cut(tmp_path: Path) -> None:

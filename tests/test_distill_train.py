@@ -10,7 +10,7 @@ from trl import SFTConfig, SFTTrainer
 from stillhouse.base.runtime import Runtime
 from stillhouse.distill.bases import weights_sha256
 from stillhouse.distill.batches import collate
-from stillhouse.distill.capture import capture_distributions
+from stillhouse.distill.capture import capture_base, capture_distributions
 from stillhouse.distill.distributions import Distributions, Origin
 from stillhouse.distill.encode import Encoded, encode_rows
 from stillhouse.distill.params import BatchMix, Lora, Student
@@ -96,6 +96,11 @@ def train(base: Path, rows: list[Encoded], params: Student = PARAMS) -> Trained:
         base, train=rows, validation=rows[:4], distributions=capture(base, rows),
         params=params, runtime=RUNTIME,
     )  # fmt: skip
+
+
+def test_without_rows_nothing_is_loaded_to_capture_nothing(tmp_path: Path) -> None:
+    ids, log_probs = capture_base(tmp_path / "no model", [], 8, RUNTIME)
+    assert (ids.shape, log_probs.shape) == ((0, 8), (0, 8))
 
 
 def test_training_lowers_the_loss_and_counts_its_tokens(base: Path, rows: list[Encoded]) -> None:

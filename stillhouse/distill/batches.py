@@ -72,7 +72,8 @@ def collate(
 
     ``labels`` [rows, length] name the tokens learned by cross-entropy; ``soft_mask`` [rows, length]
     the tokens of replay rows, whose targets lie end to end, in that order, in ``soft_ids`` and
-    ``soft_log_probs`` [soft tokens, k]. Without distributions replay rows are learned as words.
+    ``soft_log_probs`` [soft tokens, k]. Without distributions replay rows are learned as words; of one
+    that was cut off, all but the end token: else the student would learn to stop within sentences.
     """
     rows = sorted(rows, key=lambda row: len(row.input_ids))
     length = len(rows[-1].input_ids)
@@ -91,7 +92,8 @@ def collate(
             batch["soft_mask"][place, row.start : end] = True
             soft.append(distributions.of_row(row.row_id))
         else:
-            batch["labels"][place, row.start : end] = ids[row.start :]
+            said = end - 1 if row.cut else end
+            batch["labels"][place, row.start : said] = ids[row.start : said]
     if soft:
         batch["soft_ids"] = torch.cat([ids for ids, _ in soft])
         batch["soft_log_probs"] = torch.cat([log_probs for _, log_probs in soft])

@@ -1,6 +1,7 @@
 """Capture what a base model would have said on chosen rows, token by token."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import torch
@@ -10,15 +11,25 @@ from stillhouse.base.runtime import Runtime, choose_device
 from stillhouse.base.stage import show_progress
 from stillhouse.distill.encode import Encoded
 from stillhouse.distill.losses import top_k_log_probs
+from stillhouse.distill.train import load_model
 
 _TOGETHER: Final = 16  # rows of one length in one pass
+
+
+def capture_base(
+    folder: Path, rows: Sequence[Encoded], top_k: int, runtime: Runtime
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what ``capture_distributions`` does; without rows the base is not even loaded."""
+    if not rows:
+        return torch.zeros(0, top_k, dtype=torch.long), torch.zeros(0, top_k)
+    return capture_distributions(load_model(folder), rows, top_k, runtime)
 
 
 @torch.inference_mode()
 def capture_distributions(
     model: PreTrainedModel, rows: Sequence[Encoded], top_k: int, runtime: Runtime
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the base's top-k distribution over each completion token of ``rows``, end to end.
+    """Return the base's top-k distribution over each completion token of ``rows``, end to end; not for none.
 
     Rows of equal length are scored together, so that none is padded: one by one, a short row costs as
     much as reading all weights.
@@ -38,8 +49,6 @@ def capture_distributions(
         for place, (index, count) in enumerate(zip(group, counts, strict=True)):
             ids, log_probs = top_k_log_probs(logits[place, kept - count - 1 : -1], top_k)
             found[index] = (ids.cpu(), log_probs.cpu())
-    if not found:
-        return torch.zeros(0, top_k, dtype=torch.long), torch.zeros(0, top_k)
     ordered = [found[index] for index in range(len(rows))]
     return torch.cat([ids for ids, _ in ordered]), torch.cat([kept for _, kept in ordered])
 

@@ -1,7 +1,7 @@
 """Rows into token ids, once, in the one way that capture, training and their checks share."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from stillhouse.base.errors import InputError
 from stillhouse.base.ids import content_id
@@ -10,15 +10,21 @@ from stillhouse.base.records import Row
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+_ENDS: Final = (".", "!", "?", "…")  # of a sentence
+
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A row as tokens: ``input_ids[start:]`` is the completion with its end token."""
+    """A row as tokens: ``input_ids[start:]`` is the completion with its end token.
+
+    ``cut``: the completion looks as if it had been cut off, so that its end token is no one's word.
+    """
 
     row_id: str
     task: str
     input_ids: tuple[int, ...]
     start: int
+    cut: bool = False
 
     @property
     def tokens_id(self) -> str:
@@ -61,4 +67,13 @@ def _encode(row: Row, tokenizer: "PreTrainedTokenizerBase") -> Encoded:
     head = tokenizer(prompt, add_special_tokens=False)["input_ids"]
     text = "".join(turn.content for turn in row.completion)
     tail = tokenizer(text, add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
-    return Encoded(row.row_id, row.task, tuple(head + tail), len(head))
+    return Encoded(row.row_id, row.task, tuple(head + tail), len(head), cut=_is_cut(row.task, text))
+
+
+def _is_cut(task: str, answer: str) -> bool:
+    """Say whether the base's answer to an everyday question ends within a sentence.
+
+    A row does not carry why its teacher stopped. Most of these answers end at ``max_tokens``; one
+    that is whole without a full stop is taken for cut as well, which costs one learned token.
+    """
+    return task == "replay" and not answer.rstrip("\"'”’)]*_ \n").endswith(_ENDS)
