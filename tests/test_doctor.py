@@ -21,6 +21,8 @@ from stillhouse.lineage.doctor import Finding, examine
 from stillhouse.lineage.doctor_environment import _find_cuda, _is_same
 from stillhouse.lineage.doctor_repository import check_running
 from stillhouse.lineage.doctor_yaml import Out, read_stages
+from stillhouse.scaffold.create import create_project
+from stillhouse.scaffold.project import Choices
 from stillhouse.teachers.journal import Journal
 
 ROOT = Path(__file__).parent.parent
@@ -345,6 +347,65 @@ def test_a_home_that_cannot_be_written_to_fails_and_a_relative_one_is_warned_of(
     monkeypatch.setenv("STILLHOUSE_HOME", "elsewhere")
     assert troubles(project) == [("home", "warn")]
     assert not Path("elsewhere").exists()
+
+
+BYTES = b"one\n\xff\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "check", "said"),
+    [
+        (".dvcignore", "ignored", "not UTF-8 at byte 4"),
+        (".dvc/config", "remote", "not UTF-8 at byte 4"),
+        ("constraints.txt", "packages", "not UTF-8 at byte 4"),
+        ("dvc.lock", "dvc.lock", "a folder stands where a file is expected"),
+        ("reports/validation.json", "gate", "a folder stands where a file is expected"),
+        ("library.yaml", "library", "not UTF-8 at byte 4"),
+    ],
+)
+def test_what_cannot_be_read_fails_its_own_check_and_all_others_go_on(
+    project: Path, name: str, check: str, said: str
+) -> None:
+    path = Path(name)
+    before = {finding.check for finding in examine(project)} - {"bytecode"}
+    path.unlink(missing_ok=True)
+    path.mkdir(parents=True) if "folder" in said else path.write_bytes(BYTES)
+    after = examine(project)
+    (failed,) = [finding for finding in after if finding.check == check]
+    assert (failed.status, said in failed.found, bool(failed.remedy)) == ("fail", True, True)
+    assert before <= {finding.check for finding in after} | {check}
+
+
+@pytest.mark.parametrize("text", [None, "a: [", "a: 1\na: 2\n"])
+def test_of_parameters_that_cannot_be_read_nothing_is_called_well(
+    project: Path, text: str | None
+) -> None:
+    Path("params.yaml").unlink() if text is None else Path("params.yaml").write_text(text)
+    found = {finding.check: finding.status for finding in examine(project)}
+    assert found["project"] == "fail"
+    assert not found.keys() & {"secrets", "formats", "parameter names"}
+
+
+def test_a_library_other_than_the_recorded_one_is_found_and_so_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("STILLHOUSE_HOME", raising=False)
+    create_project(tmp_path / "mine", Choices("mine"))
+    monkeypatch.chdir(tmp_path / "mine")
+
+    def look() -> tuple[str, str]:
+        (found,) = [f for f in examine(Path()) if f.check == "library"]
+        return found.status, found.found
+
+    assert look() == ("ok", "the code that library.yaml records is installed")
+    good = Path("library.yaml").read_text()
+    recorded = yaml.safe_load(good)["stages"]["judge"]
+    Path("library.yaml").write_text(good.replace(recorded, "f" * 64))
+    assert look() == ("fail", "other code is installed for judge than library.yaml records")
+    Path("library.yaml").write_text("version: 0.1.0\n")
+    assert look() == ("fail", "library.yaml: `pipeline` is missing")
+    Path("library.yaml").unlink()
+    assert look() == ("fail", "library.yaml is not there, and dvc.yaml names it")
 
 
 def test_a_base_that_is_not_there_fails(project: Path) -> None:

@@ -52,7 +52,7 @@ class Lock:
         while waiting:
             wanted = waiting.pop()
             for stage in self.stages.values():
-                made = {out: md5 for out, md5 in stage.outs.items() if _overlap(out, wanted)}
+                made = {out: md5 for out, md5 in stage.outs.items() if overlap(out, wanted)}
                 found = {**made, **found}  # what a reader read goes before what lies there now
                 if made and stage.name not in seen:
                     seen.add(stage.name)
@@ -151,7 +151,8 @@ def _read_hashes(entries: list[Mapping[str, Any]]) -> dict[str, str]:
     return hashes
 
 
-def _overlap(out: str, wanted: str) -> bool:
+def overlap(out: str, wanted: str) -> bool:
+    """Say whether two paths are one, or one lies below the other."""
     return f"{out}/".startswith(f"{wanted}/") or f"{wanted}/".startswith(f"{out}/")
 
 

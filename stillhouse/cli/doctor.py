@@ -1,6 +1,5 @@
 """``stillhouse doctor``."""
 
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
 
     from stillhouse.lineage.doctor import Finding
 
-_WIDTH = 80
 _MARGIN = 24
 
 
@@ -50,12 +48,6 @@ def _describe(findings: "Sequence[Finding]") -> "Iterator[str]":
 
 
 def _fill(label: str, text: str) -> list[str]:
-    plain = "".join(char if char.isprintable() else " " for char in text)
-    first = f"{label:<{_MARGIN - 1}} "
-    return textwrap.wrap(
-        plain,
-        width=_WIDTH,
-        initial_indent=first,
-        subsequent_indent=" " * _MARGIN,
-        break_on_hyphens=False,
-    )
+    from stillhouse.base.text import fold
+
+    return fold(text, f"{label:<{_MARGIN - 1}} ", _MARGIN)

@@ -6,8 +6,11 @@ Each check says only what can be told for sure; what cannot be looked at is no f
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
+from stillhouse.base.errors import StillhouseError, explain_os_error
+
+_RESTORE: Final = "mend it, or restore it from git"
 Status = Literal["ok", "warn", "fail"]
 
 
@@ -29,13 +32,26 @@ Check = Callable[[Path], Iterator[Finding]]
 
 
 def examine(root: Path) -> list[Finding]:
-    """Return the findings of all checks on the project at ``root``, in their order."""
-    return [finding for check in _list_checks() for finding in check(root)]
+    """Return the findings of all checks on the project at ``root``, in their order.
+
+    A check that cannot read what it looks at ends with that as a failure of its own, and the next goes on.
+    """
+    return [finding for check in _list_checks() for finding in _run(check, root)]
 
 
 def has_failed(findings: Sequence[Finding]) -> bool:
     """Say whether any check failed; warnings do not count."""
     return any(finding.status == "fail" for finding in findings)
+
+
+def _run(check: Check, root: Path) -> Iterator[Finding]:
+    try:
+        yield from check(root)
+    except (StillhouseError, OSError, UnicodeError) as exc:
+        name = getattr(check, "__name__", "").removeprefix("check_").replace("_", " ")
+        told = explain_os_error(exc) if isinstance(exc, OSError) else exc
+        remedy = (told.remedy if isinstance(told, StillhouseError) else None) or _RESTORE
+        yield Finding(name, "fail", str(told).removesuffix(f"; {remedy}"), remedy)
 
 
 def _list_checks() -> tuple[Check, ...]:

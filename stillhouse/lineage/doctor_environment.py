@@ -14,12 +14,13 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from stillhouse.base.errors import InputError
+from stillhouse.base.files import read_text
 from stillhouse.base.model_name import is_student
-from stillhouse.base.params import PARAMS, load_yaml
+from stillhouse.base.params import PARAMS
 from stillhouse.base.runtime import Runtime, count_threads, load_runtime
 from stillhouse.distill.bases import PACKAGED
 from stillhouse.lineage.doctor import Check, Finding
-from stillhouse.lineage.doctor_yaml import find_value
+from stillhouse.lineage.doctor_yaml import find_value, read_params
 
 _PYTHON: Final = (3, 11)
 _GB: Final = 10**9
@@ -147,20 +148,12 @@ def _check_packaged(name: str, package: str, file_name: str) -> Finding:
 
 def _name_bases(root: Path) -> set[str]:
     """Return the models that params.yaml says students begin with, are compared to, or replay."""
-    params = _load_params(root)
+    params = read_params(root) or {}
     students, bases = params.get("students"), find_value(params, "references.bases")
     sections = students.values() if isinstance(students, Mapping) else ()
     models = [section.get("model") for section in sections if isinstance(section, Mapping)]
     models += [*(bases if isinstance(bases, list) else ()), find_value(params, "render.base")]
     return {model for model in models if isinstance(model, str)}
-
-
-def _load_params(root: Path) -> Mapping[str, object]:
-    """Return params.yaml; a missing or broken one is told by a check of its own."""
-    try:
-        return load_yaml(root / PARAMS)
-    except InputError:
-        return {}
 
 
 def _load_runtime(root: Path) -> Runtime:
@@ -171,7 +164,7 @@ def _load_runtime(root: Path) -> Runtime:
 
 
 def _read_pins(path: Path) -> Iterator[tuple[str, str]]:
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in read_text(path).splitlines():
         try:
             requirement = Requirement(line.partition("#")[0].strip())
         except InvalidRequirement:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from stillhouse.base.errors import InputError
+from stillhouse.base.errors import StillhouseError
 from stillhouse.base.ids import md5_file
 from stillhouse.base.lock import read_lock
 from stillhouse.lineage.doctor import Check, Finding
@@ -22,9 +22,12 @@ def check_gate(root: Path) -> Iterator[Finding]:
     path = root / VALIDATION
     try:
         record: object = json.loads(path.read_text(encoding="utf-8"))
-        locked = read_lock(root)
-    except (FileNotFoundError, ValueError, InputError):
+    except (FileNotFoundError, ValueError):
         return  # it has not run, or DVC makes it again
+    try:
+        locked = read_lock(root)
+    except StillhouseError:
+        return  # which `check_lock` tells
     if isinstance(record, dict) and record.get("passed") is True:
         yield Finding("gate", "ok", "the validation passed")
     elif md5_file(path) in locked.outs_of("validate").values():

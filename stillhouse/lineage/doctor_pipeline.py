@@ -8,9 +8,11 @@ from typing import Final
 from stillhouse.base.accepted import compare_accepted
 from stillhouse.base.errors import InputError
 from stillhouse.base.formats import compare_formats, explain_changes, lacks_section
+from stillhouse.base.library import LIBRARY, list_changed, read_library
+from stillhouse.base.lock import overlap
 from stillhouse.base.params import PARAMS, STUDENTS, check_names, load_yaml
 from stillhouse.lineage.doctor import Check, Finding
-from stillhouse.lineage.doctor_yaml import DeclaredStage, find_value, read_params, read_stages
+from stillhouse.lineage.doctor_yaml import find_value, list_stages, read_params, read_stages
 
 # DVC leaves these keys out of the hash by which its run cache finds an earlier run.
 _UNSEEN: Final = ("size", "nfiles")
@@ -45,7 +47,9 @@ def check_yaml(root: Path) -> Iterator[Finding]:
 def check_parameter_names(root: Path) -> Iterator[Finding]:
     """Find parameters that DVC's run cache does not see: their change restores an old output."""
     params = read_params(root)
-    tracked = {name for stage in _read_stages(root) for name in stage.params}
+    if params is None:
+        return  # missing or broken, which `check_yaml` tells
+    tracked = {name for stage in list_stages(root) for name in stage.params}
     blind = sorted({path for name in tracked for path in _find_unseen(params, name)})
     for path in blind:
         found = f"`{path}` is a name that DVC's run cache ignores: a change restores old outputs"
@@ -56,7 +60,7 @@ def check_parameter_names(root: Path) -> Iterator[Finding]:
 
 def check_persisted(root: Path) -> Iterator[Finding]:
     """Find ``persist: true``, which switches off the run cache and keeps stale rows."""
-    stages = _read_stages(root)
+    stages = list_stages(root)
     kept = [(stage.name, out.path) for stage in stages for out in stage.outs if out.persisted]
     for stage, path in kept:
         found = f"{path} of `{stage}` is `persist: true`: a revert keeps what it held before"
@@ -67,14 +71,14 @@ def check_persisted(root: Path) -> Iterator[Finding]:
 
 def check_dependencies(root: Path) -> Iterator[Finding]:
     """Find dependencies that are neither there nor made by a stage: ``dvc repro`` stops at them."""
-    stages = _read_stages(root)
+    stages = list_stages(root)
     made = [out.path for stage in stages for out in stage.outs]
     missing = sorted(
         {
             dep
             for stage in stages
             for dep in stage.deps
-            if not (root / dep).exists() and not any(_overlap(dep, out) for out in made)
+            if not (root / dep).exists() and not any(overlap(dep, out) for out in made)
         }
     )
     for dep in missing:
@@ -87,7 +91,7 @@ def check_dependencies(root: Path) -> Iterator[Finding]:
 def check_formats(root: Path) -> Iterator[Finding]:
     """Find code with other formats than the data was made with: no stage runs until that is decided."""
     params = read_params(root)
-    if not params:
+    if params is None:
         return  # missing or broken, which `check_yaml` tells
     if lacks_section(params):
         found = "params.yaml has no `formats`: nothing says what the data was made with"
@@ -108,23 +112,38 @@ def check_formats(root: Path) -> Iterator[Finding]:
         )
 
 
+def check_library(root: Path) -> Iterator[Finding]:
+    """Find a ``library.yaml`` that is gone, or records other code than is installed: no stage runs then.
+
+    Raises:
+        InputError: it is broken.
+    """
+    if not (root / LIBRARY).exists():
+        if any(LIBRARY.name in stage.params for stage in list_stages(root)):
+            found = f"{LIBRARY} is not there, and dvc.yaml names it"
+            yield Finding("library", "fail", found, f"restore it: `git checkout {LIBRARY}`")
+        return
+    recorded = read_library(root / LIBRARY)
+    if changed := list_changed(recorded):
+        found = f"other code is installed for {', '.join(changed)} than {LIBRARY} records"
+        remedy = f"`stillhouse upgrade`, or install stillhouse=={recorded.version} again"
+        yield Finding("library", "fail", found, remedy)
+    else:
+        yield Finding("library", "ok", f"the code that {LIBRARY} records is installed")
+
+
 def check_secrets(root: Path) -> Iterator[Finding]:
     """Find what looks like a key or password in params.yaml; its value is never shown."""
-    found = sorted(_find_secrets(read_params(root)))
+    params = read_params(root)
+    if params is None:
+        return  # missing or broken, which `check_yaml` tells
+    found = sorted(_find_secrets(params))
     for path, sure in found:
         what = f"`{path}` in params.yaml {'is' if sure else 'looks like'} a secret"
         remedy = "put it into the environment, and have it revoked if it was ever committed"
         yield Finding("secrets", "fail" if sure else "warn", what, remedy)
     if not found:
         yield Finding("secrets", "ok", "none in params.yaml")
-
-
-def _read_stages(root: Path) -> list[DeclaredStage]:
-    """Return the stages; none where a file is broken, which ``check_yaml`` tells."""
-    try:
-        return read_stages(root)
-    except InputError:
-        return []
 
 
 def _find_unseen(params: Mapping[str, object], name: str) -> Iterator[str]:
@@ -166,15 +185,12 @@ def _walk(value: object, name: str) -> Iterator[tuple[str, object]]:
         yield from _walk(item, path)
 
 
-def _overlap(one: str, other: str) -> bool:
-    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
-
-
 PIPELINE: Final[tuple[Check, ...]] = (
     check_yaml,
     check_parameter_names,
     check_persisted,
     check_dependencies,
     check_formats,
+    check_library,
     check_secrets,
 )

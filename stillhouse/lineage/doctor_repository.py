@@ -10,11 +10,12 @@ from typing import Final
 import psutil
 
 from stillhouse.base.cache import find_caches
-from stillhouse.base.errors import InputError
+from stillhouse.base.errors import StillhouseError
+from stillhouse.base.files import read_text
 from stillhouse.base.git import ask_git
 from stillhouse.base.lock import LOCK, is_shallow, read_lock
 from stillhouse.lineage.doctor import Check, Finding
-from stillhouse.lineage.doctor_yaml import DeclaredStage, read_stages
+from stillhouse.lineage.doctor_yaml import list_stages
 
 _RWLOCK: Final = Path(".dvc/tmp/rwlock")
 _NAMED: Final = 3  # paths named in a finding
@@ -39,7 +40,7 @@ def check_lock(root: Path) -> Iterator[Finding]:
         return
     try:
         read_lock(root)
-    except InputError as exc:
+    except StillhouseError as exc:
         yield Finding(LOCK, "fail", exc.what, exc.remedy or "")
         return
     if ask_git(root, "status", "--porcelain", "--", LOCK).strip():
@@ -51,7 +52,7 @@ def check_lock(root: Path) -> Iterator[Finding]:
 
 def check_untracked(root: Path) -> Iterator[Finding]:
     """Find files that DVC hashes in a dependency and git does not know: no clone has them."""
-    stages = _read_stages(root)
+    stages = list_stages(root)
     deps = sorted({dep for stage in stages for dep in stage.deps if (root / dep).exists()})
     if deps and _has_git(root):
         made = [out.path for stage in stages for out in stage.outs]
@@ -65,7 +66,7 @@ def check_untracked(root: Path) -> Iterator[Finding]:
 
 def check_links(root: Path) -> Iterator[Finding]:
     """Find links to nothing in a dependency: DVC cannot hash them and names no stage's reason."""
-    deps = {dep for stage in _read_stages(root) for dep in stage.deps if (root / dep).is_dir()}
+    deps = {dep for stage in list_stages(root) for dep in stage.deps if (root / dep).is_dir()}
     dead = sorted(
         # A dependency may lie elsewhere, as an absolute path; then so does what is in it.
         (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
@@ -83,7 +84,7 @@ def check_links(root: Path) -> Iterator[Finding]:
 
 def check_outs(root: Path) -> Iterator[Finding]:
     """Find stage outputs that git tracks, which DVC refuses, or would add by mistake."""
-    stages = _read_stages(root)
+    stages = list_stages(root)
     outs = sorted({out.path for stage in stages for out in stage.outs if out.cached})
     if not outs or not _has_git(root):
         return
@@ -102,10 +103,10 @@ def check_outs(root: Path) -> Iterator[Finding]:
 def check_ignored(root: Path) -> Iterator[Finding]:
     """Find bytecode that DVC would hash: a mere import would then rerun stages."""
     path = root / ".dvcignore"
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    text = read_text(path) if path.exists() else ""
     if "__pycache__" not in text and any(
         dep.endswith(".py") or any((root / dep).glob("**/*.py"))
-        for stage in _read_stages(root)
+        for stage in list_stages(root)
         for dep in stage.deps
         if (root / dep).exists() and dep.startswith("stillhouse")
     ):
@@ -115,10 +116,9 @@ def check_ignored(root: Path) -> Iterator[Finding]:
 
 def check_remote(root: Path) -> Iterator[Finding]:
     """Find data that lies on this disk alone."""
-    stored = any((cache / "files").is_dir() for cache in find_caches(root))
     if _has_remote(root):
         yield Finding("remote", "ok", "there is one; push with `dvc push --all-commits`")
-    elif stored:
+    elif any((cache / "files").is_dir() for cache in find_caches(root)):
         found = "none: what lies in DVC's cache lies on this disk alone"
         remedy = "`dvc remote add -d store PLACE`, then `dvc push --all-commits`"
         yield Finding("remote", "warn", found, remedy)
@@ -151,14 +151,6 @@ def check_running(root: Path) -> Iterator[Finding]:
         yield Finding("DVC's lock", "ok", "free")
 
 
-def _read_stages(root: Path) -> list[DeclaredStage]:
-    """Return the stages; none where dvc.yaml is broken, which another check tells."""
-    try:
-        return read_stages(root)
-    except InputError:
-        return []
-
-
 def _has_git(root: Path) -> bool:
     return bool(ask_git(root, "rev-parse", "--git-dir").strip())
 
@@ -187,8 +179,10 @@ def _has_remote(root: Path) -> bool:
     user = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "dvc" / "config"
     for path in (root / ".dvc/config.local", root / ".dvc/config", user):
         config = configparser.ConfigParser(interpolation=None, strict=False)
+        if not path.is_file():
+            continue
         try:
-            config.read(path, encoding="utf-8")
+            config.read_string(read_text(path))
         except configparser.Error:
             continue
         if any("remote" in section.split(maxsplit=1)[0] for section in config.sections()):

@@ -26,7 +26,7 @@ class Out:
 class DeclaredStage:
     """What one stage declares; a path that holds a template nobody could fill in is left out.
 
-    ``params`` are dotted names in ``params.yaml``.
+    ``params`` are dotted names in ``params.yaml``, or the names of other files that hold some.
     """
 
     name: str
@@ -55,6 +55,14 @@ def read_stages(root: Path) -> list[DeclaredStage]:
             if isinstance(inner, Mapping):
                 found.append(_read_stage(f"{name}@{key}", inner, values))
     return found
+
+
+def list_stages(root: Path) -> list[DeclaredStage]:
+    """Return the stages; none where a file is missing or broken, which ``check_yaml`` tells."""
+    try:
+        return read_stages(root)
+    except InputError:
+        return []
 
 
 def find_value(params: Mapping[str, object], name: str) -> object:
@@ -101,9 +109,9 @@ def _list_entries(
                 yield filled, options if isinstance(options, Mapping) else {}
 
 
-def read_params(root: Path) -> Mapping[str, object]:
-    """Return ``params.yaml``; nothing where there is none or it is broken, which is told elsewhere."""
+def read_params(root: Path) -> Mapping[str, object] | None:
+    """Return ``params.yaml``; None where it is missing or broken, which ``check_yaml`` tells."""
     try:
         return load_yaml(root / PARAMS)
     except InputError:
-        return {}
+        return None

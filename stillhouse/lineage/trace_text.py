@@ -1,15 +1,14 @@
 """A trace as text of at most 80 columns: many of a kind are counted, ``--json`` lists each."""
 
-import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from stillhouse.base.ids import Json
+from stillhouse.base.text import fold
 from stillhouse.lineage.trace import Trace
 from stillhouse.lineage.trace_down import Step
 
-_WIDTH: Final = 80
 _LABEL: Final = 12
 _LINES: Final = 4  # of a passage, an answer or a reason; --json has the whole text
 _SHOWN_ID: Final = 16
@@ -158,17 +157,5 @@ def _join(*parts: Json) -> str:
 
 
 def _fill(label: str, text: str) -> list[str]:
-    """Return ``text`` behind its label, folded, and cut short after a few lines.
-
-    Texts of documents and teachers may hold control characters; none reaches the terminal.
-    """
-    plain = "".join(char if char.isprintable() else " " for char in text)
-    return textwrap.wrap(
-        plain,
-        width=_WIDTH,
-        initial_indent=f"  {label:<{_LABEL}} ",
-        subsequent_indent=" " * (_LABEL + 3),
-        break_on_hyphens=False,
-        max_lines=_LINES,
-        placeholder=" …",
-    )
+    """Return ``text`` behind its label, folded, and cut short after a few lines."""
+    return fold(text, f"  {label:<{_LABEL}} ", _LABEL + 3, _LINES)
