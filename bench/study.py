@@ -1,6 +1,6 @@
 """``make study``: the recipe's ablations, each a full run of data and training in a copy.
 
-Resumable: a variant that is done is not run again, and DVC goes on where a killed one stopped.
+Resumable: a variant that is done with this code, these parameters, prompts and seeds is not run again, and DVC goes on where a killed one stopped.
 The outcome goes to ``.stillhouse/study/results.jsonl``; what it taught belongs into docs/LOG.md.
 """
 
@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from bench.copies import Settings, copy_tree, run_in
+from bench.copies import Settings, copy_tree, hash_tree, run_in
 from stillhouse.base.ids import content_id
 
 STUDY = Path(".stillhouse/study")
@@ -44,11 +44,17 @@ def main() -> None:
     chosen = sys.argv[1:] or list(VARIANTS)
     done = read_results()
     for name in chosen:
-        key = content_id("variant", {"name": name, "settings": json.dumps(VARIANTS[name])})
+        key = name_run(name)
         if key not in done:
             done[key] = {"key": key, "name": name, **run_variant(name)}
             append_result(done[key])
-    print_table(list(done.values()))
+    print_table([done[key] for key in map(name_run, VARIANTS) if key in done])
+
+
+def name_run(name: str) -> str:
+    """Return the id of a variant's outcome: its settings, and the code and data that they are run on."""
+    settings = json.dumps(VARIANTS[name])
+    return content_id("variant", {"name": name, "settings": settings, "tree": hash_tree()})
 
 
 def run_variant(name: str) -> dict[str, object]:
