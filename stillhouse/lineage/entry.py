@@ -90,13 +90,25 @@ def read_entry(student: str, root: Path) -> Entry:
 
 def flatten(value: Json, prefix: str = "") -> Iterator[tuple[str, float]]:
     """Yield the finite numbers of a JSON value by dotted key, as MLflow allows keys to be."""
-    if isinstance(value, Mapping):
+    for key, leaf in list_leaves(value, prefix):
+        if isinstance(leaf, int | float) and not isinstance(leaf, bool) and math.isfinite(leaf):
+            grouped = _GROUPED.search(key) and not key.endswith(".accuracy")
+            if not grouped and _TOO_FINE not in key:
+                yield clean_key(key), float(leaf)
+
+
+def list_leaves(value: object, prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Yield what is no mapping, or an empty one, by the dotted keys that lead there."""
+    if isinstance(value, Mapping) and value:
         for key, inner in value.items():
-            yield from flatten(inner, f"{prefix}.{key}" if prefix else str(key))
-    elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        grouped = _GROUPED.search(prefix) and not prefix.endswith(".accuracy")
-        if not grouped and _TOO_FINE not in prefix:
-            yield _NOT_A_KEY.sub("_", prefix), float(value)
+            yield from list_leaves(inner, f"{prefix}.{key}" if prefix else str(key))
+    else:
+        yield prefix, value
+
+
+def clean_key(key: str) -> str:
+    """Return a key as MLflow allows it to be: other characters become underscores."""
+    return _NOT_A_KEY.sub("_", key)
 
 
 def read_curve(path: Path) -> Iterator[Point]:

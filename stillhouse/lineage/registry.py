@@ -9,7 +9,7 @@ import os
 import platform
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 from stillhouse.base.alone import hold
 from stillhouse.base.files import replace_file
 from stillhouse.base.home import home
-from stillhouse.base.ids import canonical_json
+from stillhouse.base.ids import Json, canonical_json
 from stillhouse.base.lock import read_lock
-from stillhouse.lineage.entry import Entry, Table, read_entry
+from stillhouse.lineage.entry import Entry, Table, clean_key, list_leaves, read_entry
 from stillhouse.lineage.git import GitState, read_git
 from stillhouse.lineage.params import Register
 from stillhouse.lineage.store import explain_store, find_store, hide_user
@@ -32,7 +32,6 @@ _BATCH: Final = 1000  # MLflow's limit of metrics in one request
 _TAG: Final = 5000  # and of characters in a tag's value
 _PARAMETER: Final = 6000
 _PATIENCE: Final = 300.0  # seconds; a first database takes some, a far server more
-_NOT_A_KEY: Final = re.compile(r"[^\w.\- :/]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +142,7 @@ def make_tags(entry: Entry, git: GitState) -> dict[str, str]:
     }
     if git.commit:
         tags["mlflow.source.git.commit"] = git.commit
-    return {_NOT_A_KEY.sub("_", key): value[:_TAG] for key, value in tags.items()}
+    return {clean_key(key): value[:_TAG] for key, value in tags.items()}
 
 
 def _find_run(client: "MlflowClient", experiment: str, entry: Entry) -> "Run | None":
@@ -262,14 +261,10 @@ def _link_version(
     return int(made.version)
 
 
-def _flat(value: object, prefix: str = "") -> Iterator[tuple[str, str]]:
+def _flat(parameters: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
     """Yield nested parameters as dotted keys and canonical JSON values; texts stay bare."""
-    if isinstance(value, dict) and value:
-        for key, inner in sorted(value.items()):
-            yield from _flat(inner, f"{prefix}.{key}" if prefix else str(key))
-    else:
-        text = value if isinstance(value, str) else canonical_json(_plain(value))
-        yield _NOT_A_KEY.sub("_", prefix), text
+    for key, leaf in sorted(list_leaves(parameters), key=lambda leaf: leaf[0]):
+        yield clean_key(key), leaf if isinstance(leaf, str) else canonical_json(_plain(leaf))
 
 
 def _plain(value: object) -> Any:
