@@ -18,6 +18,7 @@ from stillhouse.teachers.lookup import Archive
 from stillhouse.teachers.reader import Reader
 
 OUT = Path("data/generated")
+REPAY = "--allow-repay"
 
 
 def main() -> None:
@@ -31,7 +32,7 @@ def main() -> None:
             journal,
             Archive(repository=Path(os.environ.get("DVC_ROOT") or ".")),
             params,
-            allow_repay="--allow-repay" in sys.argv[1:],
+            allow_repay=REPAY in sys.argv[1:],
         )
     write_table(OUT / "responses.parquet", Response, generated.responses)
     pairs = write_table(OUT / "pairs.parquet", Pair, generated.pairs)
@@ -48,4 +49,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_stage(main)
+    run_stage(main, options=[REPAY])

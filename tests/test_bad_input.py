@@ -575,6 +575,15 @@ PLACES = {
         '`students.2026` is not a text; put it in "quotes"',
     ),
     "two students": Case("register tiny other", lambda _: None, "2 names are given"),
+    "a misspelt option": Case(
+        "generate --alow-repay",
+        lambda _: None,
+        "`generate` takes no argument `--alow-repay`; expected one of --allow-repay; "
+        "did you mean `--allow-repay`?",
+    ),
+    "an argument too many": Case(
+        "ingest foo", lambda _: None, "`ingest` takes no argument `foo`; expected none"
+    ),
     "rows longer than max_tokens": Case(
         "train tiny",
         edit(P, "max_tokens: 640", "max_tokens: 20"),

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,7 +10,7 @@ import stillhouse
 from stillhouse.base.accepted import check_accepted
 from stillhouse.base.alone import hold
 from stillhouse.base.ending import end_in_a_sentence
-from stillhouse.base.errors import StillhouseError
+from stillhouse.base.errors import InputError, StillhouseError, suggest
 from stillhouse.base.formats import check_formats
 from stillhouse.base.home import home
 from stillhouse.base.ids import sha256_text
@@ -23,17 +23,39 @@ T = TypeVar("T")
 log = logging.getLogger("stillhouse")
 
 
-def run_stage(main: Callable[[], None]) -> None:
-    """Run a stage's ``main``; what a user can mend becomes one sentence and its exit code."""
+def run_stage(
+    main: Callable[[], None], *, student: bool = False, options: Collection[str] = ()
+) -> None:
+    """Run a stage's ``main``; what a user can mend becomes one sentence and its exit code.
+
+    Args:
+        main: reads its arguments from ``sys.argv`` itself.
+        student: whether it takes a student's name, which ``choose_student`` looks over.
+        options: what else it takes. Options do not make it another stage: none runs beside itself.
+    """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
+    name, *arguments = Path(sys.argv[0]).stem, *sys.argv[1:]
     with end_in_a_sentence():
+        if not student:
+            refuse_arguments(name, arguments, options)
         check_place()
         # Here, because only the stages behind the gate would stumble over it.
         check_names(STUDENTS, load_yaml(PARAMS))
         die_with_parent()
-        what = " ".join([Path(sys.argv[0]).stem, *sys.argv[1:]])
+        what = " ".join([name, *arguments]) if student else name
         with hold(_lock_file(what), what):
             main()
+
+
+def refuse_arguments(stage: str, arguments: Iterable[str], known: Collection[str]) -> None:
+    """Refuse what a stage does not know: taken for nothing, a slip would look like a success."""
+    for argument in arguments:
+        if argument not in known:
+            raise InputError(
+                f"`{stage}` takes no argument `{argument}`",
+                expected=f"one of {', '.join(known)}" if known else "none",
+                remedy=suggest(argument, known),
+            )
 
 
 def check_place() -> None:
