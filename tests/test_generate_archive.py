@@ -14,7 +14,7 @@ from stillhouse.base.lock import Lock, LockedStage, read_lock
 from stillhouse.base.records import Request
 from stillhouse.teachers.generate import Counts, GenerateParams, generate
 from stillhouse.teachers.journal import Journal
-from stillhouse.teachers.lookup import Archive
+from stillhouse.teachers.lookup import Archive, recall_answers
 from tests.asking import OUT, FakeTeacher, commit_answers, git, make_request, make_response
 
 OLD, NEW = ([make_request(number) for number in span] for span in (range(3), range(3, 6)))
@@ -51,6 +51,21 @@ def answer(requests: Sequence[Request]) -> list:
 def test_the_previous_output_is_found_without_a_journal(project: Path) -> None:
     commit_answers(project, answer(OLD), commit=False)
     assert run(project, OLD + NEW) == Counts(requests=6, answered=3, sent=3)
+
+
+def test_what_was_found_in_an_output_is_kept_in_the_journal(project: Path) -> None:
+    file = commit_answers(project, answer(OLD), commit=False)
+    with Journal(project / "home" / "journal.sqlite") as journal:
+        recalled = recall_answers(
+            {request.request_id for request in OLD},
+            costs=True,
+            journal=journal,
+            archive=Archive(project, project),
+            allow_repay=False,
+        )
+        file.unlink()
+        assert len(recalled) == len(OLD)
+        assert journal.read(recalled) == recalled
 
 
 def test_an_older_commit_on_any_ref_is_found(project: Path) -> None:

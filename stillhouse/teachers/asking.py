@@ -1,7 +1,7 @@
 """Ask a teacher for what is missing, each request once among all processes of the project."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +11,7 @@ from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.protocol import Failure, Teacher
 
 _BLOCK: Final = 1024  # requests leased and handed over at once
+_WINDOW: Final = 4 * _BLOCK  # requests among which a block that nobody else asks is looked for
 _WAIT_SECONDS: Final = 0.2  # between two looks at what another process is asking
 
 
@@ -27,31 +28,58 @@ def ask_teacher(teacher: Teacher, requests: Mapping[str, Request], journal: Jour
     """Ask for every request, and wait for those that another process is asking already.
 
     Each outcome is in the journal before the next is taken; with a teacher that costs, it is on
-    disk. So ending this process at any moment loses nothing that has come back.
+    disk. So ending this process at any moment loses nothing that has come back. What the journal
+    holds is what is returned: two processes never go on with two answers to one request.
     """
     journal.set_durable(teacher.costs)
-    answers: dict[str, Response] = {}
-    failures: list[Failure] = []
-    waiting, sent = set(requests), 0
+    outcomes: dict[str, Response | Failure] = {}
+    left, sent = sorted(requests), 0
+    while left:
+        elsewhere: list[str] = []
+        for granted, others in _claim_blocks(left, journal):
+            for outcome in _ask_granted(teacher, [requests[name] for name in granted], journal):
+                outcomes[outcome.request_id] = outcome
+            sent += len(granted)
+            elsewhere += others
+        found = _await_others(elsewhere, journal)
+        outcomes |= found
+        left = [name for name in elsewhere if name not in found]
+    return Asked(
+        answers={n: outcome for n, outcome in outcomes.items() if isinstance(outcome, Response)},
+        failures=tuple(outcome for outcome in outcomes.values() if isinstance(outcome, Failure)),
+        sent=sent,
+    )
+
+
+def _claim_blocks(
+    names: Sequence[str], journal: Journal
+) -> Iterator[tuple[list[str], Collection[str]]]:
+    """Yield what could be leased, block by block, each with what was passed over on the way.
+
+    The next block is leased only when the caller is done with this one.
+    """
+    start = 0
+    while start < len(names):
+        window = names[start : start + _WINDOW]
+        granted = journal.claim(window, _BLOCK)
+        if len(granted) == _BLOCK:
+            window = window[: window.index(granted[-1]) + 1]
+        start += len(window)
+        mine = set(granted)
+        yield granted, [name for name in window if name not in mine]
+
+
+def _await_others(names: Collection[str], journal: Journal) -> dict[str, Response]:
+    """Wait until another process has answered everything, or has left something to be asked."""
+    found: dict[str, Response] = {}
+    waiting = set(names)
     while waiting:
-        granted = journal.claim(sorted(waiting), _BLOCK)
-        for outcome in _ask_granted(teacher, [requests[name] for name in granted], journal):
-            if isinstance(outcome, Response):
-                answers[outcome.request_id] = outcome
-            else:
-                failures.append(outcome)
-        sent += len(granted)
-        waiting -= set(granted)
-        if waiting and not granted:
-            answers |= _await_others(waiting, journal)
-            waiting -= answers.keys()
-    return Asked(answers, tuple(failures), sent)
-
-
-def _await_others(waiting: set[str], journal: Journal) -> dict[str, Response]:
-    """Wait until another process has answered something, or has left something to be asked."""
-    log.info("waiting: %d requests are being asked by another process", len(waiting))
-    while not (found := journal.read(waiting)) and not journal.has_free(waiting):
+        found |= journal.read(waiting)
+        waiting -= found.keys()
+        if not waiting or journal.has_free(waiting):
+            break
+        if len(waiting) == len(names):
+            log.info("waiting: %d requests are being asked by another process", len(waiting))
         time.sleep(_WAIT_SECONDS)
     return found
 
@@ -59,28 +87,18 @@ def _await_others(waiting: set[str], journal: Journal) -> dict[str, Response]:
 def _ask_granted(
     teacher: Teacher, requests: list[Request], journal: Journal
 ) -> Iterator[Response | Failure]:
-    """Yield an outcome for each request, once it is in the journal."""
+    """Yield for each request the outcome that the journal holds once the teacher has given one."""
     if not requests:
         return
     missing = {request.request_id for request in requests}
-    try:
+    with journal.keep_leases():
         outcomes = teacher.answer(requests)
         for outcome in show_progress(outcomes, f"asking {teacher.name}", len(requests)):
             if outcome.request_id not in missing:
                 raise ValueError(f"{teacher.name}: an outcome that was not asked for, or twice")
-            journal.record([outcome])
             missing.remove(outcome.request_id)
-            yield outcome
+            yield from journal.record([outcome])
         for name in sorted(missing):
-            silent = Failure(name, "the teacher gave no outcome", permanent=False)
-            journal.record([silent])
-            yield silent
-    finally:
-        journal.release()
-
-
-def _wait(left: int) -> bool:
-    if left:
-        log.info("waiting for %d answers that another process is asking for", left)
-        time.sleep(_WAIT_SECONDS)
-    return True
+            yield from journal.record(
+                [Failure(name, "the teacher gave no outcome", permanent=False)]
+            )

@@ -8,8 +8,8 @@ with their error; they are never answers. The file must lie on a local disk (SQL
 import json
 import sqlite3
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import astuple, fields
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ from stillhouse.base import versions
 from stillhouse.base.errors import InputError
 from stillhouse.base.records import Response
 from stillhouse.base.stage import log
+from stillhouse.teachers.heartbeat import beat
 from stillhouse.teachers.owner import Owner, name_process
 from stillhouse.teachers.protocol import Failure
 
@@ -62,7 +63,6 @@ class Journal:
         """
         self._path = path
         self._owner = name_process()
-        self._renewed = time.monotonic()
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._explained():
             self._base = sqlite3.connect(path, timeout=_TURN_SECONDS, isolation_level=None)
@@ -99,15 +99,15 @@ class Journal:
         with self._explained():
             return [Failure(name, error, bool(p)) for name, error, p in self._wait_for(query)]
 
-    def claim(self, request_ids: Iterable[str], limit: int) -> list[str]:
+    def claim(self, request_ids: Sequence[str], limit: int) -> list[str]:
         """Lease up to ``limit`` of the requests that are neither answered nor leased; return those.
 
-        A lease whose owner has ended is taken over.
+        A lease whose owner has ended is taken over. All of ``request_ids`` are looked up, so
+        whoever has many asks for a few at a time.
         """
         with self._transaction():
-            ids = list(request_ids)
-            taken = self._read_held(ids) | self._read_answered(ids)
-            granted = [name for name in ids if name not in taken][:limit]
+            taken = self._read_held(request_ids) | self._read_answered(request_ids)
+            granted = [name for name in request_ids if name not in taken][:limit]
             lease = (self._owner.place, self._owner.pid, self._owner.started, _expiry())
             self._base.executemany(
                 "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?)",
@@ -120,21 +120,38 @@ class Journal:
         with self._explained():
             return len(self._read_held(request_ids)) < len(request_ids)
 
-    def record(self, outcomes: Sequence[Response | Failure]) -> None:
-        """Write answers and failures, in one transaction, and give back their leases."""
+    @contextmanager
+    def keep_leases(self) -> Iterator[None]:
+        """Renew the leases of this process while the block runs, then give all of them back.
+
+        By the clock, and not with each answer: a teacher may say nothing for longer than a lease.
+        """
+        try:
+            with beat(self._renew, LEASE_SECONDS / 10):
+                yield
+        finally:
+            self.release()
+
+    def record(self, outcomes: Sequence[Response | Failure]) -> list[Response | Failure]:
+        """Write answers and failures, in one transaction, and give back their leases.
+
+        Returns:
+            What the journal now holds for each: of two answers to one request the first.
+        """
         if not outcomes:
-            return
+            return []
         with self._transaction():
-            for outcome in outcomes:
-                if isinstance(outcome, Response):
-                    self._write_answer(outcome)
-                else:
-                    self._write_failure(outcome)
+            kept = [
+                self._write_answer(outcome)
+                if isinstance(outcome, Response)
+                else self._write_failure(outcome)
+                for outcome in outcomes
+            ]
             self._base.execute(
                 f"DELETE FROM leases WHERE {_AMONG} AND {_MINE}",
                 (_list([outcome.request_id for outcome in outcomes]), *astuple(self._owner)),
             )
-            self._renew()
+        return kept
 
     def release(self) -> None:
         """Give back every lease of this process, unless the journal stays locked for a second.
@@ -165,18 +182,26 @@ class Journal:
                     "or name another folder in STILLHOUSE_HOME",
                 )
 
-    def _write_answer(self, response: Response) -> None:
+    def _write_answer(self, response: Response) -> Response:
         # The first answer stays: outputs made from it must come out the same again.
         marks = ", ".join("?" * len(_COLUMNS))
-        self._base.execute(f"INSERT OR IGNORE INTO answers VALUES ({marks})", astuple(response))
+        written = self._base.execute(
+            f"INSERT OR IGNORE INTO answers VALUES ({marks})", astuple(response)
+        )
         self._base.execute("DELETE FROM failures WHERE request_id = ?", (response.request_id,))
+        if written.rowcount:
+            return response
+        return self.read([response.request_id])[response.request_id]
 
-    def _write_failure(self, failure: Failure) -> None:
+    def _write_failure(self, failure: Failure) -> Response | Failure:
+        if answered := self.read([failure.request_id]):
+            return answered[failure.request_id]
         self._base.execute(
             "INSERT INTO failures VALUES (?, ?, ?, 1) ON CONFLICT (request_id) DO UPDATE SET"
             " error = excluded.error, permanent = excluded.permanent, attempts = attempts + 1",
             (failure.request_id, failure.error, failure.permanent),
         )
+        return failure
 
     def _read_answered(self, ids: Collection[str]) -> set[str]:
         found = self._base.execute(f"SELECT request_id FROM answers WHERE {_AMONG}", (_list(ids),))
@@ -195,11 +220,15 @@ class Journal:
         return {name for name, *owner, _ in leases if held[Owner(*owner)]}
 
     def _renew(self) -> None:
-        if time.monotonic() - self._renewed > LEASE_SECONDS / 10:
-            self._renewed = time.monotonic()
-            self._base.execute(
-                f"UPDATE leases SET expires = ? WHERE {_MINE}", (_expiry(), *astuple(self._owner))
-            )
+        """Put off the end of this process's leases; from another thread, so on its own connection."""
+        query = f"UPDATE leases SET expires = ? WHERE {_MINE}"
+        try:
+            with closing(
+                sqlite3.connect(self._path, timeout=_PARTING_SECONDS, isolation_level=None)
+            ) as base:
+                base.execute(query, (_expiry(), *astuple(self._owner)))
+        except sqlite3.Error as exc:  # nine more beats before one of them ends
+            log.warning("the leases could not be renewed (%s)", exc)
 
     def _wait_for(
         self, statement: str, *values: str, patience: float | None = None

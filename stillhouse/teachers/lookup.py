@@ -93,8 +93,8 @@ def recall_answers(
         if not missing:
             return found
         earlier = look(missing)
-        journal.record(list(earlier.answers.values()))
-        found |= earlier.answers
+        kept = journal.record(list(earlier.answers.values()))
+        found |= {answer.request_id: answer for answer in kept if isinstance(answer, Response)}
         unreadable += earlier.unreadable
     if costs and unreadable and not allow_repay and set(wanted) - found.keys():
         _refuse(len(set(wanted) - found.keys()), unreadable, archive)

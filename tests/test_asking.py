@@ -1,0 +1,89 @@
+"""Each request is asked once among all processes, and all of them go on with the same answer."""
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from stillhouse.base.records import Request, Response
+from stillhouse.teachers import asking, journal
+from stillhouse.teachers.asking import ask_teacher
+from stillhouse.teachers.journal import Journal
+from stillhouse.teachers.owner import Owner
+from tests.asking import FakeTeacher, make_request, make_response
+
+REQUESTS = {request.request_id: request for request in map(make_request, range(30))}
+FIRST, SECOND, *_ = REQUESTS.values()
+ELSEWHERE = Owner("another machine", 1, "1")
+
+
+def open_elsewhere(folder: Path) -> Journal:
+    """Open the journal as a process that this one can only judge by the clock, and that one it."""
+    other = Journal(folder / "j")
+    other._owner = ELSEWHERE
+    return other
+
+
+def test_what_is_returned_is_what_the_journal_holds(tmp_path: Path) -> None:
+    class Late(FakeTeacher):
+        def answer(self, requests: Sequence[Request]) -> Iterator[Response]:
+            with open_elsewhere(tmp_path) as other:  # whoever took the lease over was faster
+                other.record([make_response(FIRST, "first")])
+            yield make_response(FIRST, "second")
+
+    with Journal(tmp_path / "j") as mine:
+        asked = ask_teacher(Late(tmp_path / "l"), {FIRST.request_id: FIRST}, mine)
+        assert asked.answers == mine.read([FIRST.request_id])
+    assert asked.answers[FIRST.request_id].text == "first"
+
+
+def test_a_teacher_that_is_silent_for_long_keeps_its_lease(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "LEASE_SECONDS", 1.0)
+    granted: list[str] = []
+
+    class Slow(FakeTeacher):
+        def answer(self, requests: Sequence[Request]) -> Iterator[Response]:
+            time.sleep(2.5)
+            with open_elsewhere(tmp_path) as other:
+                granted.extend(other.claim([FIRST.request_id], 1))
+            yield make_response(FIRST)
+
+    with Journal(tmp_path / "j") as mine:
+        ask_teacher(Slow(tmp_path / "l"), {FIRST.request_id: FIRST}, mine)
+    assert granted == []
+
+
+def test_leases_are_given_back_when_a_teacher_breaks(tmp_path: Path) -> None:
+    class Broken(FakeTeacher):
+        def answer(self, requests: Sequence[Request]) -> Iterator[Response]:
+            yield make_response(requests[0])
+            raise OSError("cable")
+
+    with Journal(tmp_path / "j") as mine:
+        with pytest.raises(OSError, match="cable"):
+            ask_teacher(Broken(tmp_path / "l"), REQUESTS, mine)
+        with open_elsewhere(tmp_path) as other:
+            assert len(other.claim(list(REQUESTS), 99)) == len(REQUESTS) - 1
+
+
+def test_a_request_is_looked_up_few_times_however_many_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "_BLOCK", 2)
+    monkeypatch.setattr(asking, "_WINDOW", 8)
+    looked_up: list[str] = []
+    claim = Journal.claim
+
+    def count(self: Journal, names: Sequence[str], limit: int) -> list[str]:
+        looked_up.extend(names)
+        return claim(self, names, limit)
+
+    monkeypatch.setattr(Journal, "claim", count)
+    with Journal(tmp_path / "j") as mine:
+        asked = ask_teacher(FakeTeacher(tmp_path / "l"), REQUESTS, mine)
+    assert asked.answers.keys() == REQUESTS.keys()
+    assert asked.sent == len(REQUESTS)
+    assert max(map(looked_up.count, REQUESTS)) <= 4  # a window holds four blocks
