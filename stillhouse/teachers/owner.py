@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import psutil
+
 _PROC: Final = Path("/proc")
 
 
@@ -25,16 +27,21 @@ class Owner:
         """Say whether the process has ended, as seen from ``place``; None where that cannot be told."""
         if self.place != place or not self.started:
             return None
-        return read_start(self.pid) != self.started
+        started = read_start(self.pid)
+        return None if started is None else started != self.started
 
 
 def name_process() -> Owner:
     """Return the running process as an owner."""
-    return Owner(place=name_place(), pid=os.getpid(), started=read_start(os.getpid()))
+    return Owner(place=name_place(), pid=os.getpid(), started=read_start(os.getpid()) or "")
 
 
 def name_place() -> str:
-    """Return a name for this boot of this machine and this space of process ids."""
+    """Return a name for this boot of this machine and this space of process ids.
+
+    Where the kernel names neither (macOS), the machine's name: two machines of one name must not
+    share a journal, which has to lie on a local disk anyway.
+    """
     try:
         boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
         return f"{boot} {(_PROC / 'self/ns/pid').readlink()}"
@@ -42,8 +49,13 @@ def name_place() -> str:
         return platform.node()
 
 
-def read_start(pid: int) -> str:
-    """Return when a process started, in the kernel's ticks; empty if it has ended or none can tell."""
+def read_start(pid: int) -> str | None:
+    """Return when a process started; empty if it has ended, None where that cannot be told.
+
+    In the kernel's ticks where there is ``/proc``, which no change of the clock moves.
+    """
+    if not (_PROC / "self/stat").exists():
+        return _ask_system(pid)
     try:
         # The command's name may hold spaces and brackets; the fields after it may not (proc(5)).
         after_name = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
@@ -51,3 +63,15 @@ def read_start(pid: int) -> str:
         return ""
     state, started = after_name[0], after_name[19]
     return "" if state in "ZX" else started
+
+
+def _ask_system(pid: int) -> str | None:
+    try:
+        process = psutil.Process(pid)
+        if process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
+            return ""
+        return f"{process.create_time():.2f}"
+    except psutil.NoSuchProcess:  # also a zombie's own error
+        return ""
+    except psutil.Error:
+        return None
