@@ -194,6 +194,12 @@ def age_journal() -> None:
     base.close()
 
 
+def test_a_journal_of_the_former_layout_is_no_finding(project: Path) -> None:
+    with Journal(Path(".stillhouse/journal.sqlite")) as journal:
+        journal._base.execute("PRAGMA user_version = 1")
+    assert ("journal", "fail") not in troubles(project)
+
+
 def merge_lock() -> None:
     text = Path("dvc.lock").read_text()
     Path("dvc.lock").write_text(f"<<<<<<< HEAD\n{text}=======\n{text}>>>>>>> other\n")

@@ -57,7 +57,7 @@ def test_what_was_found_in_an_output_is_kept_in_the_journal(project: Path) -> No
     file = commit_answers(project, answer(OLD), commit=False)
     with Journal(project / "home" / "journal.sqlite") as journal:
         recalled = recall_answers(
-            {request.request_id for request in OLD},
+            {request.request_id: request for request in OLD},
             costs=True,
             journal=journal,
             archive=Archive(project, project),

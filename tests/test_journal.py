@@ -4,6 +4,7 @@ import signal
 import sqlite3
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,8 +82,23 @@ def test_a_lease_from_another_machine_ends_with_its_time(tmp_path: Path) -> None
 def test_another_layout_is_refused_and_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "j") as base:
         base.execute("PRAGMA user_version = 99")
-    with pytest.raises(InputError, match=r"layout 99.*expected layout 1"):
+    with pytest.raises(InputError, match=r"layout 99.*expected layout 2 or an older one"):
         Journal(tmp_path / "j")
+
+
+def test_a_journal_of_the_former_layout_keeps_its_answers(tmp_path: Path) -> None:
+    response, failure = make_response(FIRST), Failure(SECOND.request_id, "529", permanent=False)
+    with Journal(tmp_path / "j") as journal:
+        journal.record([response, failure])
+        journal._base.execute("DROP TABLE unusable")
+        journal._base.execute("PRAGMA user_version = 1")
+    cut = replace(response, request_id="third", stop_reason="max_tokens")
+    for _ in range(2):
+        with Journal(tmp_path / "j") as journal:
+            assert journal.read([FIRST.request_id]) == {FIRST.request_id: response}
+            assert journal.read_failures() == [failure]
+            journal.record([Failure("third", "cut off", permanent=True, response=cut)])
+            journal._base.execute("DELETE FROM failures WHERE request_id = 'third'")
 
 
 def test_a_file_that_is_no_journal_is_an_error_in_one_sentence(tmp_path: Path) -> None:

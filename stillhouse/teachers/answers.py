@@ -127,7 +127,7 @@ def _read_items(place: _Place, response: Response) -> Iterator[Pair | Rejection]
         passage for message in place.request.messages for passage in parse_passages(message.content)
     ]
     asked: set[str] = set()
-    for ordinal, entry in enumerate(_load_entries(response.text)):
+    for ordinal, entry in enumerate(load_entries(response.text)):
         here = _Place(place.request, place.occurrence, ordinal)
         yield from _read_entry(here, entry, passages, asked)
 
@@ -203,7 +203,7 @@ def _build_pair(
     )
 
 
-def _load_entries(text: str) -> list[object]:
+def load_entries(text: str) -> list[object]:
     """Return the entries of ``pairs``; language models like to put a code fence around the JSON."""
     stripped = text.strip()
     try:

@@ -8,6 +8,7 @@ from typing import Final
 from stillhouse.base.records import Request, Response
 from stillhouse.base.stage import log, show_progress
 from stillhouse.teachers.journal import Journal
+from stillhouse.teachers.outcome import look_over
 from stillhouse.teachers.protocol import Failure, Teacher
 
 _BLOCK: Final = 1024  # requests leased and handed over at once
@@ -90,14 +91,17 @@ def _ask_granted(
     """Yield for each request the outcome that the journal holds once the teacher has given one."""
     if not requests:
         return
-    missing = {request.request_id for request in requests}
+    asked = {request.request_id: request for request in requests}
+    missing = set(asked)
     with journal.keep_leases():
         outcomes = teacher.answer(requests)
         for outcome in show_progress(outcomes, f"asking {teacher.name}", len(requests)):
             if outcome.request_id not in missing:
                 raise ValueError(f"{teacher.name}: an outcome that was not asked for, or twice")
             missing.remove(outcome.request_id)
-            yield from journal.record([outcome])
+            request = asked[outcome.request_id]
+            given = look_over(request, outcome) if isinstance(outcome, Response) else outcome
+            yield from journal.record([given])
         for name in sorted(missing):
             yield from journal.record(
                 [Failure(name, "the teacher gave no outcome", permanent=False)]

@@ -2,7 +2,7 @@
 
 One SQLite file, shared by all runs and experiments of a project. A request in flight is leased to
 the process that asks it, so that two processes never buy the same answer. Failures stand apart,
-with their error; they are never answers. The file must lie on a local disk (SQLite's WAL).
+with their error; they are never answers, and what was paid for them is kept, too. The file must lie on a local disk (SQLite's WAL).
 """
 
 import json
@@ -48,6 +48,15 @@ CREATE TABLE leases (
     expires REAL NOT NULL
 ) STRICT;
 """
+# What was paid for and is no answer: refusals, answers that were cut off. Nothing reads them back.
+_ADDED_IN_2: Final = """
+CREATE TABLE unusable (
+    request_id TEXT NOT NULL, text TEXT NOT NULL, reasoning TEXT NOT NULL,
+    stop_reason TEXT NOT NULL, input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
+    cached_tokens INTEGER NOT NULL, model TEXT NOT NULL
+) STRICT;
+"""
+_STEPS: Final = (_LAYOUT, _ADDED_IN_2)  # from each layout to the next, the first from an empty file
 _AMONG: Final = "request_id IN (SELECT value FROM json_each(?))"
 _MINE: Final = "place = ? AND pid = ? AND started = ?"
 
@@ -169,18 +178,18 @@ class Journal:
     def _lay_out(self) -> None:
         with self._transaction():
             (layout,) = self._base.execute("PRAGMA user_version").fetchone()
-            if layout == 0:
-                for statement in filter(str.strip, _LAYOUT.split(";")):
-                    self._base.execute(statement)
-                self._base.execute(f"PRAGMA user_version = {versions.JOURNAL}")
-            elif layout != versions.JOURNAL:
+            if not 0 <= layout <= versions.JOURNAL:
                 raise InputError(
                     f"the journal has layout {layout}",
                     where=str(self._path),
-                    expected=f"layout {versions.JOURNAL}",
+                    expected=f"layout {versions.JOURNAL} or an older one",
                     remedy="use the version of this program that wrote it, "
                     "or name another folder in STILLHOUSE_HOME",
                 )
+            for statement in filter(str.strip, "".join(_STEPS[layout:]).split(";")):
+                self._base.execute(statement)
+            if layout != versions.JOURNAL:
+                self._base.execute(f"PRAGMA user_version = {versions.JOURNAL}")
 
     def _write_answer(self, response: Response) -> Response:
         # The first answer stays: outputs made from it must come out the same again.
@@ -194,8 +203,14 @@ class Journal:
         return self.read([response.request_id])[response.request_id]
 
     def _write_failure(self, failure: Failure) -> Response | Failure:
-        if answered := self.read([failure.request_id]):
-            return answered[failure.request_id]
+        if failure.response is not None:
+            marks = ", ".join("?" * len(_COLUMNS))
+            self._base.execute(f"INSERT INTO unusable VALUES ({marks})", astuple(failure.response))
+        answered = self.read([failure.request_id]).get(failure.request_id)
+        if answered not in (None, failure.response):
+            return answered
+        # What an earlier version took for an answer goes where it belongs.
+        self._base.execute("DELETE FROM answers WHERE request_id = ?", (failure.request_id,))
         self._base.execute(
             "INSERT INTO failures VALUES (?, ?, ?, 1) ON CONFLICT (request_id) DO UPDATE SET"
             " error = excluded.error, permanent = excluded.permanent, attempts = attempts + 1",

@@ -12,9 +12,11 @@ from typing import Final
 from stillhouse.base.cache import find_cached, find_caches
 from stillhouse.base.errors import InputError
 from stillhouse.base.lock import Lock, is_shallow, past_locks, read_lock
-from stillhouse.base.records import Response
+from stillhouse.base.records import Request, Response
 from stillhouse.base.tables import read_table
 from stillhouse.teachers.journal import Journal
+from stillhouse.teachers.outcome import look_over
+from stillhouse.teachers.protocol import Failure
 
 _NAMED: Final = 3
 
@@ -72,12 +74,17 @@ class Archive:
 
 
 def recall_answers(
-    wanted: Collection[str], *, costs: bool, journal: Journal, archive: Archive, allow_repay: bool
+    wanted: Mapping[str, Request],
+    *,
+    costs: bool,
+    journal: Journal,
+    archive: Archive,
+    allow_repay: bool,
 ) -> dict[str, Response]:
     """Return every answer among ``wanted`` that is known, cheapest look first; keep it in the journal.
 
     Args:
-        wanted: request ids.
+        wanted: requests by id.
         costs: whether an answer costs money; only then is the whole history searched.
         journal: what was answered here.
         archive: what earlier versions of the stage's output hold.
@@ -86,6 +93,7 @@ def recall_answers(
     Raises:
         InputError: answers that cost are missing, and an output that may hold them is unreadable.
     """
+    withdraw_failures(wanted, journal)
     found = journal.read(wanted)
     unreadable: list[str] = []
     for look in (archive.read_own, archive.read_past) if costs else (archive.read_own,):
@@ -93,12 +101,20 @@ def recall_answers(
         if not missing:
             return found
         earlier = look(missing)
-        kept = journal.record(list(earlier.answers.values()))
+        whole = (look_over(wanted[name], answer) for name, answer in earlier.answers.items())
+        kept = journal.record([answer for answer in whole if isinstance(answer, Response)])
         found |= {answer.request_id: answer for answer in kept if isinstance(answer, Response)}
         unreadable += earlier.unreadable
     if costs and unreadable and not allow_repay and set(wanted) - found.keys():
         _refuse(len(set(wanted) - found.keys()), unreadable, archive)
     return found
+
+
+def withdraw_failures(requests: Mapping[str, Request], journal: Journal) -> None:
+    """Turn into failures what an earlier version kept as answers: refusals, answers cut off."""
+    known = journal.read(requests)
+    outcomes = (look_over(requests[name], answer) for name, answer in known.items())
+    journal.record([outcome for outcome in outcomes if isinstance(outcome, Failure)])
 
 
 def _refuse(missing: int, unreadable: list[str], archive: Archive) -> None:

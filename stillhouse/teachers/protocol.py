@@ -9,11 +9,15 @@ from stillhouse.base.records import Request, Response
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A request without an answer. ``permanent``: asking again the same way fails the same way."""
+    """A request without an answer. ``permanent``: asking again the same way fails the same way.
+
+    ``response`` is what came back all the same and was paid for: a refusal, half an answer.
+    """
 
     request_id: str
     error: str
     permanent: bool
+    response: Response | None = None
 
 
 class Teacher(Protocol):
@@ -32,6 +36,7 @@ class Teacher(Protocol):
     def answer(self, requests: Sequence[Request]) -> Iterator[Response | Failure]:
         """Yield one outcome for each request as soon as it is there, in any order.
 
-        Whatever has been yielded is kept, also when the teacher raises afterwards.
+        Whatever has been yielded is kept, also when the teacher raises afterwards. A response's
+        ``stop_reason`` is in the words of Anthropic's API: ``end_turn``, ``max_tokens``, ``refusal``.
         """
         ...
