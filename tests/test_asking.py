@@ -3,14 +3,16 @@
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
 from stillhouse.base.records import Request, Response
 from stillhouse.teachers import asking, journal
-from stillhouse.teachers.asking import ask_teacher
+from stillhouse.teachers.asking import Asked, ask_teacher
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.owner import Owner
+from stillhouse.teachers.protocol import Failure
 from tests.asking import FakeTeacher, make_request, make_response
 
 REQUESTS = {request.request_id: request for request in map(make_request, range(30))}
@@ -56,6 +58,20 @@ def test_a_teacher_that_is_silent_for_long_keeps_its_lease(
     assert granted == []
 
 
+def test_a_refusal_that_another_process_got_is_taken_over(tmp_path: Path) -> None:
+    refusal = Failure(FIRST.request_id, "400 bad", permanent=True)
+    with open_elsewhere(tmp_path) as other, Journal(tmp_path / "j") as mine:
+        other.claim([FIRST.request_id], 1)
+        Timer(0.5, lambda: record_elsewhere(tmp_path, refusal)).start()
+        asked = ask_teacher(FakeTeacher(tmp_path / "l"), {FIRST.request_id: FIRST}, mine)
+    assert asked == Asked({}, (refusal,), set())
+
+
+def record_elsewhere(folder: Path, outcome: Failure) -> None:
+    with open_elsewhere(folder) as other:
+        other.record([outcome])
+
+
 def test_leases_are_given_back_when_a_teacher_breaks(tmp_path: Path) -> None:
     class Broken(FakeTeacher):
         def answer(self, requests: Sequence[Request]) -> Iterator[Response]:
@@ -85,5 +101,5 @@ def test_a_request_is_looked_up_few_times_however_many_there_are(
     with Journal(tmp_path / "j") as mine:
         asked = ask_teacher(FakeTeacher(tmp_path / "l"), REQUESTS, mine)
     assert asked.answers.keys() == REQUESTS.keys()
-    assert asked.sent == len(REQUESTS)
+    assert asked.sent == REQUESTS.keys()
     assert max(map(looked_up.count, REQUESTS)) <= 4  # a window holds four blocks

@@ -16,10 +16,23 @@ from stillhouse import __version__
 from stillhouse.base.errors import InputError
 from stillhouse.cli.ask import find_model
 from stillhouse.cli.main import app
+from stillhouse.teachers.journal import Journal
+from stillhouse.teachers.protocol import Failure
 from tests.report_project import write_project
 from tests.tiny import build_tiny_model
 
-COMMANDS = ("init", "stage", "summary", "trace", "ask", "register", "doctor", "upgrade", "version")
+COMMANDS = (
+    "init",
+    "stage",
+    "summary",
+    "trace",
+    "ask",
+    "register",
+    "retry",
+    "doctor",
+    "upgrade",
+    "version",
+)
 HEAVY = ("torch", "transformers", "mlflow", "dvc", "great_expectations", "pyarrow", "pandas")
 
 
@@ -148,6 +161,25 @@ def test_what_the_machine_refuses_is_one_sentence(
         f"error: {project}/file/.stillhouse: a file stands where a folder is expected; "
         "move the file away\n"
     )
+
+
+def test_retry_forgets_the_refusals_that_are_named(project: Path) -> None:
+    missing = CliRunner().invoke(app, ["retry"])
+    assert (missing.exit_code, "nothing was asked yet" in missing.stderr) == (2, True)
+    kept = Failure("request-3", "529", permanent=False)
+    with Journal(project / ".stillhouse/journal.sqlite") as journal:
+        names = ("request-1", "request-2")
+        journal.record([*(Failure(name, "400", permanent=True) for name in names), kept])
+    unknown = CliRunner().invoke(app, ["retry", "request-11"])
+    assert unknown.exit_code == 2
+    assert (
+        "no request `request-11` was refused for good; did you mean `request-1`?" in unknown.stderr
+    )
+    told = CliRunner().invoke(app, ["retry", "request-1", "--json"])
+    assert json.loads(told.stdout) == {"forgotten": ["request-1"]}
+    assert CliRunner().invoke(app, ["retry"]).stdout.startswith("request-2\n1 refusals forgotten")
+    with Journal(project / ".stillhouse/journal.sqlite") as journal:
+        assert journal.read_failures() == [kept]
 
 
 @pytest.mark.parametrize("arguments", [["version"], ["summary", "--help"]])

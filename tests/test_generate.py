@@ -102,6 +102,25 @@ def test_refusals_end_the_run_unless_the_parameter_tolerates_them(tmp_path: Path
     assert len(generated.responses) == len(generated.pairs) == 3
 
 
+def test_a_refusal_is_remembered_counted_and_not_sent_again(tmp_path: Path) -> None:
+    refusal = Failure(FIRST, "400 bad", permanent=True)
+    first = run(tmp_path, REQUESTS, [refusal], tolerate=1)
+    again = run(tmp_path, REQUESTS, [refusal], tolerate=1)
+    assert again.counts == Counts(requests=5, answered=4, sent=0)
+    assert again.rejections == first.rejections
+    assert (again.rejections[0].rejected_id, again.rejections[0].detail) == (FIRST, "400 bad")
+    with pytest.raises(TeacherError, match="1 were refused for good, first: 400 bad"):
+        run(tmp_path, REQUESTS)
+    assert sorted(sent(tmp_path)) == sorted(request.request_id for request in REQUESTS)
+
+
+def test_a_forgotten_refusal_is_asked_again(tmp_path: Path) -> None:
+    run(tmp_path, REQUESTS, [Failure(FIRST, "400 bad", permanent=True)], tolerate=1)
+    with Journal(tmp_path / "journal.sqlite") as journal:
+        journal.forget_failures([FIRST])
+    assert run(tmp_path, REQUESTS).counts == Counts(requests=5, answered=4, sent=1)
+
+
 def test_a_teacher_that_stays_silent_has_failed(tmp_path: Path) -> None:
     class Silent(FakeTeacher):
         def answer(self, requests):  # type: ignore[no-untyped-def]

@@ -14,6 +14,7 @@ from stillhouse.cli.doctor import doctor
 from stillhouse.cli.init import init
 from stillhouse.cli.output import replace_unknown_characters
 from stillhouse.cli.register import register
+from stillhouse.cli.retry import retry
 from stillhouse.cli.stage import stage
 from stillhouse.cli.summary import summary
 from stillhouse.cli.trace import trace
@@ -50,7 +51,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (init, summary, trace, ask, register, doctor, upgrade, version):
+for command in (init, summary, trace, ask, register, retry, doctor, upgrade, version):
     app.command()(command)
 # Whatever stands behind the stage's name is the stage's own.
 app.command(context_settings={"ignore_unknown_options": True})(stage)

@@ -18,11 +18,11 @@ _WAIT_SECONDS: Final = 0.2  # between two looks at what another process is askin
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What came back: answers by request id, failures, and how many requests were sent from here."""
+    """What came back: answers by request id, failures, and the requests that were sent from here."""
 
     answers: Mapping[str, Response]
     failures: tuple[Failure, ...]
-    sent: int
+    sent: Collection[str]
 
 
 def ask_teacher(teacher: Teacher, requests: Mapping[str, Request], journal: Journal) -> Asked:
@@ -34,13 +34,13 @@ def ask_teacher(teacher: Teacher, requests: Mapping[str, Request], journal: Jour
     """
     journal.set_durable(teacher.costs)
     outcomes: dict[str, Response | Failure] = {}
-    left, sent = sorted(requests), 0
+    left, sent = sorted(requests), set[str]()
     while left:
         elsewhere: list[str] = []
         for granted, others in _claim_blocks(left, journal):
             for outcome in _ask_granted(teacher, [requests[name] for name in granted], journal):
                 outcomes[outcome.request_id] = outcome
-            sent += len(granted)
+            sent.update(granted)
             elsewhere += others
         found = _await_others(elsewhere, journal)
         outcomes |= found
@@ -70,12 +70,13 @@ def _claim_blocks(
         yield granted, [name for name in window if name not in mine]
 
 
-def _await_others(names: Collection[str], journal: Journal) -> dict[str, Response]:
+def _await_others(names: Collection[str], journal: Journal) -> dict[str, Response | Failure]:
     """Wait until another process has answered everything, or has left something to be asked."""
-    found: dict[str, Response] = {}
+    found: dict[str, Response | Failure] = {}
     waiting = set(names)
     while waiting:
         found |= journal.read(waiting)
+        found |= journal.read_refusals(waiting)
         waiting -= found.keys()
         if not waiting or journal.has_free(waiting):
             break

@@ -12,7 +12,7 @@ from stillhouse.base.records import Pair, Rejection, Request, Response
 from stillhouse.teachers.answers import parse_answer, reject_request
 from stillhouse.teachers.asking import Asked, ask_teacher
 from stillhouse.teachers.journal import Journal
-from stillhouse.teachers.lookup import Archive, recall_answers
+from stillhouse.teachers.lookup import Archive, recall_answers, withdraw_failures
 from stillhouse.teachers.protocol import Failure, Teacher
 
 
@@ -24,7 +24,10 @@ class GenerateParams(Params):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Distinct requests: all, those whose answer was found, those sent from here."""
+    """Distinct requests: all, those whose answer was found, those sent from here.
+
+    What is left of them are refusals that were known.
+    """
 
     requests: int
     answered: int
@@ -61,7 +64,8 @@ def generate(
     collected = _collect(distinct, teachers, journal, archive, allow_repay)
     refused = _check_failures(collected.failures, distinct, params.tolerate_refusals)
     pairs, rejections = _read_answers(slots, collected.answers, refused)
-    counts = Counts(len(distinct), len(distinct) - collected.sent, collected.sent)
+    found = collected.answers.keys() - collected.sent
+    counts = Counts(len(distinct), len(found), len(collected.sent))
     return Generated(tuple(collected.answers.values()), pairs, rejections, counts)
 
 
@@ -74,8 +78,11 @@ def _collect(
 ) -> Asked:
     """Look everything up before anything is asked: a look-up that fails must not cost anything."""
     known = {teacher.name: teacher for teacher in teachers}
+    withdraw_failures(requests, journal)
+    refusals = journal.read_refusals(requests)
+    asked_for = {name: request for name, request in requests.items() if name not in refusals}
     answers: dict[str, Response] = {}
-    for name, theirs in _group_by_teacher(requests, known).items():
+    for name, theirs in _group_by_teacher(asked_for, known).items():
         answers |= recall_answers(
             theirs,
             costs=known[name].costs,
@@ -83,14 +90,14 @@ def _collect(
             archive=archive,
             allow_repay=allow_repay,
         )
-    collected = Asked(answers, (), 0)
-    missing = {name: request for name, request in requests.items() if name not in answers}
+    collected = Asked(answers, tuple(refusals.values()), ())
+    missing = {name: request for name, request in asked_for.items() if name not in answers}
     for name, theirs in _group_by_teacher(missing, known).items():
         asked = ask_teacher(known[name], theirs, journal)
         collected = Asked(
             {**collected.answers, **asked.answers},
             (*collected.failures, *asked.failures),
-            collected.sent + asked.sent,
+            {*collected.sent, *asked.sent},
         )
     return collected
 
@@ -123,8 +130,9 @@ def _check_failures(
             f"{len(passing)} requests failed and {len(refused)} were refused for good, first: "
             f"{first.error}",
             where=requests[first.request_id].prompt_path,
-            remedy="run it again: what was answered is kept; refusals beyond "
-            f"`generate.tolerate_refusals` ({tolerated}) need another prompt",
+            remedy="run it again: what was answered is kept, and refusals are not sent again; beyond "
+            f"`generate.tolerate_refusals` ({tolerated}) they need another prompt, or "
+            "`stillhouse retry` to ask once more",
         )
     return refused
 

@@ -108,14 +108,28 @@ class Journal:
         with self._explained():
             return [Failure(name, error, bool(p)) for name, error, p in self._wait_for(query)]
 
+    def read_refusals(self, request_ids: Collection[str]) -> dict[str, Failure]:
+        """Return what is known to fail for good among ``request_ids``: an outcome like an answer."""
+        query = f"SELECT request_id, error FROM failures WHERE permanent AND {_AMONG}"
+        with self._explained():
+            found = self._wait_for(query, _list(request_ids))
+            return {name: Failure(name, error, permanent=True) for name, error in found}
+
+    def forget_failures(self, request_ids: Collection[str]) -> None:
+        """Have these requests asked again; what was paid for them stays."""
+        with self._transaction():
+            query = f"DELETE FROM failures WHERE {_AMONG}"
+            self._base.execute(query, (_list(request_ids),))
+
     def claim(self, request_ids: Sequence[str], limit: int) -> list[str]:
-        """Lease up to ``limit`` of the requests that are neither answered nor leased; return those.
+        """Lease up to ``limit`` of the requests without an outcome and a lease; return those.
 
         A lease whose owner has ended is taken over. All of ``request_ids`` are looked up, so
         whoever has many asks for a few at a time.
         """
         with self._transaction():
             taken = self._read_held(request_ids) | self._read_answered(request_ids)
+            taken |= self.read_refusals(request_ids).keys()
             granted = [name for name in request_ids if name not in taken][:limit]
             lease = (self._owner.place, self._owner.pid, self._owner.started, _expiry())
             self._base.executemany(
@@ -213,10 +227,11 @@ class Journal:
         self._base.execute("DELETE FROM answers WHERE request_id = ?", (failure.request_id,))
         self._base.execute(
             "INSERT INTO failures VALUES (?, ?, ?, 1) ON CONFLICT (request_id) DO UPDATE SET"
-            " error = excluded.error, permanent = excluded.permanent, attempts = attempts + 1",
+            " error = excluded.error, permanent = excluded.permanent, attempts = attempts + 1"
+            " WHERE NOT permanent",
             (failure.request_id, failure.error, failure.permanent),
         )
-        return failure
+        return self.read_refusals([failure.request_id]).get(failure.request_id, failure)
 
     def _read_answered(self, ids: Collection[str]) -> set[str]:
         found = self._base.execute(f"SELECT request_id FROM answers WHERE {_AMONG}", (_list(ids),))

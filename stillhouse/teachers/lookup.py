@@ -93,7 +93,6 @@ def recall_answers(
     Raises:
         InputError: answers that cost are missing, and an output that may hold them is unreadable.
     """
-    withdraw_failures(wanted, journal)
     found = journal.read(wanted)
     unreadable: list[str] = []
     for look in (archive.read_own, archive.read_past) if costs else (archive.read_own,):

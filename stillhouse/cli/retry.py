@@ -1,0 +1,52 @@
+"""``stillhouse retry``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stillhouse.cli.output import AsJson, print_json
+
+
+def retry(
+    requests: Annotated[
+        list[str] | None, typer.Argument(help="Ids of requests; without any, all of them.")
+    ] = None,
+    teacher: Annotated[
+        str, typer.Option(help="Only requests of data/requests.parquet to this teacher.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Forget refusals for good, so that the next run of `generate` asks again (and pays again).
+
+    Where they were tolerated, `dvc repro --force --single-item generate` is that next run.
+
+    Example: stillhouse retry --teacher offline
+    """
+    from stillhouse.base.errors import InputError, suggest
+    from stillhouse.base.home import find_home
+    from stillhouse.base.records import Request
+    from stillhouse.base.tables import read_table
+    from stillhouse.teachers.journal import Journal
+
+    path = find_home(Path()) / "journal.sqlite"
+    if not path.exists():
+        raise InputError("no journal is there: nothing was asked yet", where=str(path))
+    with Journal(path) as journal:
+        refused = [failure.request_id for failure in journal.read_failures() if failure.permanent]
+        for name in requests or ():
+            if name not in refused:
+                what = f"no request `{name}` was refused for good"
+                raise InputError(what, where=str(path), remedy=suggest(name, refused))
+        chosen = set(requests or refused)
+        if teacher:
+            asked = read_table(Path("data/requests.parquet"), Request)
+            chosen &= {request.request_id for request in asked if request.teacher == teacher}
+        journal.forget_failures(chosen)
+    forgotten = sorted(chosen)
+    if as_json:
+        print_json({"forgotten": list(forgotten)})
+        return
+    for name in forgotten:
+        typer.echo(name)
+    typer.echo(f"{len(forgotten)} refusals forgotten: the next run of `generate` asks again")
