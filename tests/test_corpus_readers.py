@@ -262,6 +262,106 @@ def test_a_table_that_lays_out_a_page_is_read_as_the_page() -> None:
     )
 
 
+def rows(*written: str) -> str:
+    return f"<table>{''.join(f'<tr>{row}</tr>' for row in written)}</table>"
+
+
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [
+        (  # a value for two rows
+            rows(
+                "<th>Item<th>Deposit<th>Fee",
+                "<td>Ropes<td rowspan=2>£50<td>£3",
+                "<td>Ladders<td>£4",
+            ),
+            [["Item", "Deposit", "Fee"], ["Ropes", "£50", "£3"], ["Ladders", "£50", "£4"]],
+        ),
+        (  # a name for two columns, above their own
+            rows(
+                "<th rowspan=2>Item<th colspan=2>Fee",
+                "<th>Summer<th>Winter",
+                "<td>Ropes<td>£3<td>£4",
+                "<td>Ladders<td colspan=2>£6",
+            ),
+            [
+                ["Item", "Fee: Summer", "Fee: Winter"],
+                ["Ropes", "£3", "£4"],
+                ["Ladders", "£6", "£6"],
+            ],
+        ),
+        (  # both ways at once; a row of one cell is said once
+            rows(
+                "<th>A<th>B<th>C",
+                "<td colspan=2 rowspan=2>x<td>1",
+                "<td>2",
+                "<td colspan=3>below",
+                "<td>y<td>3<td>4",
+            ),
+            [["A", "B", "C"], ["x", "x", "1"], ["x", "x", "2"], ["below"], ["y", "3", "4"]],
+        ),
+        (  # a section ends what reaches beyond it, and 0 reaches to its end
+            "<table><thead><tr><th rowspan=9>A<th>B</thead><tbody><tr><td rowspan=0>x<td>1"
+            "<tr><td>2</tbody><tbody><tr><td>y<td>3</tbody></table>",
+            [["A", "B"], ["x", "1"], ["x", "2"], ["y", "3"]],
+        ),
+        (  # what is no number is 1, and columns in which no cell begins are none
+            rows(
+                "<th colspan=1000>A<th colspan=x>B<th rowspan=-2>C",
+                "<td colspan=1000>x<td colspan=0>y<td>z",
+            ),
+            [["A", "B", "C"], ["x", "y", "z"]],
+        ),
+    ],
+)
+def test_merged_cells_are_said_in_every_row_and_column_they_cover(
+    page: str, expected: list[list[str]]
+) -> None:
+    assert read_html(page) == [Table(tuple(map(tuple, expected)))]
+
+
+def test_a_row_of_one_cell_above_a_table_is_its_title() -> None:
+    table = rows("<td colspan=99>Fees", "<td>Item<td>Fee", "<td>Ropes<td>£3")
+    assert read_html(table) == [Paragraph("Fees"), Table((("Item", "Fee"), ("Ropes", "£3")))]
+
+
+def test_a_name_beside_two_rows_of_values_has_both() -> None:
+    table = rows(
+        "<th colspan=2>Gate", "<th rowspan=2>Open<td>9-10", "<td>12-13", "<th>Width<td>4 m"
+    )
+    assert read_html(table) == [Paragraph("Gate"), Item("Open: 9-10, 12-13"), Item("Width: 4 m")]
+
+
+def test_merged_cells_of_a_word_document_are_read_as_those_of_a_page() -> None:
+    word = WordDocument()
+    table = word.add_table(rows=3, cols=3)
+    for at, row in enumerate(
+        (("Item", "Deposit", "Fee"), ("Ropes", "", "£3"), ("Ladders", "", "£4"))
+    ):
+        for cell, text in zip(table.rows[at].cells, row, strict=True):
+            cell.text = text
+    table.cell(1, 1).merge(table.cell(2, 1)).text = "£50"
+    file = io.BytesIO()
+    word.save(file)
+    assert read("a.docx", file.getvalue()).text == (
+        "| Item | Deposit | Fee |\n| --- | --- | --- |\n| Ropes | £50 | £3 |\n| Ladders | £50 | £4 |\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        rows(f"<td colspan=1000 rowspan=65534>{'x' * 9000}<td>1", *["<td>a"] * 500),
+        rows("<td rowspan=0>a" * 1000, *["<td>b"] * 1000),
+        rows("<td>a" * 1000, *["<td>b"] * 1000),
+    ],
+)
+def test_a_table_that_would_swell_is_named_and_not_written(table: str) -> None:
+    with pytest.raises(UnreadableError) as caught:
+        read("a.html", table)
+    assert caught.value.reason == "too_large"
+
+
 def test_the_title_is_given_or_the_first_heading_or_the_name() -> None:
     assert read("a/b.md", "text").title == "b"
     assert read("a/b.md", "# T\n\ntext").title == "T"

@@ -2,7 +2,8 @@
 
 import io
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Final
 
 import mammoth
@@ -11,6 +12,7 @@ from bs4.element import NavigableString, PageElement, PreformattedString, Tag
 from markdown_it import MarkdownIt
 
 from stillhouse.corpus.blocks import Block, Code, Heading, Item, Paragraph, Table, clean
+from stillhouse.corpus.grid import Cell, Row, fill_grid, join_head, read_row_span, read_span
 
 # Not text for a reader, or struck out, or the way around a web site rather than the document.
 _DROPPED: Final = frozenset(
@@ -176,22 +178,48 @@ def _table(tag: Tag, depth: int) -> Iterator[Block]:
     """Yield a table; rows named by their first cell, without a head, are ``name: value`` items."""
     if caption := tag.find("caption"):
         yield Paragraph(clean(_inline(caption)))
-    found = [
-        row.find_all(["td", "th"], recursive=False)
-        for row in tag.find_all("tr")
-        if row.find_parent("table") is tag
-    ]
-    found = [cells for cells in found if any(cell.get_text(strip=True) for cell in cells)]
-    if _lays_out(found):
-        for cells in found:
+    rows = [row for row in tag.find_all("tr") if row.find_parent("table") is tag]
+    found = [row.find_all(["td", "th"], recursive=False) for row in rows]
+    told = [cells for cells in found if _says_something(cells)]
+    if _lays_out(told):
+        for cells in told:
             for cell in cells:
                 yield from _walk(cell, depth)
         return
-    rows = tuple(tuple(clean(_inline(cell)) for cell in cells) for cells in found)
-    if all([cell.name for cell in cells] == ["th", "td"] for cells in found):
-        yield from (Item(f"{name}: {value}") for name, value in rows)
+    grid = fill_grid([_row(*pair) for pair in zip(rows, found, strict=True)])
+    yield from map(Paragraph, grid.titles)
+    if grid.pairs:
+        yield from _pairs(grid.head + grid.body)
     else:
-        yield Table(rows)
+        yield Table((join_head(grid.head), *grid.body))
+
+
+def _row(tag: Tag, cells: Sequence[Tag]) -> Row:
+    section = tag.parent
+    return Row(
+        tuple(
+            Cell(
+                clean(_inline(cell)),
+                read_span(cell.get("colspan")),
+                read_row_span(cell.get("rowspan")),
+                cell.name == "th",
+            )
+            for cell in cells
+        ),
+        section=id(section),  # told apart from its neighbours only
+        in_head=section is not None and section.name == "thead",
+        blank=not _says_something(cells),
+    )
+
+
+def _pairs(rows: Iterable[Sequence[str]]) -> Iterator[Block]:
+    """Yield names with their values; a name over several rows has all of theirs."""
+    for name, same in groupby(rows, key=lambda row: row[0]):
+        yield Item(f"{name}: {', '.join(row[1] for row in same)}")
+
+
+def _says_something(cells: Sequence[Tag]) -> bool:
+    return any(cell.get_text(strip=True) for cell in cells)
 
 
 def _lays_out(rows: Sequence[Sequence[Tag]]) -> bool:
