@@ -362,6 +362,36 @@ def test_a_table_that_would_swell_is_named_and_not_written(table: str) -> None:
     assert caught.value.reason == "too_large"
 
 
+def test_a_page_inside_a_form_is_read_without_its_fields() -> None:
+    page = (
+        "<form action='/x'><h1>Gates</h1><p>The gate is shut at 6.</p><label>Search</label>"
+        "<input value='north'><select><option>South</option></select><button>Go</button>"
+        "<textarea>Write here</textarea><table><tr><th>Gate<th>Key<tr><td>North<td>K-4</table></form>"
+        "<p>Before <span><form>and within</form></span> after.</p><form role='search'>Find</form>"
+    )
+    assert read("a.html", page).text == (
+        "# Gates\n\nThe gate is shut at 6.\n\nSearch\n\n| Gate | Key |\n| --- | --- |\n"
+        "| North | K-4 |\n\nBefore\n\nand within\n\nafter.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("between", "kept"),
+    [
+        ("Boats leave by the north gate.\n", "## Boats leave by the north gate.\n\n"),
+        ("- one\n- two\n", "- one\n- two\n\n"),
+        ("\nOwner: the yard, which is: open\n\n", "Owner: the yard, which is: open\n\n"),
+        ("\nOwner: x\n\nBoats pay.\n\n", "Owner: x\n\nBoats pay.\n\n"),
+        ("owner: the yard\ntags:\n  - a\n# a remark\n", ""),
+        ("", ""),
+    ],
+)
+def test_what_stands_between_rules_at_the_top_is_text_unless_it_is_yaml_with_keys(
+    between: str, kept: str
+) -> None:
+    assert read("a.md", f"---\n{between}---\n\nThe end.\n").text == f"{kept}The end.\n"
+
+
 def test_the_title_is_given_or_the_first_heading_or_the_name() -> None:
     assert read("a/b.md", "text").title == "b"
     assert read("a/b.md", "# T\n\ntext").title == "T"

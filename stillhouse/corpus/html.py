@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Final
 
 import mammoth
+import yaml
 from bs4 import BeautifulSoup
 from bs4.element import NavigableString, PageElement, PreformattedString, Tag
 from markdown_it import MarkdownIt
@@ -16,8 +17,8 @@ from stillhouse.corpus.grid import Cell, Row, fill_grid, join_head, read_row_spa
 
 # Not text for a reader, or struck out, or the way around a web site rather than the document.
 _DROPPED: Final = frozenset(
-    """script style noscript template svg math head nav form button select iframe object audio
-    video del s strike""".split()  # noqa: SIM905 - a list of sixty quoted names is harder to read
+    """script style noscript template svg math head nav button select textarea datalist
+    iframe object audio video del s strike""".split()  # noqa: SIM905 - a list of sixty quoted names is harder to read
 )
 # Parts of a page that its own marks call the way around the site (ARIA landmarks).
 _AROUND: Final = frozenset({"navigation", "search", "menu", "menubar", "toolbar", "doc-toc"})
@@ -26,7 +27,7 @@ _HEADINGS: Final = {f"h{level}": level for level in range(1, 7)}
 _LISTS: Final = frozenset({"ul", "ol", "menu"})
 _BLOCKS: Final = frozenset(
     """address article aside blockquote body caption center dd details dialog div dl dt fieldset
-    figcaption figure footer h1 h2 h3 h4 h5 h6 header hr html legend li main menu ol p pre section
+    figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr html legend li main menu ol p pre section
     summary table tbody td tfoot th thead tr ul""".split()  # noqa: SIM905
 )
 # Word's own title comes above its `Heading 1`; without this map mammoth makes it a paragraph.
@@ -96,8 +97,18 @@ def _without_front_matter(text: str) -> str:
     if lines and lines[0].rstrip() == "---":
         for number, line in enumerate(lines[1:], start=1):
             if line.rstrip() in ("---", "..."):
-                return "".join(lines[number + 1 :])
+                found = _is_mapping("".join(lines[1:number]))
+                return "".join(lines[number + 1 :]) if found else text
     return text
+
+
+def _is_mapping(text: str) -> bool:
+    """Say whether a text is YAML with keys, or none; else two rules stand around a paragraph."""
+    try:
+        events = list(yaml.parse(text, Loader=yaml.SafeLoader))
+    except yaml.YAMLError:
+        return False
+    return not text.strip() or any(isinstance(e, yaml.MappingStartEvent) for e in events[2:3])
 
 
 def _walk(parent: Tag, depth: int) -> Iterator[Block]:
