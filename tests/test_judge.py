@@ -180,9 +180,49 @@ def test_a_code_is_not_put_together_from_parts_of_others() -> None:
     assert evidence.has_value("28")
 
 
+COLD = make_chunk(
+    "stores/cold.md",
+    "The cold room is kept at 4 °C, the freezer at −18 °C, the archive at 10-12 °C. Shelf A-40 is free. "
+    "The balance is -£30. The tank is kept at minus 7 °C.",
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "score"),
+    [
+        ("The freezer is kept at −18 °C.", 1.0),
+        ("The freezer is kept at -18 °C.", 1.0),
+        ("The freezer is kept at minus 18 °C.", 1.0),
+        ("The freezer is kept at 18 °C.", 0.0),
+        ("The cold room is kept at −4 °C.", 0.0),
+        ("The archive is kept at 10-12 °C.", 1.0),
+        ("The archive is kept at -12 °C.", 0.0),
+        ("Shelf A-40 is free.", 1.0),
+        ("The balance is −£30.", 1.0),
+        ("The balance is £30.", 0.0),
+        ("The tank is kept at −7 °C.", 1.0),
+    ],
+)
+def test_a_number_below_zero_is_another_one_than_that_above_it(answer: str, score: float) -> None:
+    assert grounded(answer, COLD) == score
+
+
+def test_a_sum_over_numbers_below_zero_is_worked_out_again() -> None:
+    answer = "The cold room is 22 °C above the freezer."
+    sums = {"task": "multi_step", "reasoning": "4 minus −18 is 22."}
+    assert grounded(answer, COLD, **sums) > 0.5
+    assert grounded(answer, COLD, **sums | {"reasoning": "4 plus 18 is 22."}) == 0.0
+
+
 @pytest.mark.parametrize(
     ("text", "equation"),
     [
+        ("4 minus −18 is 22", Equation(("4", "-18"), "22", holds=True)),
+        ("−18 minus -40 is 22", Equation(("-18", "-40"), "22", holds=True)),
+        ("−18 + 4 = −14", Equation(("-18", "4"), "-14", holds=True)),
+        ("-£18 + £4 = -£14", Equation(("-18", "4"), "-14", holds=True)),
+        ("12-10 = 2", Equation(("12", "10"), "2", holds=True)),
+        ("5 -3 = 2", Equation(("5", "3"), "2", holds=True)),
         ("37 days + 14 days = 51 days", Equation(("37", "14"), "51", holds=True)),
         ("£2,845 − £100 = £2,745", Equation(("2,845", "100"), "2,745", holds=True)),
         ("2 + 3 × 4 = 14", Equation(("2", "3", "4"), "14", holds=True)),

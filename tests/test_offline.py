@@ -166,6 +166,33 @@ def test_two_values_of_one_column_are_compared_exactly() -> None:
     assert "The fine is 35p higher for films than for books." in answers
 
 
+def test_values_below_zero_are_compared_with_their_sign() -> None:
+    text = "| Store | Temperature |\n| --- | --- |\n| Cold room | 4 °C |\n| Sample freezer | −18 °C |\n"
+    pairs = pairs_of(ask(Passage("a.md", "Stores", text), task="multi_step"))
+    assert [(pair["answer"], pair["reasoning"].rpartition("Step 3. ")[2]) for pair in pairs] == [
+        (
+            "The temperature is 22 °C higher for cold room than for sample freezer.",
+            "4 minus −18 is 22. So the difference is 22 °C.",
+        ),
+        ("It is higher for cold room: 4 °C.", "4 is more than −18."),
+    ]
+
+
+@pytest.mark.parametrize("value", ["±2 mm", "10-12 mm", "A-4"])
+def test_a_value_without_one_sign_is_not_compared(value: str) -> None:
+    text = f"| Gauge | Drift |\n| --- | --- |\n| North gauge | 5 mm |\n| South gauge | {value} |\n"
+    assert pairs_of(ask(Passage("a.md", "Gauges", text), task="multi_step")) == []
+
+
+def test_a_limit_below_zero_is_not_tried_with_values_around_it() -> None:
+    text = "The cold room may warm up to {} degrees."
+    asked = [
+        len(pairs_of(ask(Passage("a.md", "Stores", text.format(value)), task="edge_cases")))
+        for value in ("10", "-10")
+    ]
+    assert asked == [2, 0]
+
+
 def test_an_exception_is_answered_with_its_own_value() -> None:
     (pair,) = pairs_of(ask(LOANS, NIGHT, task="exceptions"))
     assert pair["answer"] == "Reserved books of night readers are held for 9 days."

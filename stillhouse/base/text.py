@@ -7,6 +7,9 @@ from typing import Final
 
 _WIDTH: Final = 80  # of what commands print
 _WORD: Final = re.compile(r"\w+(?:[.,:'’/-]\w+)*", re.UNICODE)
+# A hyphen or minus that begins a number, not one inside of a range, a code or a sum.
+MINUS: Final = r"(?<![\w.,:%°)\]'/±-])[-−](?=[£$€]?\d)"
+_SIGNED: Final = re.compile(rf"(?P<minus>{MINUS}[£$€]?)?(?P<word>{_WORD.pattern})")
 
 
 def normalise(text: str) -> str:
@@ -46,3 +49,10 @@ def fold(text: str, first: str, margin: int, lines: int | None = None) -> list[s
         max_lines=lines,
         placeholder=" …",
     )
+
+
+def signed_words(text: str) -> list[str]:
+    """Return the words of ``text`` as ``cased_words`` does, numbers below zero with a hyphen."""
+    folded = unicodedata.normalize("NFKC", text).replace("’", "'")
+    found = _SIGNED.finditer(folded)
+    return [f"-{one['word']}" if one["minus"] else one["word"] for one in found]

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from decimal import Decimal, DivisionByZero, InvalidOperation
 from typing import Final
 
-_NUMBER: Final = r"[£$€]?\d[\d,]*(?:\.\d+)?"
+from stillhouse.base.text import MINUS
+
+_NUMBER: Final = rf"(?:{MINUS})?[£$€]?\d[\d,]*(?:\.\d+)?"
 _UNIT: Final = r"(?:\s?%|[a-z]{1,3}\b)?(?:\s(?![x]\s)[A-Za-z]+){0,3}"
 _SIGN: Final = r"(?:[+\-−–×*/÷x]|plus|minus|times|divided by)"
 _EQUATION: Final = re.compile(
@@ -16,6 +18,8 @@ _MEANS: Final = {
     "−": "-", "–": "-", "minus": "-", "plus": "+", "x": "×", "*": "×", "times": "×",
     "÷": "/", "divided by": "/",
 }  # fmt: skip
+
+_CURRENCY: Final = str.maketrans("", "", "£$€")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +43,13 @@ def _read(left: str, result: str) -> Equation:
     for step in _STEP.finditer(left, first.end()):
         signs.append(_MEANS.get(step[1], step[1]))
         numbers.append(step[2])
-    plain = tuple(number.strip("£$€") for number in numbers)
-    stated = result.strip("£$€")
+    plain = tuple(map(_strip_currency, numbers))
+    stated = _strip_currency(result)
     return Equation(plain, stated, _evaluate(plain, signs) == _decimal(stated))
+
+
+def _strip_currency(number: str) -> str:
+    return number.replace("−", "-").translate(_CURRENCY)
 
 
 def _evaluate(numbers: tuple[str, ...], signs: list[str]) -> Decimal | None:

@@ -5,11 +5,11 @@ Words are looked up, not understood: a value swapped for another value of the sa
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from stillhouse.base.text import cased_words
+from stillhouse.base.text import signed_words
 
 STOPWORDS: Final = frozenset(
     [
@@ -167,7 +167,7 @@ _NUMBER_WORDS: Final = {
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?:])\s+|\n+")
 _ORDINAL: Final = re.compile(r"(\d+)(?:st|nd|rd|th)")
 _THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
-_NUMBER_AND_UNIT: Final = re.compile(r"(\d[\d.:]*)-?([a-z]+)")
+_NUMBER_AND_UNIT: Final = re.compile(r"(-?\d[\d.:]*)-?([a-z]+)")
 _STEM_LETTERS: Final = 3
 _SUFFIX: Final = re.compile(r"(?:ings?|ed|es|e|s|ly)$")
 
@@ -205,7 +205,10 @@ class Evidence:
 
 
 def canonical(token: str) -> str:
-    """Return the form in which spellings of one value are equal: ``2,845`` is ``2845``."""
+    """Return the form in which spellings of one value are equal: ``2,845`` is ``2845``.
+
+    A value below zero is another one than that above it: ``-18`` is not ``18``.
+    """
     plain = token.casefold().removesuffix("'s").removesuffix("'")
     plain = _THOUSANDS.sub("", plain)
     if ordinal := _ORDINAL.fullmatch(plain):
@@ -223,7 +226,7 @@ def extract_claims(text: str) -> Claims:
     values: list[str] = []
     meaningful: list[str] = []
     for sentence in _SENTENCE_END.split(text):
-        for place, token in enumerate(cased_words(sentence)):
+        for place, token in enumerate(_cut_words(sentence)):
             if _is_value(token, begins=place == 0):
                 values.append(token)
             elif token.casefold() not in STOPWORDS:
@@ -235,7 +238,7 @@ def gather_evidence(texts: Iterable[str]) -> Evidence:
     """Return the words of ``texts`` in all forms under which a claim may look for them."""
     forms: set[str] = set()
     for text in texts:
-        for token in set(cased_words(text)):
+        for token in set(_cut_words(text)):
             forms |= _forms(token)
     return Evidence(frozenset(forms))
 
@@ -243,6 +246,22 @@ def gather_evidence(texts: Iterable[str]) -> Evidence:
 def value_set(text: str) -> frozenset[str]:
     """Return the numbers, codes and names of a text in their canonical form."""
     return frozenset(canonical(value) for value in extract_claims(text).values)
+
+
+def _cut_words(text: str) -> list[str]:
+    """Return the words of a text; ``is minus 18`` has the number -18, ``4 minus 18`` has not."""
+    found: list[str] = []
+    for word in signed_words(text):
+        if word[0].isdigit() and _ends_in_minus(found):
+            found[-1] = f"-{word}"
+        else:
+            found.append(word)
+    return found
+
+
+def _ends_in_minus(words: Sequence[str]) -> bool:
+    before = words[-2].casefold() if len(words) > 1 else "is"
+    return bool(words) and words[-1].casefold() == "minus" and before in STOPWORDS
 
 
 def _is_value(token: str, begins: bool) -> bool:

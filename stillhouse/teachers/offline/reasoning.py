@@ -7,22 +7,30 @@ from decimal import Decimal
 from itertools import combinations
 from typing import Final
 
-from stillhouse.base.text import words
+from stillhouse.base.text import MINUS, words
 from stillhouse.teachers.offline.asking import unit_name
 from stillhouse.teachers.offline.facts import Fact, Question
 from stillhouse.teachers.offline.wording import content_words, finish, upper_first
 
-_NUMBER: Final = re.compile(r"\d[\d,]*(?:\.\d+)?")
+_NUMBER: Final = re.compile(rf"(?P<minus>{MINUS})?\+?(?P<digits>\d[\d,]*(?:\.\d+)?)")
 _AMOUNTS: Final = frozenset(["money", "duration", "count", "measure", "percent"])
 _SHARED: Final = 0.5
 
 
 def amount_of(fact: Fact) -> Decimal | None:
-    """Return the number in a fact's value, or None where there is not exactly one."""
-    found = _NUMBER.findall(fact.value)
-    if fact.kind not in _AMOUNTS or len(found) != 1:
+    """Return the number in a fact's value, or None where there is not exactly one with one sign."""
+    found = list(_NUMBER.finditer(fact.value))
+    if fact.kind not in _AMOUNTS or len(found) != 1 or _has_doubtful_sign(fact):
         return None
-    return Decimal(found[0].replace(",", ""))
+    size = Decimal(found[0]["digits"].replace(",", ""))
+    return -size if found[0]["minus"] else size
+
+
+def _has_doubtful_sign(fact: Fact) -> bool:
+    """Say whether a value is one of two (``±2 mm``) or has its sign in words (``minus 18 °C``)."""
+    told = fact.quote.lower()
+    value = fact.value.lower()
+    return "±" in value or f"minus {value}" in told or f"{value} below" in told
 
 
 def combine_facts(facts: Sequence[Fact]) -> list[Fact]:
@@ -41,7 +49,7 @@ def _comparable(first: Fact, second: Fact) -> bool:
     one, other = amount_of(first), amount_of(second)
     if one is None or other is None or one == other or first.kind != second.kind:
         return False
-    if first.unit != second.unit or first.value[0] in "±-":
+    if first.unit != second.unit:
         return False
     return _attribute(first) == _attribute(second) != ""
 
@@ -125,7 +133,7 @@ def _how_much(fact: Fact) -> str:
 
 def _plain(fact: Fact) -> str:
     amount = amount_of(fact)
-    return "" if amount is None else _plain_number(amount)
+    return "" if amount is None else _plain_number(amount).replace("-", "−")
 
 
 def _plain_number(number: Decimal) -> str:
@@ -137,7 +145,7 @@ def _show(number: Decimal, like: Fact) -> str:
     amount = format(number, ",f") if "," in like.value else format(number, "f")
     if like.kind != "money" and "." in amount:
         amount = amount.rstrip("0").rstrip(".")
-    shown = _NUMBER.sub(amount, like.value, count=1)
+    shown = _NUMBER.sub(amount, like.value, count=1)  # with the sign that it has itself
     unit = like.unit.split(" ")[-1] if like.unit else ""
     if amount == "1" and unit.endswith("s") and len(unit) > 2:
         shown = shown.removesuffix(unit) + unit[:-1]
@@ -180,6 +188,8 @@ def find_boundaries(facts: Sequence[Fact]) -> list[Fact]:
     for fact in facts:
         amount = amount_of(fact)
         if amount is None or fact.confidence < 0.8 or fact.kind == "percent":
+            continue
+        if amount < 0:  # "at most -20 °C" may bound the cold or the warmth
             continue
         found += _bound_questions(fact, amount)
     return found
