@@ -1,13 +1,46 @@
 """Records for tests, made from the few things that a test cares about."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from stillhouse.base.ids import content_id
 from stillhouse.base.questions import Question
-from stillhouse.base.records import Chunk, Document, Message, Pair, Request, Row, join_slot
+from stillhouse.base.records import (
+    Chunk,
+    Document,
+    Message,
+    Pair,
+    Rejection,
+    Request,
+    Row,
+    join_slot,
+)
+from stillhouse.corpus.chunker import IngestParams
+from stillhouse.corpus.ingest import Sources, open_folder, read_folder
 
 LEAVE = "people/leave.md"
 LEAVE_TEXT = "Full-time staff have 27.5 days of leave a year. The leave calendar is called Leeward."
+
+
+@dataclass(slots=True)
+class Ingested:
+    """The documents of a folder in the order of their paths, and what was left out."""
+
+    documents: list[Document] = field(default_factory=list)
+    skipped: list[Rejection] = field(default_factory=list)
+
+
+def ingest_folder(root: Path, sources: Sources, params: IngestParams | None = None) -> Ingested:
+    """Return all that the files below ``root`` hold, read as the stage reads them."""
+    result = Ingested()
+    folder = open_folder(root, sources, params)
+    for read in read_folder(folder, folder.files):
+        if isinstance(read, Document):
+            result.documents.append(read)
+        else:
+            result.skipped.append(read)
+    return result
 
 
 def make_document(source: str = LEAVE, text: str = LEAVE_TEXT) -> Document:

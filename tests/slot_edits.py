@@ -10,12 +10,13 @@ from typing import Final
 
 from stillhouse.base.params import load_section
 from stillhouse.base.records import Chunk, Document, Request
-from stillhouse.corpus.chunker import IngestParams, chunk_documents
-from stillhouse.corpus.ingest import ingest_folder, load_sources
+from stillhouse.corpus.chunker import IngestParams, chunk_document
+from stillhouse.corpus.ingest import load_sources
 from stillhouse.prompts.focus import Focus, FocusDocument, load_focus
 from stillhouse.prompts.plan import RenderParams
 from stillhouse.prompts.render import Material, render
 from stillhouse.prompts.templates import load_prompts
+from tests.making import ingest_folder
 
 ROOT: Final = Path(__file__).parent.parent
 SEED: Final = ROOT / "data/seed"
@@ -55,7 +56,7 @@ def render_documents(
     """Cut documents into chunks and render the requests of the default plan about them."""
     params = load_section("render", RenderParams, ROOT / "params.yaml")
     ingest = load_section("ingest", IngestParams, ROOT / "params.yaml")
-    chunks = tuple(chunk_documents(documents, ingest))
+    chunks = tuple(c for one in documents for c in chunk_document(one, ingest.max_tokens))
     focus = rename_in(load_focus(SEED / "focus.yaml"), renamed)
     requests = render(Material(documents, chunks), load_prompts(ROOT / "prompts"), focus, params)
     return Version(tuple(documents), chunks, tuple(requests))

@@ -12,8 +12,9 @@ from stillhouse.base.ids import canonical_json, sha256_text
 from stillhouse.base.records import Chunk, Document
 from stillhouse.corpus.blocks import Code, Heading, Item, Paragraph, Table, write_blocks
 from stillhouse.corpus.chunker import IngestParams, chunk_document
-from stillhouse.corpus.ingest import ingest_folder, load_sources
+from stillhouse.corpus.ingest import load_sources
 from stillhouse.corpus.tokens import estimate_tokens
+from tests.making import ingest_folder
 
 WORDS = [
     "the",

@@ -15,9 +15,10 @@ from stillhouse.base.ids import sha256_text
 from stillhouse.base.records import Document
 from stillhouse.corpus.blocks import Code, Heading, Item, Paragraph, Table, write_blocks
 from stillhouse.corpus.html import read_html
-from stillhouse.corpus.ingest import Sources, ingest_folder, load_sources
+from stillhouse.corpus.ingest import Sources, load_sources
 from stillhouse.corpus.readers import SourceFile, read_document
 from stillhouse.corpus.unreadable import UnreadableError
+from tests.making import ingest_folder
 
 HARBOUR = """# Harbour rules
 
@@ -500,7 +501,7 @@ def test_documents_are_equal_across_processes(tmp_path: Path) -> None:
     root = tmp_path / "documents"
     fill_folder(root)
     code = (
-        "from pathlib import Path; from stillhouse.corpus.ingest import *;"
+        "from pathlib import Path; from tests.making import *;"
         f"print(ingest_folder(Path({str(root)!r}), Sources()))"
     )
     runs = {

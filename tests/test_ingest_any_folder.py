@@ -21,9 +21,10 @@ from stillhouse.base.records import Document, Message, Rejection
 from stillhouse.base.shelf import Shelf
 from stillhouse.base.tables import StoredTable, open_table, read_all, write_sorted, write_table
 from stillhouse.corpus.chunker import IngestParams, chunk_document
-from stillhouse.corpus.ingest import Ingested, Sources, ingest_folder
+from stillhouse.corpus.ingest import Sources
 from stillhouse.corpus.readers import SourceFile, read_document
 from stillhouse.corpus.unreadable import UnreadableError
+from tests.making import Ingested, ingest_folder
 
 GERMAN = "Die Gebühr für Müllers Boot beträgt 5 € im Jahr, fällig am ersten März."
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from stillhouse.base.records import Message, join_slot
-from stillhouse.corpus.ingest import ingest_folder, load_sources
+from stillhouse.corpus.ingest import load_sources
 from stillhouse.lineage.slots import Pairing, Slot, pair_slots, slot_of_request, slot_of_row
 from stillhouse.prompts.passages import render_passage
-from tests.making import LEAVE, make_chunk, make_pair, make_request, make_row
+from tests.making import LEAVE, ingest_folder, make_chunk, make_pair, make_request, make_row
 from tests.slot_edits import (
     SEED,
     Version,

@@ -7,7 +7,7 @@ from typing import Final
 
 from stillhouse.base.errors import InputError
 from stillhouse.base.files import read_jsonl
-from stillhouse.base.records import Message
+from stillhouse.base.records import Message, Row
 
 GOLD_KINDS: Final = ("recall", "multi_step", "exception", "unanswerable")
 SCOPES: Final = ("core", "other", "held_out")
@@ -54,6 +54,16 @@ def question_of(messages: Sequence[Message], context: str) -> str:
         return asked.strip()
     lines = [line for line in asked.rpartition(context.strip())[2].splitlines() if line.strip()]
     return lines[-1].strip().removeprefix("Question:").strip() if lines else ""
+
+
+def row_question(row: Row) -> str:
+    """Return the bare question of a row."""
+    return question_of(row.prompt, row.context)
+
+
+def row_answer(row: Row) -> str:
+    """Return what a row teaches to say, or an empty text."""
+    return row.completion[-1].content if row.completion else ""
 
 
 def _gold(record: dict[str, object], place: str) -> Question:

@@ -9,7 +9,7 @@ cuts elsewhere fall as they fell, where cutting greedily would move all that fol
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -46,12 +46,6 @@ class _Stretch:
     headings: tuple[str, ...]
     start: int
     end: int
-
-
-def chunk_documents(documents: Iterable[Document], params: IngestParams) -> Iterator[Chunk]:
-    """Yield the chunks of each document in the order of its text."""
-    for document in documents:
-        yield from chunk_document(document, params.max_tokens)
 
 
 def chunk_document(document: Document, max_tokens: int) -> list[Chunk]:

@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -49,14 +49,6 @@ class Sources(Params):
     sources: dict[str, SourceEntry] = Field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Ingested:
-    """The documents of a folder in the order of their paths, and what was left out."""
-
-    documents: list[Document] = field(default_factory=list)
-    skipped: list[Rejection] = field(default_factory=list)
-
-
 @dataclass(frozen=True, slots=True)
 class Folder:
     """The documents' folder: its real path, what lies in it, and what was said about that."""
@@ -84,18 +76,6 @@ def open_folder(root: Path, sources: Sources, params: IngestParams | None = None
     _check_named(root, sources)
     real = os.path.realpath(root)
     return Folder(root, real, list_files(root), sources, params or IngestParams())
-
-
-def ingest_folder(root: Path, sources: Sources, params: IngestParams | None = None) -> Ingested:
-    """Return all that the files below ``root`` hold, as ``read_folder`` yields it."""
-    result = Ingested()
-    folder = open_folder(root, sources, params)
-    for read in read_folder(folder, folder.files):
-        if isinstance(read, Document):
-            result.documents.append(read)
-        else:
-            result.skipped.append(read)
-    return result
 
 
 def read_folder(folder: Folder, files: Iterable[Found]) -> Iterator[Read]:

@@ -6,9 +6,9 @@ a row does answer is the training's. ``recall = coverage x learned``, nearly.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from stillhouse.base.questions import Question
+from stillhouse.base.questions import Question, row_answer, row_question
 from stillhouse.base.records import Row
-from stillhouse.evaluation.exam import ABSTAIN, REPLAY, row_answer, row_question, row_sources
+from stillhouse.evaluation.exam import ABSTAIN, REPLAY, row_sources
 from stillhouse.evaluation.matching import find_answer
 from stillhouse.evaluation.values import Token, canonical_tokens, content_words, prepare
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from stillhouse.base.ids import content_id
 from stillhouse.base.params import Params
-from stillhouse.base.questions import Question, question_of
+from stillhouse.base.questions import Question, row_answer, row_question
 from stillhouse.base.records import Chunk, Row
 from stillhouse.evaluation.matching import declines
 from stillhouse.evaluation.notation import STOPWORDS
@@ -92,16 +92,6 @@ def draw(rows: Sequence[Row], count: int, seed: int) -> list[Row]:
 def map_sources(chunks: Iterable[Chunk]) -> dict[str, str]:
     """Return the path of each chunk's document, by chunk id."""
     return {chunk.chunk_id: chunk.source for chunk in chunks}
-
-
-def row_question(row: Row) -> str:
-    """Return the bare question of a row."""
-    return question_of(row.prompt, row.context)
-
-
-def row_answer(row: Row) -> str:
-    """Return what a row teaches to say."""
-    return row.completion[-1].content
 
 
 def row_sources(row: Row, sources: Mapping[str, str]) -> list[str]:

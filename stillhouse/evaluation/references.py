@@ -14,9 +14,10 @@ from pydantic import Field
 from stillhouse.base.ids import content_id
 from stillhouse.base.model_name import BaseName
 from stillhouse.base.params import Params
+from stillhouse.base.questions import row_answer, row_question
 from stillhouse.base.records import Chunk
 from stillhouse.base.runtime import Runtime, choose_device, use_threads
-from stillhouse.evaluation.exam import ABSTAIN, REPLAY, Exam, Material, row_answer, row_question
+from stillhouse.evaluation.exam import ABSTAIN, REPLAY, Exam, Material
 from stillhouse.evaluation.matching import first_words, score_reply
 from stillhouse.evaluation.passages import find_passage, retrieve
 from stillhouse.evaluation.records import Item, Prediction, name_prediction

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from stillhouse.base.questions import Question, question_of
+from stillhouse.base.questions import Question, row_answer, row_question
 from stillhouse.base.records import (
     Chunk,
     Document,
@@ -101,8 +101,8 @@ def build_tasks(tables: Tables) -> pd.DataFrame:
 def build_figures(tables: Tables, opening_words: int) -> pd.DataFrame:
     """Return one line of figures: rows of each part; means and shares in [0, 1] of train."""
     taught = [row for row in tables.train if row.task != "replay"]
-    answers = [len(words(_answer(row))) for row in taught]
-    openings = (" ".join(words(_question(row))[:opening_words]) for row in taught)
+    answers = [len(words(row_answer(row))) for row in taught]
+    openings = (" ".join(words(row_question(row))[:opening_words]) for row in taught)
     figures = {
         **{f"{part}_rows": len(rows) for part, rows in tables.parts().items()},
         "answer_words_mean": round(sum(answers) / max(1, len(answers)), 4),
@@ -119,7 +119,7 @@ def make_frame(lines: Sequence[Mapping[str, object]], columns: list[str]) -> pd.
 
 
 def _describe(row: Row, part: str) -> dict[str, object]:
-    question, answer = _question(row), _answer(row)
+    question, answer = row_question(row), row_answer(row)
     said = "\n".join([*(turn.content for turn in row.prompt), answer, row.reasoning])
     return {
         "id": row.row_id,
@@ -148,16 +148,8 @@ def _asked_documents(tables: Tables) -> set[str]:
     }
 
 
-def _question(row: Row) -> str:
-    return question_of(row.prompt, row.context)
-
-
-def _answer(row: Row) -> str:
-    return row.completion[-1].content if row.completion else ""
-
-
 def _key(row: Row) -> str:
-    return normalise(_question(row))
+    return normalise(row_question(row))
 
 
 def _share(flags: Iterable[bool]) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from stillhouse.base.questions import question_of
+from stillhouse.base.questions import row_answer, row_question
 from stillhouse.base.records import Row
 from stillhouse.quality.claims import extract_claims, gather_evidence, value_set
 
@@ -65,27 +65,19 @@ def _index(rows: Iterable[Row], facts: Collection[str]) -> dict[str, list[_Secre
 
 def _keep_secrets(rows: Iterable[Row], facts: Collection[str]) -> Iterator[_Secret]:
     for row in rows:
-        if row.fact_id in facts and (values := value_set(_answer(row))):
-            words = extract_claims(f"{_question(row)}\n{_answer(row)}").words
+        if row.fact_id in facts and (values := value_set(row_answer(row))):
+            words = extract_claims(f"{row_question(row)}\n{row_answer(row)}").words
             yield _Secret(row.fact_id, frozenset(row.chunk_ids), values, words)
 
 
 def _told(row: Row, index: dict[str, list[_Secret]]) -> Iterator[_Secret]:
     """Yield the secrets all of whose values the row's answer or reasoning names."""
-    said = value_set(f"{_answer(row)}\n{row.reasoning}")
+    said = value_set(f"{row_answer(row)}\n{row.reasoning}")
     for value in said & index.keys():
         yield from (secret for secret in index[value] if secret.values <= said)
 
 
 def _shares_words(row: Row, secret: _Secret) -> bool:
-    said = gather_evidence([_question(row), _answer(row)])
+    said = gather_evidence([row_question(row), row_answer(row)])
     shared = sum(said.has_word(word) for word in secret.words)
     return bool(secret.words) and shared >= _SAME_WORDS * len(secret.words)
-
-
-def _question(row: Row) -> str:
-    return question_of(row.prompt, row.context)
-
-
-def _answer(row: Row) -> str:
-    return row.completion[-1].content

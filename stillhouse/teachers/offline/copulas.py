@@ -7,7 +7,6 @@ from typing import Final
 from stillhouse.teachers.offline.asking import plural_unit, unit_name
 from stillhouse.teachers.offline.facts import Question
 from stillhouse.teachers.offline.lexicon import (
-    CEILING_ADJECTIVES,
     GAIN_NOUNS,
     NOUN_SYNONYMS,
     PAY_NOUNS,
@@ -225,11 +224,6 @@ def _ask_synonym(thing: str, word: str, be: str) -> Iterator[Question]:
 def is_place(name: str) -> bool:
     """Whether a name ends in a word for a place."""
     return name.rsplit(" ", maxsplit=1)[-1].lower() in PLACE_NOUNS
-
-
-def has_ceiling(thing: str) -> bool:
-    """Whether a noun phrase already says that its value is a highest one."""
-    return bool(CEILING_ADJECTIVES & set(thing.lower().split()))
 
 
 def one_of(phrase: str) -> str:

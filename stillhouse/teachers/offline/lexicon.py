@@ -143,8 +143,6 @@ PAY_NOUNS: Final = frozenset(list_words("fee price cost charge fare rent deposit
 GAIN_NOUNS: Final = frozenset(
     list_words("grant allowance payment bonus award compensation subsidy reward prize")
 )
-CEILING_ADJECTIVES: Final = frozenset(["highest", "largest", "maximum", "greatest", "longest"])
-FLOOR_ADJECTIVES: Final = frozenset(["lowest", "smallest", "minimum", "least", "shortest"])
 
 UP_TO: Final = (
     ("at", "most"), ("up", "to"), ("no", "more", "than"), ("not", "more", "than"),

@@ -192,7 +192,7 @@ def _ask_people(
     yield Question("full", finish(f"{many} {helper} {who} get{rated}"))
     yield Question("reader", finish(f"As {one_of(who)}, {many} do I get{rated}"))
     yield Question("full", finish(f"{many} {helper} {who} have{rated}"))
-    yield Question("fronted", finish(f"For {who}, {many} {'are' if True else ''} there{rated}"))
+    yield Question("fronted", finish(f"For {who}, {many} are there{rated}"))
     yield Question("indirect", finish(f"Can you tell me {many} {who} get{rated}"))
     yield Question("reader", finish(f"I am one of the {who}. {upper_first(many)} do I get{rated}")
                    if is_plural(_head(who)) and who.split(" ")[-1] != "staff" and " on " not in who
