@@ -301,6 +301,10 @@ def rows(*written: str) -> str:
             ),
             [["A", "B", "C"], ["x", "x", "1"], ["x", "x", "2"], ["below"], ["y", "3", "4"]],
         ),
+        (  # one name alone is that of the rows below it and of no column
+            rows("<th>Item<th>Fee", "<th colspan=2>Heavy", "<td>Ropes<td>£3"),
+            [["Item", "Fee"], ["Heavy"], ["Ropes", "£3"]],
+        ),
         (  # a section ends what reaches beyond it, and 0 reaches to its end
             "<table><thead><tr><th rowspan=9>A<th>B</thead><tbody><tr><td rowspan=0>x<td>1"
             "<tr><td>2</tbody><tbody><tr><td>y<td>3</tbody></table>",

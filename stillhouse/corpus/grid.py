@@ -71,7 +71,8 @@ class _Line:
     reach: int
 
     def names(self) -> bool:
-        return self.in_head or all(place.cell.names for place in self.places)
+        named = self.in_head or all(place.cell.names for place in self.places)
+        return named and len(self.places) > 1  # one alone is a title of the rows below it
 
     def pairs(self) -> bool:
         return [place.cell.names for place in self.places] == [True, False]
