@@ -468,6 +468,12 @@ SEEDS = {
     "gold: empty question": Case(
         "curate", write(f"{EVAL}/gold.jsonl", changed(GOLD, question=" ")), "`question` is empty"
     ),
+    "gold: a document in other capitals": Case(
+        "references",
+        write(f"{EVAL}/gold.jsonl", changed(GOLD, sources=["People/Annual-Leave.md"])),
+        "gold.jsonl:1: the corpus has no document 'People/Annual-Leave.md'; "
+        "did you mean `people/annual-leave.md`?",
+    ),
     "gold: same id": Case(
         "curate",
         append(f"{EVAL}/gold.jsonl", json.dumps(GOLD) + "\n"),

@@ -129,6 +129,23 @@ def test_held_out_documents_are_asked_with_their_passage_and_replay_is_not_asked
     assert {item.question: item.answerable for item in exam.test}["Who feeds the cat?"] is False
 
 
+@pytest.mark.parametrize(
+    ("sources", "message"),
+    [
+        (("fleet/van.md",), r"gold\.jsonl:7: .*'fleet/van\.md'; did you mean `fleet/vans\.md`\?"),
+        (("FLEET/VANS.MD",), r"'FLEET/VANS\.MD'; did you mean `fleet/vans\.md`\?"),
+        ((LEAVE, "x.pdf"), r"no document 'x\.pdf'; .*skipped\.parquet"),
+        ((), r"gold\.jsonl:7: .* names no document"),
+    ],
+)
+def test_a_gold_question_whose_document_is_not_in_the_corpus_is_refused_not_left_out(
+    sources: tuple[str, ...], message: str
+) -> None:
+    asked = replace(GOLD[4], sources=sources, place="data/seed/eval/gold.jsonl:7")
+    with pytest.raises(InputError, match=message):
+        build_exam(replace(MATERIAL, gold=[*GOLD[:4], asked]), PARAMS.exam)
+
+
 def test_a_smaller_sample_of_test_rows_is_part_of_the_larger() -> None:
     few, more = (build_exam(MATERIAL, ExamParams(test_rows=n)).test for n in (1, 2))
     assert few == more[:1]

@@ -1,7 +1,7 @@
 """The questions that measure a student, read from ``data/seed/eval``, and the question in a row."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +19,7 @@ class Question:
 
     ``kind`` is one of ``GOLD_KINDS`` or ``general``; ``scope`` one of ``SCOPES`` or ``general``.
     ``fact`` is the focus fact's id, or empty; ``sources`` are paths below ``data/seed/documents``.
+    ``place`` is its file and line, for messages.
     """
 
     id: str
@@ -28,6 +29,7 @@ class Question:
     scope: str
     fact: str
     sources: tuple[str, ...]
+    place: str = field(default="", compare=False)
 
 
 def read_gold(path: Path) -> list[Question]:
@@ -76,6 +78,7 @@ def _gold(record: dict[str, object], place: str) -> Question:
         scope=_choice(record, "scope", SCOPES, place),
         fact=_text(record, "fact", place),
         sources=_texts(record, "sources", place),
+        place=place,
     )
 
 
@@ -88,6 +91,7 @@ def _general(record: dict[str, object], place: str) -> Question:
         scope="general",
         fact="",
         sources=(),
+        place=place,
     )
 
 

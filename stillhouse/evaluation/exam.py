@@ -6,6 +6,7 @@ from typing import Final
 
 from pydantic import Field
 
+from stillhouse.base.errors import InputError, suggest
 from stillhouse.base.ids import content_id
 from stillhouse.base.params import Params
 from stillhouse.base.questions import Question, row_answer, row_question
@@ -64,8 +65,13 @@ def build_exam(material: Material, params: ExamParams) -> Exam:
 
     Gold on held-out documents is asked with its passage (``gold_open``): no student can know it
     otherwise. All other gold is asked closed book.
+
+    Raises:
+        InputError: a gold question names a document that the corpus lacks, or one on a held-out
+            document names none.
     """
     chunks = material.chunks
+    _check_sources(material.gold, {chunk.source for chunk in chunks})
     common = common_words(_document_texts(chunks))
     sources = map_sources(chunks)
     closed = [question for question in material.gold if question.scope != "held_out"]
@@ -97,6 +103,32 @@ def map_sources(chunks: Iterable[Chunk]) -> dict[str, str]:
 def row_sources(row: Row, sources: Mapping[str, str]) -> list[str]:
     """Return the documents of a row, by path; ``sources`` maps chunk ids to paths."""
     return [sources[chunk_id] for chunk_id in row.chunk_ids if chunk_id in sources]
+
+
+def _check_sources(gold: Iterable[Question], known: set[str]) -> None:
+    """Refuse a question that would be left out, or counted as never taught, for a misspelt name."""
+    for question in gold:
+        if question.scope == "held_out" and question.answers and not question.sources:
+            raise InputError(
+                "a question on a held-out document is asked with its passage, but names no document",
+                where=question.place or question.id,
+                remedy="name it in `sources`",
+            )
+        for source in question.sources:
+            if source not in known:
+                raise InputError(
+                    f"the corpus has no document {source!r}",
+                    where=question.place or question.id,
+                    remedy=_suggest_source(source, known)
+                    or "data/corpus/documents.parquet lists them, skipped.parquet beside it what was "
+                    "left out and why; correct `sources` or take the line out",
+                )
+
+
+def _suggest_source(source: str, known: Iterable[str]) -> str | None:
+    names = sorted(known)
+    same = next((name for name in names if name.casefold() == source.casefold()), None)
+    return f"did you mean `{same}`?" if same else suggest(source, names)
 
 
 def _show_passage(item: Item, question: Question, chunks: Sequence[Chunk]) -> Item | None:
