@@ -23,6 +23,7 @@ from stillhouse.evaluation.exam import (
     answer_parts,
     build_exam,
     map_sources,
+    row_sources,
 )
 from stillhouse.evaluation.intervals import paired_difference, share
 from stillhouse.evaluation.passages import find_passage, retrieve
@@ -146,6 +147,16 @@ def test_a_gold_question_whose_document_is_not_in_the_corpus_is_refused_not_left
         build_exam(replace(MATERIAL, gold=[*GOLD[:4], asked]), PARAMS.exam)
 
 
+def test_a_base_is_asked_every_question_on_held_out_documents_and_with_its_passage() -> None:
+    second = _gold(
+        6, "What is the load of the van?", ("410 kg",), scope="held_out", sources=(VANS,)
+    )
+    exam = build_exam(replace(MATERIAL, gold=[*GOLD, second]), PARAMS.exam)
+    found = ask_base(exam, _say("410 kg"), ReferenceParams(bases=("tiny",)))
+    shown = [p.question_id for p in found if p.set == "gold_open"]
+    assert shown == ["g5", "g6"]
+
+
 def test_a_smaller_sample_of_test_rows_is_part_of_the_larger() -> None:
     few, more = (build_exam(MATERIAL, ExamParams(test_rows=n)).test for n in (1, 2))
     assert few == more[:1]
@@ -221,13 +232,29 @@ def test_the_look_up_gives_the_answer_of_the_nearest_training_question(exam: Exa
     answers = {p.question_id: p for p in look_up(exam, embed)}
     assert answers["g3"].answer == "Apprentices have 24 days."
     assert answers["g3"].correct
-    assert "Italy" not in {p.question for p in answers.values()}
+
+
+def test_the_look_up_never_answers_with_what_the_base_said_itself() -> None:
+    replayed = _row("How much holiday do I get in a year?", "27.5 days", "", task="replay")
+    exam = build_exam(replace(MATERIAL, train=[*TRAIN, replayed]), PARAMS.exam)
+
+    def embed(texts: Sequence[str]) -> object:
+        return np.array([["holiday" in t, "holiday" not in t] for t in texts], float)
+
+    answers = {p.question_id: p.answer for p in look_up(exam, embed)}
+    assert answers["g1"] != replayed.completion[0].content
 
 
 def test_the_packaged_embedding_puts_a_rewording_nearest() -> None:
     texts = ["How long is my holiday?", "How many days of leave do I have?", "Where is the van?"]
     vectors = np.asarray(embed_texts(texts, Runtime(device="cpu", threads=1)))
     assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2]
+
+
+def test_no_setting_of_the_machine_says_how_many_texts_are_embedded_at_once() -> None:
+    assert set(Runtime.model_fields) == {
+        "device", "threads", "generation_batch", "checkpoint_minutes",
+    }  # fmt: skip
 
 
 def test_the_guess_is_the_most_frequent_value_of_the_right_type(exam: Exam) -> None:
@@ -242,6 +269,17 @@ def test_a_question_is_covered_by_a_row_of_its_document_about_the_same_thing() -
     assert find_covered(gold, TRAIN, map_sources(CHUNKS), shared_words=2) == {"g3"}
     moved = [replace(question, sources=(VANS,)) for question in gold]
     assert find_covered(moved, TRAIN, map_sources(CHUNKS), shared_words=1) == frozenset()
+
+
+def test_a_row_that_declines_covers_no_question() -> None:
+    declining = _row(
+        "Is the leave calendar Leeward?", "It does not say Leeward.", "", task="abstain"
+    )
+    assert row_sources(declining, map_sources(CHUNKS)) == [LEAVE]
+    gold = [GOLD[1]]
+    assert find_covered(gold, [declining], map_sources(CHUNKS), shared_words=1) == frozenset()
+    taught = replace(declining, task="recall")
+    assert find_covered(gold, [taught], map_sources(CHUNKS), shared_words=1) == {"g2"}
 
 
 def test_a_left_out_fact_asked_with_its_passage_is_no_negative_control() -> None:
@@ -322,6 +360,14 @@ def test_wordings_of_one_fact_widen_the_interval_of_a_difference() -> None:
     assert together.high - together.low > alone.high - alone.low
     assert paired_difference(student, base, ["one"] * 40, seed=1).low == -1.0
     assert alone == paired_difference(student, base, [str(i) for i in range(40)], seed=1)
+
+
+def test_a_difference_that_is_equal_in_all_facts_is_sure_whatever_their_number_of_wordings() -> (
+    None
+):
+    facts = [f"{i}" for i in range(6) for _ in range(i + 1)]
+    found = paired_difference([1.0] * len(facts), [0.0] * len(facts), facts, seed=1)
+    assert (found.value, found.low, found.high) == (1.0, 1.0, 1.0)
 
 
 def _numbers(value: object) -> list[float]:

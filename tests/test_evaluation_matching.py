@@ -165,6 +165,13 @@ def test_declining_is_right_exactly_on_what_cannot_be_answered() -> None:
     assert not score_reply(unanswerable, "It is 24 days.").correct
 
 
+def test_the_right_word_in_a_reply_that_declines_is_not_right() -> None:
+    item = _item("recall", ("teal",))
+    assert score_reply(item, "It is teal.").correct
+    hedging = score_reply(item, "I am not sure, perhaps teal.")
+    assert (hedging.correct, hedging.abstained) == (False, True)
+
+
 def test_every_part_of_a_test_rows_answer_must_occur() -> None:
     item = _item("phrasing", ("It is 4 days and £20.",), ("4 days", "£20"))
     assert score_reply(item, "£20 and four days.").correct

@@ -19,7 +19,6 @@ class Runtime(Params):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int = Field(default=0, ge=0)
     generation_batch: int = Field(default=32, ge=1)
-    embedding_batch: int = Field(default=64, ge=1)
     checkpoint_minutes: float = Field(default=3, ge=0)
 
 

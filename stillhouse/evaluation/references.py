@@ -24,6 +24,10 @@ from stillhouse.evaluation.records import Item, Prediction, name_prediction
 from stillhouse.evaluation.values import NAME, NUMBER, Value, find_values, prepare
 from stillhouse.prompts.passages import ask_with_passage
 
+_EMBEDDED: Final = (
+    64  # texts at once; no knob: with another width the vectors differ in the last bits
+)
+
 Answer = Callable[[Sequence[str], str], list[str]]
 """``(prompts, what) -> replies``; ``what`` names the work on a progress bar."""
 
@@ -161,7 +165,7 @@ def embed_texts(texts: Sequence[str], runtime: Runtime) -> object:
     model = SentenceTransformer(str(get_model_path()), device=choose_device(runtime))
     return model.encode(
         list(texts),
-        batch_size=runtime.embedding_batch,
+        batch_size=_EMBEDDED,
         normalize_embeddings=True,
         show_progress_bar=False,
     )
