@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from stillhouse.base.errors import InputError
 from stillhouse.base.questions import Question
@@ -25,7 +26,8 @@ from stillhouse.evaluation.exam import (
     map_sources,
     row_sources,
 )
-from stillhouse.evaluation.intervals import paired_difference, share
+from stillhouse.evaluation.intervals import effective_size, paired_difference, share
+from stillhouse.evaluation.metrics import summarise
 from stillhouse.evaluation.passages import find_passage, retrieve
 from stillhouse.evaluation.records import Prediction
 from stillhouse.evaluation.references import (
@@ -344,12 +346,73 @@ def test_a_base_without_references_is_said_before_the_student_is_asked(exam: Exa
 
 
 def test_intervals_are_those_of_the_literature() -> None:
-    found = share([True] * 8 + [False] * 2)
+    found = share([True] * 8 + [False] * 2, [str(i) for i in range(10)])
     assert (found.n, found.value) == (10, 0.8)
     assert (found.low, found.high) == (
         pytest.approx(0.4902, abs=1e-4),
         pytest.approx(0.9433, abs=1e-4),
     )
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 1), (0, 40), (1, 2), (7, 72), (49, 104), (40, 40)])
+def test_one_question_for_each_fact_gives_the_plain_wilson_interval(right: int, n: int) -> None:
+    found = share([True] * right + [False] * (n - right), [str(i) for i in range(n)])
+    plain = stats.binomtest(right, n).proportion_ci(0.95, method="wilson")
+    assert (found.low, found.high) == (
+        pytest.approx(plain.low, abs=1e-12),
+        pytest.approx(plain.high, abs=1e-12),
+    )
+
+
+def test_wordings_that_stand_or_fall_together_count_as_little_more_than_their_facts() -> None:
+    facts = [str(i // 3) for i in range(60)]
+    together = [i // 3 % 2 == 0 for i in range(60)]
+    assert 15 < effective_size(together, facts) <= 20
+    apart = [i % 3 == 0 for i in range(60)]
+    assert effective_size(apart, facts) < 60  # few facts leave their variance uncertain
+    assert effective_size([False] * 60, facts) == effective_size([True] * 60, facts) == 20
+    assert share([False] * 60, facts).high == share([False] * 20, facts[::3]).high
+    assert effective_size([True, False], ["one", "one"]) == 1
+
+
+def test_the_interval_holds_the_truth_as_often_as_it_says_where_wordings_hang_together() -> None:
+    generator, held, plainly, rounds = np.random.default_rng(3), 0, 0, 400
+    for _ in range(rounds):
+        facts = np.repeat(np.arange(19), 1 + generator.poisson(2, 19))
+        known = generator.random(19) < 0.3
+        lucky = generator.random(len(facts)) < 0.3
+        replies = np.where(generator.random(len(facts)) < 0.8, known[facts], lucky).tolist()
+        found = share(replies, [str(i) for i in facts])
+        plain = share(replies, [str(i) for i in range(len(facts))])
+        held += found.low <= 0.3 <= found.high
+        plainly += plain.low <= 0.3 <= plain.high
+    assert held / rounds >= 0.93
+    assert plainly / rounds < 0.85
+
+
+def test_wordings_of_one_fact_widen_the_interval_of_a_share_in_the_metrics(
+    evaluation: Evaluation,
+) -> None:
+    phrasing = next(p for p in evaluation.predictions if p.kind == "phrasing")
+    many = [replace(phrasing, question_id=str(i), correct=i < 9) for i in range(18)]
+    alone = [replace(p, cluster=p.question_id) for p in many]
+
+    def width(predictions: list[Prediction]) -> float:
+        metrics = json.loads(json.dumps(summarise("s", predictions, frozenset(), 0)))
+        found = metrics["sets"]["test"]["student"]["by_kind"]["phrasing"]
+        return float(found["high"] - found["low"])
+
+    assert width(many) > 1.5 * width(alone)
+
+
+def test_f1_is_the_mean_over_what_can_be_answered(evaluation: Evaluation) -> None:
+    found = json.loads(json.dumps(evaluation.metrics))["sets"]["gold"]["student"]
+    asked = [p for p in evaluation.predictions if p.set == "gold"]
+    assert [p.f1 for p in asked if p.kind == "unanswerable"] == [0.0]
+    assert (found["n"], found["f1"]) == (4, pytest.approx(1 / 3, abs=1e-6))
+    unanswerable = [p for p in asked if p.kind == "unanswerable"]
+    metrics = json.loads(json.dumps(summarise("s", unanswerable, frozenset(), 0)))
+    assert "f1" not in metrics["sets"]["gold"]["student"]
 
 
 def test_wordings_of_one_fact_widen_the_interval_of_a_difference() -> None:

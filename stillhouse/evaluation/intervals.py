@@ -1,5 +1,6 @@
-"""How sure a share or a difference is. Both come from SciPy; here they only get their data."""
+"""How sure a share or a difference is, where wordings of one fact are no independent observations."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -21,17 +22,53 @@ class Interval:
     high: float
 
 
-def share(correct: Sequence[bool]) -> Interval:
-    """Return the share of true values with its Wilson interval (Wilson 1927).
+def share(correct: Sequence[bool], clusters: Sequence[str]) -> Interval:
+    """Return the share of true values with its Wilson interval (Wilson 1927) for clustered data.
+
+    The interval is that of the effective sample size (``effective_size``): with one observation in
+    each cluster the plain one, with more of them never a narrower one.
+
+    Args:
+        correct: the observations.
+        clusters: the fact behind each, in the same order.
 
     Raises:
         ValueError: there is nothing to count.
     """
-    right, n = sum(correct), len(correct)
+    n = len(correct)
     if not n:
         raise ValueError("no observations")
-    bounds = stats.binomtest(right, n).proportion_ci(CONFIDENCE, method="wilson")
-    return Interval(n, right / n, float(bounds.low), float(bounds.high))
+    value = sum(correct) / n
+    size = effective_size(correct, clusters)
+    z = float(stats.norm.ppf((1 + CONFIDENCE) / 2))
+    middle = (value + z**2 / (2 * size)) / (1 + z**2 / size)
+    half = math.sqrt(value * (1 - value) / size + (z / (2 * size)) ** 2) * z / (1 + z**2 / size)
+    return Interval(n, value, max(0.0, middle - half), min(1.0, middle + half))
+
+
+def effective_size(correct: Sequence[bool], clusters: Sequence[str]) -> float:
+    """Return how many independent observations are worth as much as these clustered ones.
+
+    That is n divided by the design effect: the variance of the share over clusters (Rao and Scott
+    1992, "A simple method for the analysis of clustered binary data"), beside that of as many
+    independent observations (Kish 1965). The variance over k clusters is itself uncertain,
+    so n shrinks by the squared ratio of Student's t for n - 1 and for k - 1 degrees of freedom, too
+    (Korn and Graubard 1998). Where all observations are equal, clusters tell nothing about their
+    variance: each then counts as one observation, as does a cluster that is the only one.
+    """
+    n, right = len(correct), sum(correct)
+    _, member = np.unique(np.asarray(clusters), return_inverse=True)
+    totals = np.bincount(member, weights=np.asarray(correct, dtype=float))
+    sizes = np.bincount(member)
+    k = len(sizes)
+    if k in (1, n) or right in (0, n):
+        return float(k)
+    value = right / n
+    over_clusters = k / (k - 1) * float(((totals - sizes * value) ** 2).sum())
+    independent = n / (n - 1) * n * value * (1 - value)
+    design_effect = max(1.0, over_clusters / independent)
+    narrow, wide = stats.t.ppf((1 + CONFIDENCE) / 2, [n - 1, k - 1])
+    return float(n / design_effect * (narrow / wide) ** 2)
 
 
 def paired_difference(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from stillhouse.base.ids import Json
+from stillhouse.evaluation.exam import ABSTAIN
 from stillhouse.evaluation.intervals import Interval, paired_difference, share
 from stillhouse.evaluation.records import UNANSWERABLE, Prediction
 
@@ -37,6 +38,10 @@ def summarise(
     own = [p for p in predictions if p.reference == "student"]
     gold = [p for p in own if p.set == "gold"]
     answerable = [p for p in gold if p.kind != UNANSWERABLE]
+
+    def is_covered(p: Prediction) -> bool:
+        return p.question_id in covered
+
     return {
         "student": student,
         "verdict": "gold" if gold else SYNTHETIC,
@@ -46,14 +51,12 @@ def summarise(
             "base": _abstention([p for p in predictions if _is(p, "gold", "base")]),
         },
         "coverage": {
-            **_rate([p.question_id in covered for p in answerable]),
-            "core_recall": _rate([p.question_id in covered for p in filter(_is_core, answerable)]),
+            **_rate(answerable, is_covered),
+            "core_recall": _rate(filter(_is_core, answerable), is_covered),
         },
         "learned": {
-            **_rate([p.correct for p in answerable if p.question_id in covered]),
-            "core_recall": _rate(
-                [p.correct for p in filter(_is_core, answerable) if p.question_id in covered]
-            ),
+            **_rate(filter(is_covered, answerable)),
+            "core_recall": _rate(filter(_is_core, filter(is_covered, answerable))),
         },
         "differences": _compare(predictions, seed),
         "retention": RETENTION,
@@ -88,25 +91,29 @@ def _summarise_sets(predictions: Iterable[Prediction]) -> dict[str, Json]:
 
 
 def _summarise(predictions: Sequence[Prediction]) -> dict[str, Json]:
-    """Return the R of the design: n, accuracy, low, high, f1, and accuracy by each grouping."""
-    summary: dict[str, Json] = {
-        **_rate([p.correct for p in predictions]),
-        "f1": round(sum(p.f1 for p in predictions) / len(predictions), DIGITS),
-    }
+    """Return the R of the design: n, accuracy, low, high, f1, and accuracy by each grouping.
+
+    ``f1`` is the mean over what can be answered, and missing where nothing can: a question without
+    an answer has no wording to agree with.
+    """
+    summary: dict[str, Json] = _rate(predictions)
+    f1 = [p.f1 for p in predictions if p.kind != UNANSWERABLE and p.task != ABSTAIN]
+    if f1:
+        summary["f1"] = round(sum(f1) / len(f1), DIGITS)
     for name, key in _GROUPS.items():
-        groups: dict[str, list[bool]] = {}
+        groups: dict[str, list[Prediction]] = {}
         for p in predictions:
             if label := key(p):
-                groups.setdefault(label, []).append(p.correct)
+                groups.setdefault(label, []).append(p)
         if groups:
-            summary[name] = {label: _rate(correct) for label, correct in sorted(groups.items())}
+            summary[name] = {label: _rate(found) for label, found in sorted(groups.items())}
     return summary
 
 
 def _abstention(gold: Sequence[Prediction]) -> dict[str, Json]:
     return {
-        "right": _rate([p.abstained for p in gold if p.kind == UNANSWERABLE]),
-        "false": _rate([p.abstained for p in gold if p.kind != UNANSWERABLE]),
+        "right": _rate([p for p in gold if p.kind == UNANSWERABLE], _abstained),
+        "false": _rate([p for p in gold if p.kind != UNANSWERABLE], _abstained),
     }
 
 
@@ -137,8 +144,21 @@ def _difference(predictions: Sequence[Prediction], seed: int) -> dict[str, Json]
     return _write(found, "difference")
 
 
-def _rate(correct: Sequence[bool]) -> dict[str, Json]:
-    return _write(share(correct), "accuracy") if correct else {"n": 0}
+def _correct(p: Prediction) -> bool:
+    return p.correct
+
+
+def _abstained(p: Prediction) -> bool:
+    return p.abstained
+
+
+def _rate(
+    predictions: Iterable[Prediction], is_so: Callable[[Prediction], bool] = _correct
+) -> dict[str, Json]:
+    found = list(predictions)
+    if not found:
+        return {"n": 0}
+    return _write(share([is_so(p) for p in found], [p.cluster for p in found]), "accuracy")
 
 
 def _write(found: Interval, name: str) -> dict[str, Json]:
