@@ -170,6 +170,10 @@ def test_a_smaller_sample_of_test_rows_is_part_of_the_larger() -> None:
         ("How many days?", "Staff have 27.5 days.", ("27.5 days",)),
         ("In 4 weeks?", "After 4 weeks it is £20.", ("£20",)),
         ("Which badge is it?", "It is the violet badge.", ("violet",)),
+        ("May I spend £50?", "No: it is £38 at most.", ("No", "£38")),
+        ("Is it violet?", "Yes.", ("Yes",)),
+        ("Which badge?", "No badge is needed.", ("needed",)),
+        ("How cold?", "It is kept at minus 18 degrees.", ("-18 degrees",)),
         ("What is a yard?", "A place at the river where boats lie dry all winter long.", ()),
     ],
 )

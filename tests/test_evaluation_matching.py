@@ -1,5 +1,7 @@
 """Golden cases of matching: what counts as right, as hedging, and as declining."""
 
+from dataclasses import replace
+
 import pytest
 
 from stillhouse.evaluation.matching import declines, is_right, score_reply, token_f1
@@ -64,6 +66,24 @@ RIGHT = [
     ("How long?", ["110 minutes", "1 hour 50 minutes"], "110 minutes, so 1 hour 50 minutes."),
     ("How long?", ["7 years and 3 months"], "Seven years, 3 months."),
     ("How long?", ["21.5 hours"], "21 1/2 hours, or 21 and a half hours."),
+    # a bare number with the unit of another accepted answer, of an unknown word, or with none
+    ("How long?", ["410 days", "410"], "410"),
+    ("How long?", ["410 days", "410"], "410 working days"),
+    ("How many?", ["410 days", "410"], "410 of them"),
+    ("How cold?", ["19.5 degrees Celsius", "19.5"], "19.5 degrees."),
+    ("How long?", ["90 minutes", "1.5 hours", "1.5"], "1.5 hours"),
+    ("When?", ["16:10", "16.10"], "At 16.10 hours."),
+    # signs
+    ("How cold?", ["-5 degrees"], "Minus five degrees."),
+    ("How cold?", ["-5 degrees"], "It is −5 °C."),
+    ("How cold?", ["minus 18 degrees"], "18 degrees below zero."),
+    ("How much?", ["-£5"], "minus 5 pounds"),
+    ("How many?", ["3 to 5 days", "3-5 days"], "3-5 days"),
+    ("Which form?", ["LV-22"], "LV-22"),
+    # other words beside a word without a type are no list of possibilities
+    ("Which colour?", ["teal"], "Teal, worn on the left."),
+    ("Which badge do customers wear?", ["teal"], "For customers, teal, not visitors."),
+    ("Which colours?", ["teal, plum and amber"], "teal, plum, and amber"),
     # yes and no
     ("May I?", ["No"], "No, that needs a permit."),
     ("May I?", ["No", "not allowed"], "That is not allowed."),
@@ -98,7 +118,24 @@ WRONG = [
     ("Which colour?", ["teal"], "teal or plum"),
     ("Which colour?", ["teal"], "It is amber or teal"),
     ("In which year?", ["1945"], "It ended in 1945 or 1946."),
+    ("Which colour?", ["teal"], "teal, plum, amber"),
+    ("Which colour?", ["teal"], "It could be plum, amber, teal."),
+    ("Which colour?", ["teal"], "amber, teal and plum"),
+    # a bare number with another unit than the accepted answer beside it has
+    ("How long?", ["410 days", "410"], "410 hours"),
+    ("How much?", ["£38", "38"], "38 %"),
+    ("How long?", ["38 days", "38"], "£38"),
+    ("How cold?", ["5 degrees Celsius", "5"], "5 degrees Fahrenheit"),
+    # signs
+    ("How cold?", ["-5 degrees"], "5 degrees"),
+    ("How cold?", ["5 degrees"], "-5 degrees"),
+    ("How cold?", ["5 degrees"], "minus five degrees"),
+    ("How cold?", ["5 degrees"], "5 degrees below zero"),
+    ("How much?", ["£5"], "-£5"),
     # yes and no, negation, nothing
+    ("Who owns it?", ["Ilse Haverkorn", "Haverkorn"], "Not Ilse Haverkorn."),
+    ("Who owns it?", ["Haverkorn"], "It is not Ilse Haverkorn."),
+    ("What is it called?", ["core working time", "working time"], "Not core working time."),
     ("May I?", ["No"], "Yes, you may."),
     ("May I?", ["Yes"], "No."),
     ("May I?", ["No"], "There is no charge."),
@@ -177,6 +214,16 @@ def test_every_part_of_a_test_rows_answer_must_occur() -> None:
     assert score_reply(item, "£20 and four days.").correct
     assert not score_reply(item, "It is 4 days.").correct
     assert not score_reply(item, "£20 and 4 days, or 5 days.").correct
+
+
+def test_the_verdict_of_a_test_rows_answer_is_the_replys_first_word() -> None:
+    item = _item("phrasing", ("No: it is £38 at most.",), ("No", "£38"))
+    assert score_reply(item, "No, £38.").correct
+    assert not score_reply(item, "Yes, £38.").correct
+    assert not score_reply(item, "£38, no more.").correct
+    worded = replace(item, parts=("No",), min_f1=0.6)
+    assert score_reply(worded, "No: it is £38 at most.").correct
+    assert not score_reply(worded, "Yes: it is £38 at most.").correct
 
 
 def test_token_f1_is_that_of_squad() -> None:

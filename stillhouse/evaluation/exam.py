@@ -1,5 +1,6 @@
 """What is asked: gold, general and test rows as items of four sets. Depends on no model."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -21,6 +22,7 @@ from stillhouse.prompts.passages import ask_with_passage
 REPLAY: Final = "replay"
 ABSTAIN: Final = "abstain"
 _SHOWN: Final = "_open"  # ends the kind of a test row that shows its passage: nothing need be known
+_VERDICT: Final = re.compile(r"(yes|no)(?:\s*[,:;.!–—]|\s+-\s|$)", re.IGNORECASE)
 _FEW_WORDS: Final = 4  # an answer of more new words, and no value, is judged by token F1 ...
 _MIN_F1: Final = 0.6  # ... of at least this much
 
@@ -168,7 +170,7 @@ def _test_item(row: Row, sources: Mapping[str, str], common: frozenset[str]) -> 
         prompt=row.prompt[-1].content,
         accepted=(answer,),
         parts=parts,
-        min_f1=0.0 if parts else _MIN_F1,
+        min_f1=0.0 if any(_VERDICT.match(part) is None for part in parts) else _MIN_F1,
         answerable=row.task != ABSTAIN and not declines(question, answer, common),
     )
 
@@ -176,7 +178,8 @@ def _test_item(row: Row, sources: Mapping[str, str], common: frozenset[str]) -> 
 def answer_parts(question: str, answer: str, common: frozenset[str]) -> tuple[str, ...]:
     """Return what of an answer sentence a reply must hold: its values, else its few new words.
 
-    What the question says already is no part. None at all are returned where an answer has many
+    The verdict of an answer such as "No: it is £38 at most." is a part, too. What the question says
+    already is none. None at all, but for a verdict, are returned where an answer has many
     new words and no value (a definition): there the wording as a whole is compared.
     """
     text = prepare(answer)
@@ -188,11 +191,13 @@ def answer_parts(question: str, answer: str, common: frozenset[str]) -> tuple[st
         for value in find_values(text, common)
         if value.key not in known and not words.issuperset(value.tokens)
     }
+    said = _VERDICT.match(text)
+    verdict = (said.group(1),) if said else ()
     if values:
-        return tuple(values.values())
+        return verdict + tuple(values.values())
     tokens = [token.text for token in canonical_tokens(text)]
     new = tuple(dict.fromkeys(word for word in tokens if word not in words | STOPWORDS))
-    return new if len(new) <= _FEW_WORDS else ()
+    return verdict + (new if len(new) <= _FEW_WORDS else ())
 
 
 def _document_texts(chunks: Iterable[Chunk]) -> list[str]:

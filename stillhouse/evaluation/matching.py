@@ -3,6 +3,9 @@
 * A reply is right when an accepted answer occurs in it on token boundaries, in any notation.
 * It is wrong all the same if it names a second, different value of the same type: a reply that
   lists the possibilities knows none. Values that stand in the question are no second value.
+  For a word without a type (`teal`) that is one beside an `or`, or a list of three or more such words.
+* It is wrong if it denies the answer, or gives a bare number (`410`) the unit of something else than
+  another accepted answer does (`410 days`).
 * A question with the answer yes or no is decided by the reply's first word.
 * A reply declines if it uses one of ``DECLINES`` and gives no value of its own.
 
@@ -13,12 +16,13 @@ Names are compared only where they can stand for each other: two names of severa
 import re
 import string
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final
 
 from stillhouse.base.text import normalise
-from stillhouse.evaluation.notation import STOPWORDS
+from stillhouse.evaluation.notation import STOPWORDS, UNITS
 from stillhouse.evaluation.records import Item
 from stillhouse.evaluation.values import (
     NAME,
@@ -46,6 +50,11 @@ DECLINES: Final = re.compile(
     r")"
 )
 _YES_NO: Final = frozenset({"yes", "no"})
+_SCALES: Final = frozenset({"celsius", "fahrenheit"})
+_MEASURES: Final = frozenset({*UNITS.values(), *_SCALES})  # words that are surely units
+_LISTED: Final = re.compile(r"\s*(?:,|/|\bor\b|\band\b)\s*", re.IGNORECASE)
+_SENTENCE_END: Final = re.compile(r"[.!?;:](?:\s|$)")
+_MANY: Final = 2  # so many other words beside an untyped answer make a list of possibilities
 _ALTERNATIVE: Final = re.compile(
     r"\s*,?\s*(?:\b(?:and|or|not|but)\b|/)\s*(?:the\s+)?", re.IGNORECASE
 )
@@ -72,10 +81,8 @@ def score_reply(item: Item, reply: str, common: frozenset[str] = frozenset()) ->
     best = max((token_f1(reply, answer) for answer in item.accepted), default=0.0)
     if not item.answerable:
         return Score(abstained, best, abstained)
-    if item.min_f1:
-        correct = best >= item.min_f1
-    elif item.parts:
-        correct = all_parts_given(item.question, item.parts, reply, common)
+    if item.min_f1 or item.parts:
+        correct = best >= item.min_f1 and all_parts_given(item.question, item.parts, reply, common)
     else:
         correct = is_right(item.question, item.accepted, reply, common)
     return Score(correct and not abstained, best, abstained)
@@ -105,7 +112,11 @@ def is_right(
     if verdicts and read.tokens and read.tokens[0].text in _YES_NO:
         return verdicts == {read.tokens[0].text}
     answers = [answer for answer in accepted if normalise(answer).rstrip(".") not in _YES_NO]
-    spans = [span for answer in answers if (span := find_answer(read.tokens, answer)) is not None]
+    spans = [
+        span
+        for answer, span in _find_spans(answers, read)
+        if not _has_other_unit(read, span, answer, answers)
+    ]
     if not spans:
         return False
     span = max(spans, key=lambda found: found[1] - found[0])
@@ -115,20 +126,86 @@ def is_right(
 def all_parts_given(
     question: str, parts: Sequence[str], reply: str, common: frozenset[str] = frozenset()
 ) -> bool:
-    """Return whether every part occurs in the reply, none with a second value of its type."""
+    """Return whether every part occurs in the reply, none with a second value of its type.
+
+    A part that is yes or no must be the reply's first word.
+    """
     read = read_reply(reply, common)
-    spans = [find_answer(read.tokens, part) for part in parts]
-    return all(span is not None and not _contradicts(question, parts, read, span) for span in spans)
+    verdicts = {part.casefold() for part in parts} & _YES_NO
+    if verdicts and not (read.tokens and verdicts == {read.tokens[0].text}):
+        return False
+    values = [part for part in parts if part.casefold() not in _YES_NO]
+    spans = dict(_find_spans(values, read))
+    return all(
+        part in spans and not _contradicts(question, values, read, spans[part]) for part in values
+    )
 
 
 def find_answer(tokens: Sequence[Token], answer: str) -> tuple[int, int] | None:
     """Return the characters of the first occurrence of an answer, or None; `not 27.5` is none."""
+    return next((span for span, denied in _find_occurrences(tokens, answer) if not denied), None)
+
+
+def _find_occurrences(
+    tokens: Sequence[Token], answer: str
+) -> Iterator[tuple[tuple[int, int], bool]]:
+    """Yield the characters of each occurrence of an answer, and whether `not` stands before it."""
     wanted = [token.text for token in canonical_tokens(prepare(answer))]
     found = [token.text for token in tokens]
     for i in range(len(found) - len(wanted) + 1) if wanted else ():
-        if found[i : i + len(wanted)] == wanted and not _negated(found, i):
-            return tokens[i].start, tokens[i + len(wanted) - 1].end
-    return None
+        if found[i : i + len(wanted)] == wanted:
+            span = tokens[i].start, tokens[i + len(wanted) - 1].end
+            yield span, _negated(found, i)
+
+
+def _find_spans(answers: Sequence[str], reply: Reply) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Yield answers with the first place of each, but none in what is denied: `not Ilse Haverkorn`."""
+    found = {answer: list(_find_occurrences(reply.tokens, answer)) for answer in answers}
+    denied = [span for pairs in found.values() for span, is_denied in pairs if is_denied]
+    words = [token.text for token in reply.tokens]
+    for value in reply.values:
+        first = next((i for i, t in enumerate(reply.tokens) if t.start >= value.start), 0)
+        if _negated(words, first):
+            denied.append((value.start, value.core))
+    for answer, pairs in found.items():
+        for span, _ in pairs:
+            if not any(start <= span[0] and span[1] <= end for start, end in denied):
+                yield answer, span
+                break
+
+
+def _has_other_unit(
+    reply: Reply, span: tuple[int, int], answer: str, accepted: Sequence[str]
+) -> bool:
+    """Whether the reply gives a bare number another unit than another accepted answer gives it."""
+    if any(_measure(value) for value in find_values(prepare(answer))):
+        return False  # no bare number: its unit was matched
+    for value in reply.values:
+        if value.start >= span[1] or value.core <= span[0]:
+            continue
+        unit = _measure(value)
+        units = {
+            _measure(sibling)
+            for other in accepted
+            for sibling in find_values(prepare(other))
+            if _number(sibling) == _number(value)
+        } - {""}
+        degrees = "degree" in {unit, *units} and {unit, *units} <= _SCALES | {"degree"}
+        if unit and units and unit not in units and not degrees:
+            return True
+    return False
+
+
+def _measure(value: Value) -> str:
+    """Return the unit of a number, or a currency; nothing where there is surely none."""
+    if value.type == "money":
+        return value.key.split()[0]
+    unit = value.type.removeprefix(f"{NUMBER}:")
+    return unit if unit in _MEASURES else ""
+
+
+def _number(value: Value) -> str:
+    return value.key.split()[-1] if value.type == "money" else value.key
 
 
 def declines(question: str, reply: str, common: frozenset[str] = frozenset()) -> bool:
@@ -199,7 +276,7 @@ def _contradicts(
     rivals = [v for v in others if v.type == NAME and not known.issuperset(v.tokens)]
     if any(value.type == NAME for value in matched):
         return _names_rival(reply.text, span, rivals, accepted)
-    return _offers_other(reply.tokens, span, known)
+    return _offers_other(reply.tokens, span, known) or _lists_others(reply, span, known)
 
 
 def _target_types(matched: Sequence[Value], accepted: Sequence[str]) -> set[str]:
@@ -248,3 +325,30 @@ def _offers_other(tokens: Sequence[Token], span: tuple[int, int], known: set[str
         len(side) == 2 and side[0] == "or" and not (known | STOPWORDS).issuperset(other)
         for side, other in pairs
     )
+
+
+def _lists_others(reply: Reply, span: tuple[int, int], known: set[str]) -> bool:
+    """Whether an answer without a type stands in a list of three or more: `teal, plum, amber`."""
+    ends = [match.start() for match in _SENTENCE_END.finditer(reply.text)]
+    start = max((end + 1 for end in ends if end < span[0]), default=0)
+    stop = min((end for end in ends if end >= span[1]), default=len(reply.text))
+    width = sum(span[0] <= token.start < span[1] for token in reply.tokens)
+    others = 0
+    for side in (
+        _list_words(reply.text[start : span[0]])[::-1],
+        _list_words(reply.text[span[1] : stop]),
+    ):
+        if not side[0]:  # a comma, and no other word, stands beside the answer
+            listed = takewhile(
+                lambda words: 0 < len(words) <= width and known.isdisjoint(words), side[1:]
+            )
+            others += len(list(listed))
+    return others >= _MANY
+
+
+def _list_words(text: str) -> list[list[str]]:
+    """Return the words with a meaning of each item of a list."""
+    return [
+        [token.text for token in canonical_tokens(item) if token.text not in STOPWORDS]
+        for item in _LISTED.split(text)
+    ]

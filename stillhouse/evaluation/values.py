@@ -40,6 +40,15 @@ _SPELLINGS: Final = (
     (re.compile(r"\bmiles (?:per|an) hour\b", re.IGNORECASE), "mph"),
     (re.compile(r"\s?°\s?C\b"), " degrees Celsius"),
     (re.compile(r"\s?°"), " degrees"),
+    (re.compile("−"), "-"),
+    (
+        re.compile(rf"\b(?:minus|negative) (?=\d|(?:{'|'.join(NUMBER_WORDS)})\b)", re.IGNORECASE),
+        "-",
+    ),
+)
+_NO_SIGN: Final = re.compile(r"\d |[\w)%£$€]")  # before a hyphen: `3 -5`, `HB-014`, a range
+_BELOW_ZERO: Final = re.compile(
+    r"(?: ?degrees?)?(?: Celsius| Fahrenheit)? below (?:zero|freezing)\b", re.IGNORECASE
 )
 _FREQUENT: Final = 0.25  # a name in a quarter of the documents (the firm's own) tells nothing
 
@@ -141,7 +150,18 @@ def _read(match: re.Match[str], text: str, common: frozenset[str]) -> Value | No
     if kind == "numeral":
         return _read_number(match, text)
     type_, key, tokens = _READERS[kind](match)
+    if kind == "money" and _has_minus(text, match.start()):
+        tokens = tuple(f"-{token}" if token[0].isdigit() else token for token in tokens)
+        return Value(type_, key.replace(" ", " -"), tokens, match.start() - 1, *[match.end()] * 2)
     return Value(type_, key, tokens, match.start(), match.end(), match.end())
+
+
+def _has_minus(text: str, start: int) -> bool:
+    """Whether a hyphen before a number is its sign, and no part of a range, a code or a word."""
+    before = text[max(0, start - 3) : start - 1] if start else ""
+    return text[:start].endswith("-") and not (
+        _NO_SIGN.fullmatch(before) or _NO_SIGN.fullmatch(before[-1:])
+    )
 
 
 def _read_name(match: re.Match[str], common: frozenset[str]) -> Value | None:
@@ -162,14 +182,18 @@ def _read_name(match: re.Match[str], common: frozenset[str]) -> Value | None:
 
 
 def _read_number(match: re.Match[str], text: str) -> Value:
-    number = parse_number(match.group())
+    number, start = parse_number(match.group()), match.start()
     core, end, unit = match.end(), match.end(), ""
+    if _has_minus(text, start):
+        number, start = f"-{number}", start - 1
+    elif _BELOW_ZERO.match(text, core):
+        number = f"-{number}"
     if ahead := _UNIT_AHEAD.match(text, core):
         unit, place = _pick_unit(ahead)
         end = place or core
     bare = "year" if re.fullmatch(r"(?:19|20)\d\d", match.group()) else NUMBER
     type_ = f"{NUMBER}:{unit}" if unit else bare
-    return Value(type_, number, (number,), match.start(), core, end)
+    return Value(type_, number, (number,), start, core, end)
 
 
 def _pick_unit(ahead: re.Match[str]) -> tuple[str, int]:
