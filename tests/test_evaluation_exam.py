@@ -324,7 +324,7 @@ def test_metrics_hold_every_number_of_a_small_evaluation(evaluation: Evaluation)
 def test_the_plots_table_has_a_line_for_each_set_and_reference(evaluation: Evaluation) -> None:
     lines = write_accuracy(evaluation.metrics).splitlines()
     assert lines[0] == "set,reference,row,accuracy,low,high,n"
-    assert "gold core recall,student,gold core recall: student,0.5," in "\n".join(lines)
+    assert "gold core recall,student,gold core recall: student (n = 2),0.5," in "\n".join(lines)
 
 
 def test_predictions_survive_a_table(

@@ -12,12 +12,14 @@ import pytest
 
 from stillhouse.base.errors import InputError
 from stillhouse.report.build import build_page
+from stillhouse.report.panels import build_panels
 from stillhouse.report.params import Report
 from stillhouse.report.render import render_page
 from stillhouse.report.scores import parse_metrics, read_metrics
 from stillhouse.report.sources import read_sources
 from stillhouse.report.summary import percent, summary_sentence
-from tests.report_project import make_metrics, write_project
+from tests.lineage_project import score
+from tests.report_project import make_metrics, make_prediction, write_project
 
 PARAMS = Report(title="Test report", samples=4, failures=3, seed=1)
 VOID = {"meta", "link", "line", "circle", "polyline", "br"}
@@ -125,6 +127,40 @@ def test_a_set_of_one_group_is_shown_once(tmp_path: Path) -> None:
             key: found[key] for key in ("n", "accuracy", "low", "high")
         }
     assert titles() == [held_out]
+
+
+def test_a_plot_compares_only_those_who_were_asked_the_same_questions() -> None:
+    metrics = make_metrics()
+    gold = metrics["sets"]["gold"]  # type: ignore[call-overload, index]
+    # 4 of 8 for the student, and of the 4 that the passage was asked for 3 against its 2
+    gold["student"] = {**score(8, 4), "by_kind_scope": {"recall/core": score(8, 4)}}
+    gold["passage"] = {**score(4, 2), "by_kind_scope": {"recall/core": score(4, 2)}}
+    gold["guess"] = {**score(8, 1), "by_kind_scope": {"recall/core": score(8, 1)}}
+    own = [make_prediction("student", f"q{i}", i in (0, 1, 2, 4)) for i in range(8)]
+    passage = [make_prediction("passage", f"q{i}", i < 2) for i in range(4)]
+    core = next(build_panels(parse_metrics(metrics), own, passage))
+    assert core.note == "n = 8"
+    assert [(line.reference, line.score.n) for line in core.lines] == [("guess", 8), ("student", 8)]
+    assert core.partly[-1] == (
+        "Base + right passage, asked 4 of these 8: 50%; the student on those 75%"
+    )
+
+
+def test_every_line_of_a_plot_says_how_many_questions_it_is_about(tmp_path: Path) -> None:
+    write_project(tmp_path)
+    page = _render(tmp_path)
+    lines = re.findall(r'<div class="dot.*?</span>', page, re.DOTALL)
+    assert len(lines) > 10
+    assert all(re.search(r"n&nbsp;=&nbsp;\d+", line) for line in lines)
+
+
+def test_a_base_that_was_asked_only_a_sample_is_said_to_be_in_the_sentence() -> None:
+    metrics = make_metrics()
+    sets = metrics["sets"]
+    assert isinstance(sets, dict)
+    sets["general"]["base"] = score(16, 12)  # type: ignore[call-overload, index]
+    said = summary_sentence(parse_metrics(metrics))
+    assert "everyday questions 72% (base 75% of 16 of them)" in said
 
 
 def test_search_that_beats_the_student_stands_on_the_page(tmp_path: Path) -> None:

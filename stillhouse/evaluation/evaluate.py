@@ -79,5 +79,7 @@ def write_accuracy(metrics: Mapping[str, Json]) -> str:
     writer.writerow(["set", "reference", "row", "accuracy", "low", "high", "n"])
     for set_name, reference, found in tabulate(metrics):
         numbers = (f"{number:.6g}" for number in (found.value, found.low, found.high))
-        writer.writerow([set_name, reference, f"{set_name}: {reference}", *numbers, found.n])
+        writer.writerow(
+            [set_name, reference, f"{set_name}: {reference} (n = {found.n})", *numbers, found.n]
+        )
     return text.getvalue()

@@ -16,11 +16,11 @@ from stillhouse.report.page import (
     Line,
     Making,
     Page,
-    Panel,
     StudentPart,
 )
+from stillhouse.report.panels import build_panels
 from stillhouse.report.params import Report
-from stillhouse.report.scores import REFERENCES, Metrics, Score
+from stillhouse.report.scores import Metrics, Score
 from stillhouse.report.sources import Sources, StudentSource
 from stillhouse.report.summary import interval, open_book, percent, summary_sentence
 
@@ -50,14 +50,15 @@ def build_page(sources: Sources, params: Report) -> Page:
 
 def _build_student(source: StudentSource, sources: Sources, params: Report) -> StudentPart:
     metrics, provenance = source.metrics, source.provenance
-    base = [item for item in sources.base_answers if plain_name(item.base) == provenance.base.name]
+    beside = [p for p in sources.references if plain_name(p.base) in ("", provenance.base.name)]
+    base = [item for item in beside if item.reference == "base"]
     curves = tuple(_build_curves(source.curve))
     return StudentPart(
         name=source.name,
         sentence=summary_sentence(metrics),
         judged=metrics.core is not None,
         figures=tuple(_build_figures(metrics)),
-        panels=tuple(_build_panels(metrics)),
+        panels=tuple(build_panels(metrics, source.predictions, beside)),
         notes=tuple(_build_notes(metrics)),
         kinds=tuple(_build_kinds(metrics)),
         examples=draw_examples(source.predictions, base, params),
@@ -79,35 +80,11 @@ def _build_figures(metrics: Metrics) -> Iterable[Figure]:
     )
     for label, score, base in shown:
         if score:
-            yield Figure(label, percent(score.accuracy), _beside(base))
+            yield Figure(label, percent(score.accuracy), _beside(base, score))
     if metrics.declined:
         false = metrics.falsely_declined
         beside = f"falsely {percent(false.accuracy)}" if false else ""
         yield Figure("Unanswerable, declined", percent(metrics.declined.accuracy), beside)
-
-
-def _build_panels(metrics: Metrics) -> Iterable[Panel]:
-    wanted = (
-        ("Core facts, closed book", "gold", "by_kind_scope", "recall/core"),
-        ("All gold questions, closed book", "gold", "", ""),
-        ("With the passage, held-out documents", "gold_open", "by_scope", "held_out"),
-        ("With the passage, all gold questions", "gold_open", "", ""),
-        ("New wordings of taught facts", "test", "by_kind", "phrasing"),
-        ("Facts left out of training, closed book", "test", "by_kind", "fact"),
-        ("Facts left out of training, with the passage", "test", "by_kind", "fact_open"),
-        ("Everyday questions", "general", "", ""),
-    )
-    shown: set[tuple[object, ...]] = set()
-    for title, set_name, by, group in wanted:
-        lines = tuple(
-            Line(reference, label, score)
-            for reference, label in REFERENCES.items()
-            if (score := metrics.find(set_name, reference, by, group))
-        )
-        same = (set_name, *((line.reference, line.score.n, line.score.accuracy) for line in lines))
-        if lines and same not in shown:  # a set that is all one group is no second panel
-            shown.add(same)
-            yield Panel(title, f"n = {lines[-1].score.n}", lines)
 
 
 def _build_notes(metrics: Metrics) -> Iterable[str]:
@@ -126,7 +103,7 @@ def _build_notes(metrics: Metrics) -> Iterable[str]:
             yield "On core facts the student’s interval is not clear of the base and of a guess."
         for name, what in (("lookup", "A plain look-up"), ("retrieval", "Retrieval with the base")):
             rival = metrics.find("gold", name, *by)
-            if rival:
+            if rival and rival.n == core.n:
                 yield f"{what} reaches {percent(rival.accuracy)} there{_compare(rival, core)}."
     if metrics.covered and metrics.learned:
         yield (
@@ -238,8 +215,11 @@ def _bars(counts: Mapping[str, int], details: Mapping[str, str]) -> tuple[Bar, .
     )
 
 
-def _beside(base: Score | None) -> str:
-    return f"base {percent(base.accuracy)} ({interval(base)})" if base else ""
+def _beside(base: Score | None, score: Score) -> str:
+    if base is None:
+        return ""
+    part = "" if base.n == score.n else f" of {base.n} of them"
+    return f"base {percent(base.accuracy)} ({interval(base)}){part}"
 
 
 def _show(value: Json) -> str:

@@ -17,11 +17,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One of the small multiples: every reference row on one set of questions."""
+    """One of the small multiples: all lines are about the same questions.
+
+    ``partly`` says in words how those do that were asked only some of them.
+    """
 
     title: str
     note: str
     lines: tuple[Line, ...]
+    partly: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

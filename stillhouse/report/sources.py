@@ -32,10 +32,10 @@ class StudentSource:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What is known of the run; ``base_answers`` are the predictions of the bases alone."""
+    """What is known of the run; ``references`` are the predictions that need no student."""
 
     students: tuple[StudentSource, ...]
-    base_answers: tuple[Prediction, ...]
+    references: tuple[Prediction, ...]
     documents: tuple[Document, ...]
     requests: int
     pairs: int
@@ -53,12 +53,11 @@ class Sources:
 def read_sources(root: Path, students: Sequence[str]) -> Sources:
     """Return what ``students`` and the tables say; a student that is not named is not read."""
     data = root / "data"
-    references = read_table(data / "references.parquet", Prediction)
     validated, checks = _read_checks(root / "reports" / "validation.json")
     judged = {judgement.pair_id for judgement in read_table(data / "judgements.parquet", Judgement)}
     return Sources(
         students=tuple(_read_student(root, name) for name in students),
-        base_answers=tuple(item for item in references if item.reference == "base"),
+        references=tuple(read_table(data / "references.parquet", Prediction)),
         documents=tuple(read_all(data / "corpus/documents.parquet", Document)),
         requests=_count(read_table(data / "requests.parquet", Request)),
         pairs=_count(read_table(data / "generated/pairs.parquet", Pair)),

@@ -36,12 +36,12 @@ def _recall(metrics: Metrics) -> str:
     if core:
         base = metrics.find("gold", "base", "by_kind_scope", "recall/core")
         what = f"{core.n} questions about core facts, closed book"
-        return f"answers {_with_interval(core)} of {what}{_beside(base)}"
+        return f"answers {_with_interval(core)} of {what}{_beside(base, core)}"
     test = metrics.find("test", "student", "by_kind", "phrasing") or metrics.find("test", "student")
     if test:
         base = metrics.find("test", "base", "by_kind", "phrasing") or metrics.find("test", "base")
         what = f"{test.n} held-out rows of the teacher’s own wording"
-        return f"answers {_with_interval(test)} of {what}{_beside(base)}"
+        return f"answers {_with_interval(test)} of {what}{_beside(base, test)}"
     return ""
 
 
@@ -51,14 +51,14 @@ def _open_book(metrics: Metrics) -> str:
         return ""
     where = "on documents it never saw" if _held_out(metrics) else "in front of it"
     shown = f"with the passage {where} it answers {percent(found.accuracy)}"
-    return shown + _beside(open_book(metrics, "base"))
+    return shown + _beside(open_book(metrics, "base"), found)
 
 
 def _general(metrics: Metrics) -> str:
     after, before = metrics.find("general", "student"), metrics.find("general", "base")
     if not after:
         return ""
-    return f"everyday questions {percent(after.accuracy)}{_beside(before)}"
+    return f"everyday questions {percent(after.accuracy)}{_beside(before, after)}"
 
 
 def _abstention(metrics: Metrics) -> str:
@@ -89,5 +89,8 @@ def interval(score: Score) -> str:
     return f"{percent(score.low).removesuffix('%')}–{percent(score.high)}"
 
 
-def _beside(base: Score | None) -> str:
-    return f" (base {percent(base.accuracy)})" if base else ""
+def _beside(base: Score | None, score: Score) -> str:
+    if base is None:
+        return ""
+    part = "" if base.n == score.n else f" of {base.n} of them"
+    return f" (base {percent(base.accuracy)}{part})"
