@@ -239,6 +239,26 @@ def test_a_copy_of_a_passage_that_still_stands_in_its_place_is_another_one(proje
     assert judge(chunks_of("people/new.md")[0].chunk_id).verdict == "clean"
 
 
+def test_equal_passages_under_the_same_headings_share_the_rows_that_name_one_of_them(
+    project: Path,
+) -> None:
+    notice = "The notice period for a sabbatical is 37 days."
+    edit(STUDY, lambda text: text + f"\n## Sabbaticals\n\n{notice}\n" * 2)
+    ingest.main()
+    rerun()
+    shutil.rmtree("models/older")
+    train_student(project, "newer", upstream=store_in_cache(project))
+    twins = [chunk.chunk_id for chunk in chunks_of(STUDY) if notice in chunk.text]
+    rows = [sum(twin in row.chunk_ids for row in read_rows(TRAIN)) for twin in twins]
+    assert min(rows) == 0 < max(rows)  # of equal requests one is sent
+    assert [judge(twin).rows for twin in twins] == [max(rows)] * 2
+    (SEED / STUDY).rename(SEED / RENAMED)
+    ingest.main()
+    rerun()
+    moved = [chunk.chunk_id for chunk in chunks_of(RENAMED) if notice in chunk.text]
+    assert [judge(twin).rows for twin in moved] == [max(rows)] * 2
+
+
 def test_a_renamed_prompt_is_found_by_its_bytes_and_one_that_was_edited_too_is_unknown(
     project: Path,
 ) -> None:

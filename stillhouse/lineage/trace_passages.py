@@ -35,6 +35,7 @@ from stillhouse.lineage.trace_tables import (
     REJECTIONS,
     SEED,
     DocumentKey,
+    find_twins,
 )
 
 _NONE: Final[frozenset[str]] = frozenset()
@@ -104,10 +105,11 @@ def match_passages(root: Path, tables: Mapping[Path, Path], thing: Thing) -> Mat
     if CHUNKS not in tables:
         return Match(Passages(_NONE, _NONE), {})
     then, now = list(_read_places(tables[CHUNKS])), list(_read_places(root / CHUNKS))
+    ids = find_twins(root / CHUNKS, thing.id) if thing.kind == "chunk" else {thing.id}
     places = tuple(
         place
         for place in now
-        if thing.id in (place.chunk_id, place.document_id) or place.source == thing.twin
+        if ids & {place.chunk_id, place.document_id} or place.source == thing.twin
     )
     source = places[0].source if thing.kind == "chunk" else thing.name
     sought = _Sought(thing, places, source)

@@ -22,6 +22,7 @@ from stillhouse.lineage.trace_tables import (
     RequestKey,
     RowKey,
     find_fixes,
+    find_twins,
     read_decisions,
     read_rejections,
 )
@@ -119,7 +120,10 @@ def follow(root: Path, thing: Thing) -> Reach:
         if _is_of(chunk, thing):
             chunks.append(chunk)
     decisions = read_decisions(root)
-    known = Passages(frozenset(chunk.chunk_id for chunk in chunks), frozenset(passages))
+    own = frozenset(chunk.chunk_id for chunk in chunks)
+    if thing.kind == "chunk":
+        own = find_twins(root / CHUNKS, thing.id)
+    known = Passages(own, frozenset(passages))
     prompts, asked = hash_prompts(root), read_table(root / REQUESTS, RequestKey)
     own_rows = name_rows(thing, [root / table for table in (REVIEWED, *DATASET)])
     trail, requests = lay_trail(thing, known, prompts, asked, own_rows)

@@ -100,6 +100,16 @@ class RowKey:
 
 
 @dataclass(frozen=True, slots=True)
+class _ChunkWords:
+    """What a request shows of a chunk."""
+
+    chunk_id: str
+    source: str
+    headings: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class _AnsweredRow:
     """A row with its answer only."""
 
@@ -119,11 +129,25 @@ class Decision:
     reason: str
 
 
-def find_record(root: Path, table: Path, record: type[T], wanted: str) -> T | None:
+def find_record(table: Path, record: type[T], wanted: str) -> T | None:
     """Return the record of a table whose id, the first column, is ``wanted``; None without one."""
     key = fields(record)[0].name  # type: ignore[arg-type]
-    rows = read_table(root / table, record)
+    rows = read_table(table, record)
     return next((row for row in rows if getattr(row, key) == wanted), None)
+
+
+def find_twins(table: Path, chunk_id: str) -> frozenset[str]:
+    """Return a passage and those with its words under the same headings of its document.
+
+    They make equal requests, which are sent once and name the first of them: what was learned of one
+    was learned of each.
+    """
+    own = find_record(table, _ChunkWords, chunk_id)
+    if own is None:
+        return frozenset({chunk_id})
+    words = (own.source, own.headings, own.text)
+    alike = read_table(table, _ChunkWords)
+    return frozenset(c.chunk_id for c in alike if (c.source, c.headings, c.text) == words)
 
 
 def find_fixes(table: Path, row_id: str) -> set[str]:

@@ -82,7 +82,7 @@ def _show_prompt(root: Path, path: str, sha256: str) -> Step:
 
 def _show_request(root: Path, request_id: str) -> Iterator[Step]:
     """Yield what a request was made from, the request, and its answer."""
-    request = find_record(root, REQUESTS, Request, request_id)
+    request = find_record(root / REQUESTS, Request, request_id)
     if request is None:
         yield Step("request", request_id, _GONE)
         return
@@ -92,14 +92,14 @@ def _show_request(root: Path, request_id: str) -> Iterator[Step]:
     for told in ("request_id", "prompt_path", "prompt_sha256", "output_schema"):
         del facts[told]
     yield Step("request", request_id, facts)
-    response = find_record(root, RESPONSES, Response, request_id)
+    response = find_record(root / RESPONSES, Response, request_id)
     answer = _GONE if response is None else _plain(response)
     yield Step("answer", request_id, {k: v for k, v in answer.items() if k != "request_id"})
 
 
 def _show_pair(root: Path, pair_id: str, request_id: str = "") -> Iterator[Step]:
     """Yield what a pair was made from, the pair, and how it was judged."""
-    pair = find_record(root, PAIRS, Pair, pair_id)
+    pair = find_record(root / PAIRS, Pair, pair_id)
     if pair or request_id:
         yield from _show_request(root, pair.request_id if pair else request_id)
     if pair is None:
@@ -117,7 +117,7 @@ def _show_pair(root: Path, pair_id: str, request_id: str = "") -> Iterator[Step]
 def _show_row(root: Path, reach: Reach) -> Iterator[Step]:
     """Yield what a row was made from, the filters that it passed, its review, its words, its split."""
     own = reach.thing.id
-    rows = {table: find_record(root, table, Row, own) for table in (CURATED, REVIEWED, *DATASET)}
+    rows = {table: find_record(root / table, Row, own) for table in (CURATED, REVIEWED, *DATASET)}
     row = next((found for found in rows.values() if found), None)
     if row is None:
         yield Step("row", own, _GONE)
