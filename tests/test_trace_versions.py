@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from stages import ingest, review, split
@@ -257,6 +258,82 @@ def test_equal_passages_under_the_same_headings_share_the_rows_that_name_one_of_
     rerun()
     moved = [chunk.chunk_id for chunk in chunks_of(RENAMED) if notice in chunk.text]
     assert [judge(twin).rows for twin in moved] == [max(rows)] * 2
+
+
+def test_a_document_that_is_gone_is_traced_by_name_and_ids_against_the_models_that_saw_it(
+    project: Path,
+) -> None:
+    each, rows = rows_of_each(STUDY), [row for row in read_rows(TRAIN) if is_of(row, STUDY)]
+    ids = {chunk.chunk_id: each[chunk.text] for chunk in chunks_of(STUDY)}
+    document = chunks_of(STUDY)[0].document_id
+    (SEED / STUDY).unlink()
+    ingest.main()
+    rerun()
+    train_student(project, "newer", upstream=store_in_cache(project))
+    for name in (STUDY, Path(STUDY).name, (SEED / STUDY).as_posix(), document, document[:12]):
+        traced = trace(project, name)
+        assert (traced.thing.kind, traced.thing.id, traced.thing.name) == (
+            "document", document, STUDY,
+        )  # fmt: skip
+        told = {model.model: (model.verdict, model.rows) for model in traced.models}
+        assert told == {"newer": ("clean", 0), "older": ("affected", len(rows))}
+        (step,) = traced.upstream
+        assert (step.id, step.facts["state"]) == (document, "gone")
+        assert traced.downstream == ()
+    for thing, count in (*ids.items(), (rows[0].row_id, 1)):
+        told = {model.model: (model.verdict, model.rows) for model in trace(project, thing).models}
+        assert told["newer"] == ("clean", 0)
+        assert told["older"][1] == count
+    request = trace(project, rows[0].request_id)
+    assert (request.thing.kind, request.verdict) == ("request", "affected")
+    assert [s.id for s in request.upstream if s.kind == "document"] == [document]
+    told = json.loads(CliRunner().invoke(app, ["trace", STUDY, "--json"]).stdout)
+    assert (told["thing"], told["kind"], told["datasets"]) == (STUDY, "document", [])
+
+
+def test_what_a_document_that_is_gone_may_have_become_is_unknown(project: Path) -> None:
+    (SEED / STUDY).unlink()
+    (SEED / "people/new.md").write_text("# Sabbaticals\n\nYour sabbatical begins on 3 May.\n")
+    ingest.main()
+    rerun()
+    train_student(project, "newer", upstream=store_in_cache(project))
+    assert any(is_of(row, "people/new.md") for row in read_rows(TRAIN))
+    newer, older = trace(project, STUDY).models
+    assert (newer.verdict, "`people/new.md`" in newer.why, older.verdict) == (
+        "unknown", True, "affected",
+    )  # fmt: skip
+
+
+def test_a_document_that_is_gone_is_found_in_half_run_tables_and_else_its_models_are_named(
+    project: Path,
+) -> None:
+    trained = sum(is_of(row, STUDY) for row in read_rows(TRAIN))
+    (SEED / STUDY).unlink()
+    ingest.main()
+    shutil.rmtree(".dvc/cache")
+    assert (judge(STUDY).verdict, judge(STUDY).rows) == ("affected", trained)
+    rerun()
+    refused = CliRunner().invoke(app, ["trace", STUDY])
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "tables that models here were made of are not found" in refused.stderr
+
+
+def test_a_prompt_that_is_gone_is_traced_against_the_models_that_were_asked_with_it(
+    project: Path,
+) -> None:
+    recall = Path("prompts/recall.md")
+    trained = sum(row.task == "recall" for row in read_rows(TRAIN))
+    recall.unlink()
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    for group in ("core", "other"):
+        params["render"]["plan"][group] = {"multi_step": {"fraction": 1.0}}
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    rerun()
+    train_student(project, "newer", upstream=store_in_cache(project))
+    told = {
+        model.model: (model.verdict, model.rows) for model in trace(project, str(recall)).models
+    }
+    assert told == {"newer": ("clean", 0), "older": ("affected", trained)}
 
 
 def test_a_renamed_prompt_is_found_by_its_bytes_and_one_that_was_edited_too_is_unknown(

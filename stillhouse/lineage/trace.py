@@ -14,7 +14,7 @@ from stillhouse.lineage.trace_models import (
     list_models,
     worst_verdict,
 )
-from stillhouse.lineage.trace_reach import follow
+from stillhouse.lineage.trace_past import find_version, follow_thing
 from stillhouse.lineage.trace_student import judge_heirs, step_down_student, step_up_student
 from stillhouse.lineage.trace_up import step_up
 
@@ -61,10 +61,11 @@ def trace(root: Path, wanted: str) -> Trace:
     """
     listed = list_models(root)
     rows = (row_id for model in listed for row_id in model.rows)
-    thing = find_thing(root, wanted, rows, [model.model for model in listed])
+    versions = (find_version(root, m.provenance) if m.provenance else {} for m in listed)
+    thing = find_thing(root, wanted, rows, [model.model for model in listed], versions)
     if thing.kind == "model":
         return _trace_student(root, thing, listed)
-    reach = follow(root, thing)
+    reach = follow_thing(root, thing)
     models = judge_models(root, listed, reach)
     return Trace(
         thing=thing,

@@ -142,7 +142,8 @@ def _judge(root: Path, model: Listed, reach: Reach, validated: str) -> ModelVerd
         return ModelVerdict(model.model, "affected", 0, why)
     untold = [row_id for row_id in model.rows if told.get(row_id) is None]
     if past.doubtful and (untold or None in (steering or {}).values()):
-        return ModelVerdict(model.model, "unknown", 0, _say_doubt(past.doubtful))
+        why = _say_doubt(past.doubtful, gone=bool(reach.thing.home))
+        return ModelVerdict(model.model, "unknown", 0, why)
     if untold:
         why = (
             f"neither tables here nor DVC's cache tell of {_rows(len(untold))} it was trained on; "
@@ -174,9 +175,11 @@ def _tell_rows(
     return train, steering, past
 
 
-def _say_doubt(sources: Sequence[str]) -> str:
+def _say_doubt(sources: Sequence[str], *, gone: bool) -> str:
     named = ", ".join(f"`{source}`" for source in sources[:_SHOWN])
     more = f" and {len(sources) - _SHOWN} more" if len(sources) > _SHOWN else ""
+    if gone:
+        return f"it learned rows of {named}{more}, which may have come of this; compare the two"
     return (
         f"it learned rows of {named}{more}, changed or gone since, and this may have come of that; "
         "compare the two"

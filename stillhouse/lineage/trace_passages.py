@@ -15,6 +15,9 @@ it nor ruled out (``Match.doubtful``):
 
 A passage that was moved into another document that was there before, and edited on the way, is a new
 one: it was of that other document when the student learned it, and a trace of that document says so.
+
+A thing that is gone from the workspace is matched from the version in which it stands: "now" is that
+version then, and the workspace one of the others.
 """
 
 from collections import Counter
@@ -104,8 +107,11 @@ def match_passages(root: Path, tables: Mapping[Path, Path], thing: Thing) -> Mat
     """
     if CHUNKS not in tables:
         return Match(Passages(_NONE, _NONE), {})
-    then, now = list(_read_places(tables[CHUNKS])), list(_read_places(root / CHUNKS))
-    ids = find_twins(root / CHUNKS, thing.id) if thing.kind == "chunk" else {thing.id}
+    standing = thing.locate(root, CHUNKS)
+    then, now = list(_read_places(tables[CHUNKS])), list(_read_places(standing) if standing else ())
+    ids = {thing.id}
+    if thing.kind == "chunk" and standing:
+        ids |= find_twins(standing, thing.id)
     places = tuple(
         place
         for place in now
@@ -117,7 +123,7 @@ def match_passages(root: Path, tables: Mapping[Path, Path], thing: Thing) -> Mat
     own = list(_find_own(sought, then, now, documents.same if documents else _NONE))
     own_ids = frozenset(place.chunk_id for place in own)
     known = frozenset(place.chunk_id for place in then)
-    if _is_settled(sought, own, documents):
+    if (thing.home and standing == tables[CHUNKS]) or _is_settled(sought, own, documents):
         return Match(Passages(own_ids, known), {})
     if documents is None:
         return Match(Passages(own_ids, own_ids), {})
@@ -177,7 +183,10 @@ def _find_doubtful(
 
 def _find_documents(root: Path, tables: Mapping[Path, Path], sought: _Sought) -> _Documents | None:
     """Return which documents of then are the thing's or gone; None where that cannot be told."""
-    now = {document.document_id: document for document in read_table(root / DOCUMENTS, DocumentKey)}
+    standing = sought.thing.locate(root, DOCUMENTS)
+    if standing is None:
+        return None
+    now = {document.document_id: document for document in read_table(standing, DocumentKey)}
     sha256 = _hash_source(root, sought, now)
     if not sha256 or DOCUMENTS not in tables:
         return None
@@ -188,7 +197,8 @@ def _find_documents(root: Path, tables: Mapping[Path, Path], sought: _Sought) ->
     file, _, part = sought.source.partition("#")
     same = [document for document in alike if document.source.partition("#")[2] == part] or alike
     names = {document.source for document in now.values()}
-    names |= {skipped.rejected_id for skipped in read_table(root / REJECTIONS[0], Rejection)}
+    if skipped := sought.thing.locate(root, REJECTIONS[0]):
+        names |= {rejection.rejected_id for rejection in read_table(skipped, Rejection)}
     sha256s = {document.source_sha256 for document in now.values()}
     gone = {
         document.document_id

@@ -14,16 +14,27 @@ from stillhouse.base.errors import InputError
 from stillhouse.base.ids import md5_file
 from stillhouse.base.tables import read_table
 from stillhouse.lineage.provenance import Provenance
+from stillhouse.lineage.trace_find import Thing
 from stillhouse.lineage.trace_passages import Match, match_passages
 from stillhouse.lineage.trace_reach import (
     BY_PASSAGE,
     Passages,
     Reach,
+    follow,
     hash_prompts,
     lay_trail,
     name_rows,
 )
-from stillhouse.lineage.trace_tables import CHUNKS, DATASET, DOCUMENTS, REQUESTS, RequestKey, RowKey
+from stillhouse.lineage.trace_tables import (
+    CHUNKS,
+    DATASET,
+    DOCUMENTS,
+    PAIRS,
+    REJECTIONS,
+    REQUESTS,
+    RequestKey,
+    RowKey,
+)
 
 _TRAIN, _VALIDATION, _ = DATASET
 _TABLES: Final = (DOCUMENTS, CHUNKS, REQUESTS, _TRAIN, _VALIDATION)
@@ -44,7 +55,9 @@ class Past:
     doubtful: Sequence[str]
 
 
-def find_tables(root: Path, provenance: Provenance) -> dict[Path, Path]:
+def find_tables(
+    root: Path, provenance: Provenance, tables: Sequence[Path] = _TABLES
+) -> dict[Path, Path]:
     """Return table -> file of those tables whose very bytes are found that the provenance names."""
     named = {
         **provenance.upstream,
@@ -53,7 +66,7 @@ def find_tables(root: Path, provenance: Provenance) -> dict[Path, Path]:
     }
     caches = find_caches(root)
     found = {}
-    for table in _TABLES:
+    for table in tables:
         md5, here = named.get(table.as_posix(), ""), root / table
         if md5 and here.is_file() and md5_file(here) == md5:
             found[table] = here
@@ -62,10 +75,27 @@ def find_tables(root: Path, provenance: Provenance) -> dict[Path, Path]:
     return found
 
 
+def find_version(root: Path, provenance: Provenance) -> dict[Path, Path]:
+    """Return the tables of a student's version in which things are looked up."""
+    return find_tables(root, provenance, (*_TABLES, PAIRS, REJECTIONS[0]))
+
+
+def follow_thing(root: Path, thing: Thing) -> Reach:
+    """Return what came of a thing in the workspace, which may have it no more.
+
+    Raises:
+        InputError: a table is missing or unreadable.
+    """
+    if not thing.home or thing.kind not in BY_PASSAGE:
+        return follow(root, thing)
+    here = {table: root / table for table in _TABLES}
+    return follow(root, thing, match_passages(root, here, thing).passages)
+
+
 def look_back(root: Path, provenance: Provenance, reach: Reach) -> Past:
     """Follow a thing through the tables that a student was made of; an unreadable one tells nothing."""
     tables = find_tables(root, provenance)
-    if all(tables.get(table) == root / table for table in _TABLES):
+    if not reach.thing.home and all(tables.get(t) == root / t for t in _TABLES):
         return Past(reach.touched, reach.validation, ())
     try:
         return _look_back(root, tables, reach)
@@ -81,7 +111,7 @@ def _look_back(root: Path, tables: Mapping[Path, Path], reach: Reach) -> Past:
         match = match_passages(root, tables, thing)
     requests = read_table(tables[REQUESTS], RequestKey) if REQUESTS in tables else ()
     rows = name_rows(thing, [tables[table] for table in (_TRAIN, _VALIDATION) if table in tables])
-    trail, _ = lay_trail(thing, match.passages, hash_prompts(root), requests, rows)
+    trail, _ = lay_trail(thing, match.passages, hash_prompts(root, thing), requests, rows)
     doubtful: set[str] = set()
 
     def touch(table: Path) -> Iterator[tuple[str, bool | None]]:

@@ -108,8 +108,10 @@ class Trail:
         return False if self.passages.issuperset(item.chunk_ids) else None
 
 
-def follow(root: Path, thing: Thing) -> Reach:
+def follow(root: Path, thing: Thing, known: Passages | None = None) -> Reach:
     """Return what came of a thing, as the tables of the project at ``root`` tell it.
+
+    ``known`` holds the passages here of a thing that is of another version.
 
     Raises:
         InputError: a table is missing or unreadable.
@@ -117,14 +119,14 @@ def follow(root: Path, thing: Thing) -> Reach:
     chunks, passages = [], set()
     for chunk in read_table(root / CHUNKS, ChunkKey):
         passages.add(chunk.chunk_id)
-        if _is_of(chunk, thing):
+        if chunk.chunk_id in known.own if known else _is_of(chunk, thing):
             chunks.append(chunk)
     decisions = read_decisions(root)
     own = frozenset(chunk.chunk_id for chunk in chunks)
-    if thing.kind == "chunk":
+    if thing.kind == "chunk" and not known:
         own = find_twins(root / CHUNKS, thing.id)
-    known = Passages(own, frozenset(passages))
-    prompts, asked = hash_prompts(root), read_table(root / REQUESTS, RequestKey)
+    known = known or Passages(own, frozenset(passages))
+    prompts, asked = hash_prompts(root, thing), read_table(root / REQUESTS, RequestKey)
     own_rows = name_rows(thing, [root / table for table in (REVIEWED, *DATASET)])
     trail, requests = lay_trail(thing, known, prompts, asked, own_rows)
     touched: dict[str, bool | None] = {}
@@ -189,7 +191,7 @@ def lay_trail(
     Args:
         thing: what is followed.
         passages: of the same version as the requests.
-        prompts: path -> sha256 of the prompt files of now; needed only for a prompt.
+        prompts: path -> sha256 of the prompt files of the thing's version; needed only for a prompt.
         requests: all requests of one version; whatever a row names beside them is judged by place,
             and so are those of passages that are not known.
         rows: of a row or pair itself and what reviewers made of it.
@@ -227,8 +229,12 @@ def name_rows(thing: Thing, tables: Iterable[Path]) -> frozenset[str]:
     return frozenset({thing.id}.union(*(find_fixes(table, thing.id) for table in tables)))
 
 
-def hash_prompts(root: Path) -> dict[str, str]:
-    """Return path -> sha256 of the prompt files that there are now."""
+def hash_prompts(root: Path, thing: Thing) -> dict[str, str]:
+    """Return path -> sha256 of the prompt files that there are now, or were where a gone thing stands."""
+    if thing.home:
+        asked = thing.home.get(REQUESTS)
+        requests = read_table(asked, RequestKey) if asked else ()
+        return {request.prompt_path: request.prompt_sha256 for request in requests}
     return {
         (PROMPTS / path.name).as_posix(): sha256_file(path)
         for path in (root / PROMPTS).glob("*.md")

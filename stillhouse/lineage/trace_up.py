@@ -1,7 +1,7 @@
 """What a thing was made from: document, passage, prompt, request, answer, and what decided on it."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +9,7 @@ from stillhouse.base.ids import Json, sha256_file
 from stillhouse.base.records import Chunk, Judgement, Message, Pair, Request, Response, Row
 from stillhouse.base.tables import read_table
 from stillhouse.lineage.trace_down import Step
-from stillhouse.lineage.trace_reach import Reach
+from stillhouse.lineage.trace_reach import Reach, hash_prompts
 from stillhouse.lineage.trace_tables import (
     CHUNKS,
     CURATED,
@@ -31,82 +31,95 @@ FILTERS: Final = ("contamination", "duplicate", "conflict", "near_duplicate")
 _GONE: Final[dict[str, Json]] = {"missing": True}
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where records stand: in the tables of a version that is gone, as far as these are found, or here."""
+
+    root: Path
+    home: Mapping[Path, Path]
+
+    def table(self, path: Path) -> Path:
+        return self.home.get(path, self.root / path)
+
+
 def step_up(root: Path, reach: Reach) -> Iterator[Step]:
     """Yield what a thing was made from, sources first, and what was decided about it.
 
     A step whose record is in no table any more carries ``missing: true``.
     """
-    own = reach.thing.id
+    own, at = reach.thing.id, _Place(root, reach.thing.home)
     match reach.thing.kind:
         case "document":
-            yield from _show_documents(root, (own,))
+            yield from _show_documents(at, (own,))
         case "skipped file":
             path = SEED / own
             yield Step("file", path.as_posix(), {"state": compare_file(root / path, "")})
         case "chunk":
-            yield from _show_passages(root, (own,))
+            yield from _show_passages(at, (own,))
         case "prompt":
-            sha256s = sorted({request.prompt_sha256 for request in reach.requests})
-            yield _show_prompt(root, own, sha256s[0] if len(sha256s) == 1 else "")
+            sha256s = {request.prompt_sha256 for request in reach.requests}
+            if reach.thing.home:
+                sha256s |= {hash_prompts(root, reach.thing)[own]}
+            yield _show_prompt(at, own, min(sha256s) if len(sha256s) == 1 else "")
         case "request":
-            yield from _show_request(root, own)
+            yield from _show_request(at, own)
         case "pair":
-            yield from _show_pair(root, own)
+            yield from _show_pair(at, own)
         case "row":
-            yield from _show_row(root, reach)
+            yield from _show_row(at, reach)
 
 
-def _show_documents(root: Path, document_ids: Sequence[str]) -> Iterator[Step]:
-    for document in read_table(root / DOCUMENTS, DocumentKey):
+def _show_documents(at: _Place, document_ids: Sequence[str]) -> Iterator[Step]:
+    for document in read_table(at.table(DOCUMENTS), DocumentKey):
         if document.document_id in document_ids:
             told: dict[str, Json] = {
                 **_plain(document),
-                "state": compare_file(root / SEED / document.source, document.source_sha256),
+                "state": compare_file(at.root / SEED / document.source, document.source_sha256),
             }
             del told["document_id"]
             yield Step("document", document.document_id, told)
 
 
-def _show_passages(root: Path, chunk_ids: Sequence[str]) -> Iterator[Step]:
+def _show_passages(at: _Place, chunk_ids: Sequence[str]) -> Iterator[Step]:
     """Yield the documents of passages, then the passages in the order in which they were shown."""
-    found = {c.chunk_id: c for c in read_table(root / CHUNKS, Chunk) if c.chunk_id in chunk_ids}
-    yield from _show_documents(root, [chunk.document_id for chunk in found.values()])
+    found = {c.chunk_id: c for c in read_table(at.table(CHUNKS), Chunk) if c.chunk_id in chunk_ids}
+    yield from _show_documents(at, [chunk.document_id for chunk in found.values()])
     for chunk_id in chunk_ids:
         facts = _plain(found[chunk_id]) if chunk_id in found else _GONE
         yield Step("chunk", chunk_id, {k: v for k, v in facts.items() if k != "chunk_id"})
 
 
-def _show_prompt(root: Path, path: str, sha256: str) -> Step:
-    return Step("prompt", path, {"sha256": sha256, "state": compare_file(root / path, sha256)})
+def _show_prompt(at: _Place, path: str, sha256: str) -> Step:
+    return Step("prompt", path, {"sha256": sha256, "state": compare_file(at.root / path, sha256)})
 
 
-def _show_request(root: Path, request_id: str) -> Iterator[Step]:
+def _show_request(at: _Place, request_id: str) -> Iterator[Step]:
     """Yield what a request was made from, the request, and its answer."""
-    request = find_record(root / REQUESTS, Request, request_id)
+    request = find_record(at.table(REQUESTS), Request, request_id)
     if request is None:
         yield Step("request", request_id, _GONE)
         return
-    yield from _show_passages(root, request.chunk_ids)
-    yield _show_prompt(root, request.prompt_path, request.prompt_sha256)
+    yield from _show_passages(at, request.chunk_ids)
+    yield _show_prompt(at, request.prompt_path, request.prompt_sha256)
     facts = _plain(request)
     for told in ("request_id", "prompt_path", "prompt_sha256", "output_schema"):
         del facts[told]
     yield Step("request", request_id, facts)
-    response = find_record(root / RESPONSES, Response, request_id)
+    response = find_record(at.table(RESPONSES), Response, request_id)
     answer = _GONE if response is None else _plain(response)
     yield Step("answer", request_id, {k: v for k, v in answer.items() if k != "request_id"})
 
 
-def _show_pair(root: Path, pair_id: str, request_id: str = "") -> Iterator[Step]:
+def _show_pair(at: _Place, pair_id: str, request_id: str = "") -> Iterator[Step]:
     """Yield what a pair was made from, the pair, and how it was judged."""
-    pair = find_record(root / PAIRS, Pair, pair_id)
+    pair = find_record(at.table(PAIRS), Pair, pair_id)
     if pair or request_id:
-        yield from _show_request(root, pair.request_id if pair else request_id)
+        yield from _show_request(at, pair.request_id if pair else request_id)
     if pair is None:
         yield Step("pair", pair_id, _GONE)
         return
     yield Step("pair", pair_id, _say(pair.messages, pair.response, pair.reasoning, pair.context))
-    for judgement in read_table(root / JUDGEMENTS, Judgement):
+    for judgement in read_table(at.table(JUDGEMENTS), Judgement):
         if judgement.pair_id == pair_id:
             score: dict[str, Json] = {"judge": judgement.judge, "score": judgement.score}
             yield Step(
@@ -114,16 +127,18 @@ def _show_pair(root: Path, pair_id: str, request_id: str = "") -> Iterator[Step]
             )
 
 
-def _show_row(root: Path, reach: Reach) -> Iterator[Step]:
+def _show_row(at: _Place, reach: Reach) -> Iterator[Step]:
     """Yield what a row was made from, the filters that it passed, its review, its words, its split."""
     own = reach.thing.id
-    rows = {table: find_record(root / table, Row, own) for table in (CURATED, REVIEWED, *DATASET)}
+    rows = {
+        table: find_record(at.table(table), Row, own) for table in (CURATED, REVIEWED, *DATASET)
+    }
     row = next((found for found in rows.values() if found), None)
     if row is None:
         yield Step("row", own, _GONE)
         return
     before = next((item.row_id for item in reach.decisions if item.new_id == own), own)
-    yield from _show_pair(root, before, row.request_id)
+    yield from _show_pair(at, before, row.request_id)
     for name in FILTERS:  # only what passed all of them is a row
         yield Step("filter", name, {"passed": True})
     for item in reach.decisions:
