@@ -20,6 +20,7 @@ from stillhouse.lineage.trace_reach import follow
 from tests.trace_project import (
     HELD_OUT,
     LEAVE,
+    ROOT,
     STUDY,
     is_of,
     make_project,
@@ -336,6 +337,48 @@ def test_a_prompt_that_is_gone_is_traced_against_the_models_that_were_asked_with
     assert told == {"newer": ("clean", 0), "older": ("affected", trained)}
 
 
+def test_a_file_of_json_objects_stands_for_all_its_documents_in_every_version(
+    project: Path,
+) -> None:
+    faq, study = "people/faq.jsonl", (SEED / STUDY).read_text()
+    older = sum(is_of(row, STUDY) for row in read_rows(TRAIN))
+    others = ("parental-leave.md", "sick-leave-and-care.md", "grievance-and-conduct.md")
+    said = [(ROOT / SEED / "people" / name).read_text() for name in others]
+    lines = [json.dumps({"text": text}) for text in said]
+    (SEED / faq).write_text("".join(f"{line}\n" for line in lines))
+    ingest.main()
+    rerun()
+    train_student(project, "middle", upstream=store_in_cache(project))
+    mine = [row for row in read_rows(TRAIN) if row.slot_id.startswith(f"{faq}#")]
+    assert len({row.slot_id.partition("|")[0] for row in mine}) > 1
+
+    def tell(thing: str) -> dict[str, tuple[str, int]]:
+        return {m.model: (m.verdict, m.rows) for m in trace(project, thing).models}
+
+    for name in (faq, "faq.jsonl", (SEED / faq).as_posix()):
+        assert tell(name) == {"middle": ("affected", len(mine)), "older": ("clean", 0)}
+    told = json.loads(CliRunner().invoke(app, ["trace", faq, "--json"]).stdout)
+    assert (told["thing"], told["kind"]) == (faq, "document")
+    (step,) = told["upstream"]
+    assert (step["state"], step["documents"]) == ("", len(said))
+    (entry,) = trace(project, f"{faq}#1").upstream
+    assert entry.facts["state"] == ""  # the file is here, but what is recorded is the line's hash
+    assert tell(f"{faq}#1")["middle"][1] < len(mine)
+    (SEED / faq).rename(SEED / "people/help.jsonl")
+    ingest.main()
+    rerun()
+    both = {"middle": ("affected", len(mine)), "older": ("clean", 0)}
+    assert tell("people/help.jsonl") == tell(faq) == both
+    (SEED / "people/help.jsonl").unlink()
+    (SEED / "z.json").write_text(json.dumps([{"text": study}, {"text": "# T\n\nA new one."}]))
+    ingest.main()
+    rerun()
+    assert trace(project, "z.json").thing.twins == (STUDY,)  # whose text its first object has
+    assert tell("z.json")["older"] == ("affected", older)
+    assert tell(faq) == both
+    assert trace(project, f"{faq}#2").upstream[0].facts["state"] == "gone"
+
+
 def test_a_renamed_prompt_is_found_by_its_bytes_and_one_that_was_edited_too_is_unknown(
     project: Path,
 ) -> None:
@@ -364,7 +407,7 @@ def test_a_file_with_the_text_of_another_document_comes_to_the_rows_of_that_one(
     ingest.main()
     train_student(project, "newer", upstream=store_in_cache(project))
     thing = trace(project, "z.md")
-    assert (thing.thing.kind, thing.thing.twin) == ("skipped file", STUDY)
+    assert (thing.thing.kind, thing.thing.twins) == ("skipped file", (STUDY,))
     assert {model.model: model.rows for model in thing.models} == dict.fromkeys(
         ("newer", "older"), trained
     )

@@ -44,7 +44,7 @@ class Trace:
         return {
             "thing": self.thing.name,
             "id": self.thing.id,
-            "kind": "document" if self.thing.kind == "skipped file" else self.thing.kind,
+            "kind": "document" if self.thing.kind.endswith("file") else self.thing.kind,
             "upstream": [step.to_json() for step in self.upstream],
             "downstream": [step.to_json() for step in self.downstream],
             "verdict": self.verdict,

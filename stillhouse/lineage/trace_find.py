@@ -28,10 +28,13 @@ from stillhouse.lineage.trace_tables import (
 
 T = TypeVar("T")
 
-Kind = Literal["row", "pair", "request", "chunk", "document", "prompt", "skipped file", "model"]
+Kind = Literal[
+    "row", "pair", "request", "chunk", "document", "prompt", "skipped file", "file", "model"
+]
 
 PROMPTS: Final = Path("prompts")
 _ID: Final = re.compile(r"[0-9a-f]{4,64}")
+ENTRY: Final = re.compile(r"(.*?\.(?:jsonl|ndjson|json))#", re.IGNORECASE)  # corpus/entries.py
 _REPEATS: Final = "its text is that of "  # as ingest says it, in the detail of a duplicate
 _FETCH: Final = "tables that models here were made of are not found and may name it: run `dvc fetch --all-commits`"
 _SHOWN: Final = 3  # candidates named in an error
@@ -46,7 +49,8 @@ class Thing:
     """What is traced. ``id`` is a content id; of a prompt or a model its path, of a skipped file its source.
 
     ``name`` is what a person calls it: a document's source, a prompt's or model's path, else the id.
-    ``twin`` is the source of the document that was read in place of a skipped file with the same text.
+    A ``file`` is one of JSON whose objects are documents, ``name#...``. ``twins`` are the sources of the
+    documents that were read in place of a skipped file, or skipped objects, with the same text.
     ``home`` is table -> file of the version in which a thing stands that the workspace has no more;
     empty for one that is here.
     """
@@ -54,8 +58,13 @@ class Thing:
     kind: Kind
     id: str
     name: str
-    twin: str = ""
+    twins: tuple[str, ...] = ()
     home: Mapping[Path, Path] = field(default_factory=dict, compare=False)
+
+    def covers(self, source: str) -> bool:
+        """Whether what was read as ``source`` is of this document or file."""
+        inside = self.kind == "file" and source.startswith(f"{self.name}#")
+        return inside or source == self.name or source in self.twins
 
     def locate(self, root: Path, table: Path) -> Path | None:
         """Return the file of a table in the version where the thing stands; None where it is lost."""
@@ -125,11 +134,22 @@ def _find_gone(wanted: str, path: str, versions: Iterable[Mapping[Path, Path]]) 
 
 
 def _list_files(tables: Mapping[Path, Path]) -> Iterator[Thing]:
-    """Yield documents, files that ingest left out, and prompts that were asked with."""
+    """Yield documents, files that ingest left out, files of many documents, and prompts asked with."""
+    names: set[str] = set()
+    files: dict[str, set[str]] = {}
     for document in _read(tables, DOCUMENTS, DocumentKey):
         yield Thing("document", document.document_id, document.source)
+        names.add(document.source)
+        if entry := ENTRY.match(document.source):
+            files.setdefault(entry[1], set())
     for skipped in _read(tables, REJECTIONS[0], Rejection):
-        yield Thing("skipped file", skipped.rejected_id, skipped.rejected_id, find_twin(skipped))
+        name, twins = skipped.rejected_id, {find_twin(skipped)} - {""}
+        yield Thing("skipped file", name, name, tuple(twins))
+        names.add(name)
+        if entry := ENTRY.match(name):
+            files.setdefault(entry[1], set()).update(twins)
+    for name in files.keys() - names:  # else it was read as one table, or not at all
+        yield Thing("file", name, name, tuple(sorted(files[name])))
     for request in _read(tables, REQUESTS, RequestKey):
         yield Thing("prompt", request.prompt_path, request.prompt_path)
 

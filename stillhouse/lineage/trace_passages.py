@@ -80,9 +80,13 @@ class _Sought:
     places: tuple[_Place, ...]
     source: str
 
+    def covers(self, source: str) -> bool:
+        return source == self.source or self.thing.covers(source)
+
     @property
-    def sources(self) -> tuple[str, ...]:
-        return (self.source, self.thing.twin) if self.thing.twin else (self.source,)
+    def has_entries(self) -> bool:
+        """Whether it is of a JSON file whose objects are documents."""
+        return self.thing.kind == "file" or "#" in self.source
 
     @property
     def texts(self) -> set[bytes]:
@@ -115,7 +119,8 @@ def match_passages(root: Path, tables: Mapping[Path, Path], thing: Thing) -> Mat
     places = tuple(
         place
         for place in now
-        if ids & {place.chunk_id, place.document_id} or place.source == thing.twin
+        if ids & {place.chunk_id, place.document_id}
+        or (thing.kind.endswith("file") and thing.covers(place.source))
     )
     source = places[0].source if thing.kind == "chunk" else thing.name
     sought = _Sought(thing, places, source)
@@ -146,7 +151,7 @@ def _find_own(
     # A text that stands in its old place as often as before is that place's, wherever else it is.
     left = Counter((p.source, p.text) for p in then) - Counter((p.source, p.text) for p in now)
     for place in then:
-        in_document = place.source in sought.sources or place.document_id in same
+        in_document = sought.covers(place.source) or place.document_id in same
         if in_document and sought.thing.kind != "chunk":
             yield place
         elif place.text not in texts:
@@ -163,7 +168,10 @@ def _is_settled(sought: _Sought, own: Sequence[_Place], documents: _Documents | 
     if sought.thing.kind == "chunk":
         return bool(own)
     # The objects of a JSON list are named by their numbers, which an insertion shifts.
-    sure = "#" not in sought.source or sought.texts <= {place.text for place in own}
+    named = sought.thing.kind == "file" and any(
+        p.source not in sought.thing.twins and sought.covers(p.source) for p in own
+    )
+    sure = named or not sought.has_entries or sought.texts <= {place.text for place in own}
     return sure and documents is not None and bool(documents.same)
 
 
@@ -172,7 +180,7 @@ def _find_doubtful(
 ) -> dict[str, str]:
     lost = Counter(place.text for place in then) - Counter(place.text for place in now)
     suspects = documents.same or documents.gone
-    if "#" in sought.source:
+    if sought.has_entries:
         suspects = documents.same | documents.gone
     return {
         place.chunk_id: place.source
@@ -187,15 +195,17 @@ def _find_documents(root: Path, tables: Mapping[Path, Path], sought: _Sought) ->
     if standing is None:
         return None
     now = {document.document_id: document for document in read_table(standing, DocumentKey)}
-    sha256 = _hash_source(root, sought, now)
-    if not sha256 or DOCUMENTS not in tables:
+    own_sha256s = _hash_source(root, sought, now)
+    if not own_sha256s or DOCUMENTS not in tables:
         return None
     then = list(read_table(tables[DOCUMENTS], DocumentKey))
-    named = [document for document in then if document.source in sought.sources]
-    alike = [document for document in then if document.source_sha256 == sha256]
+    named = [document for document in then if sought.covers(document.source)]
+    alike = [document for document in then if document.source_sha256 in own_sha256s]
     # The objects of one JSON list all have the file's sha256: then the same place in it counts.
     file, _, part = sought.source.partition("#")
     same = [document for document in alike if document.source.partition("#")[2] == part] or alike
+    if sought.thing.kind == "file":
+        same = alike
     names = {document.source for document in now.values()}
     if skipped := sought.thing.locate(root, REJECTIONS[0]):
         names |= {rejection.rejected_id for rejection in read_table(skipped, Rejection)}
@@ -209,10 +219,14 @@ def _find_documents(root: Path, tables: Mapping[Path, Path], sought: _Sought) ->
     return _Documents(frozenset(d.document_id for d in (*named, *same)), frozenset(gone))
 
 
-def _hash_source(root: Path, sought: _Sought, now: Mapping[str, DocumentKey]) -> str:
-    """Return the sha256 of a document's bytes; empty where that is neither recorded nor here."""
+def _hash_source(root: Path, sought: _Sought, now: Mapping[str, DocumentKey]) -> set[str]:
+    """Return the sha256 of a document's bytes; of a file those of its objects; empty if not told."""
+    if sought.thing.kind == "file":
+        return {
+            document.source_sha256 for document in now.values() if sought.covers(document.source)
+        }
     if sought.thing.kind == "skipped file":
         path = root / SEED / sought.thing.name
-        return sha256_file(path) if path.is_file() else ""
+        return {sha256_file(path)} if path.is_file() else set()
     wanted = sought.places[0].document_id if sought.places else sought.thing.id
-    return now[wanted].source_sha256 if wanted in now else ""
+    return {now[wanted].source_sha256} if wanted in now else set()

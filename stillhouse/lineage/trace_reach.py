@@ -28,7 +28,7 @@ from stillhouse.lineage.trace_tables import (
 )
 
 # Kinds whose rows are told by the passages that they were asked of.
-BY_PASSAGE: Final = ("document", "skipped file", "chunk")
+BY_PASSAGE: Final = ("document", "skipped file", "file", "chunk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Trail:
         if self.thing.kind != "chunk":
             if isinstance(item, RowKey) and self.thing.id in item.document_ids:
                 return True
-            if item.chunk_ids and split_slot(item.slot_id)[0] in (self.thing.name, self.thing.twin):
+            if item.chunk_ids and self.thing.covers(split_slot(item.slot_id)[0]):
                 return True
         return False if self.passages.issuperset(item.chunk_ids) else None
 
@@ -174,8 +174,8 @@ def join_told(*told: bool | None) -> bool | None:
 def _is_of(chunk: ChunkKey, thing: Thing) -> bool:
     if thing.kind == "document":
         return chunk.document_id == thing.id
-    if thing.kind == "skipped file":
-        return chunk.source == thing.twin
+    if thing.kind.endswith("file"):
+        return thing.covers(chunk.source)
     return thing.kind == "chunk" and chunk.chunk_id == thing.id
 
 
@@ -260,7 +260,7 @@ def _find_rejections(root: Path, thing: Thing, trail: Trail, ids: set[str]) -> I
     """Yield the thing's rejections: of a file its own, else those of its requests, pairs and rows."""
     for rejection in read_rejections(root):
         if rejection.stage == "ingest":
-            own = thing.kind == "skipped file" and rejection.rejected_id == thing.id
+            own = thing.kind.endswith("file") and thing.covers(rejection.rejected_id)
         else:
             own = rejection.rejected_id in ids or rejection.rejected_id in trail.requests
         if own:

@@ -19,12 +19,11 @@ from stillhouse.lineage.trace_tables import (
     DOCUMENTS,
     REQUESTS,
     REVIEWED,
-    SEED,
     DocumentKey,
     RequestKey,
     RowKey,
 )
-from stillhouse.lineage.trace_up import compare_file
+from stillhouse.lineage.trace_up import compare_file, compare_source
 
 T = TypeVar("T")
 
@@ -160,7 +159,7 @@ def _show_documents(root: Path, material: _Material) -> Iterator[Step]:
             continue
         told: dict[str, Json] = {
             **asdict(document),
-            "state": compare_file(root / SEED / document.source, document.source_sha256),
+            "state": compare_source(root, document),
             "rows": rows,
         }
         del told["document_id"]

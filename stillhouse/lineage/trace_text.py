@@ -80,7 +80,8 @@ def _tell(step: Step) -> str:
             return f"{place}: {facts['text']}"
         case "prompt" | "file":
             sha256 = str(facts.get("sha256", ""))[:_SHOWN_ID]
-            return _join(step.id, sha256, facts["state"], _rows(facts))
+            many = f"{facts['documents']:,} documents" if "documents" in facts else ""
+            return _join(step.id, sha256, facts["state"], many, _rows(facts))
         case "request":
             asked = f"to {facts['teacher']} ({facts['model']})"
             how = f"{facts['variation']}, {facts['persona']}, sample {facts['sample']}"

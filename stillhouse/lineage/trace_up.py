@@ -9,6 +9,7 @@ from stillhouse.base.ids import Json, sha256_file
 from stillhouse.base.records import Chunk, Judgement, Message, Pair, Request, Response, Row
 from stillhouse.base.tables import read_table
 from stillhouse.lineage.trace_down import Step
+from stillhouse.lineage.trace_find import ENTRY
 from stillhouse.lineage.trace_reach import Reach, hash_prompts
 from stillhouse.lineage.trace_tables import (
     CHUNKS,
@@ -54,6 +55,11 @@ def step_up(root: Path, reach: Reach) -> Iterator[Step]:
         case "skipped file":
             path = SEED / own
             yield Step("file", path.as_posix(), {"state": compare_file(root / path, "")})
+        case "file":
+            documents = read_table(at.table(DOCUMENTS), DocumentKey)
+            count = sum(reach.thing.covers(document.source) for document in documents)
+            state = compare_file(root / SEED / own, "")
+            yield Step("file", (SEED / own).as_posix(), {"state": state, "documents": count})
         case "chunk":
             yield from _show_passages(at, (own,))
         case "prompt":
@@ -74,7 +80,7 @@ def _show_documents(at: _Place, document_ids: Sequence[str]) -> Iterator[Step]:
         if document.document_id in document_ids:
             told: dict[str, Json] = {
                 **_plain(document),
-                "state": compare_file(at.root / SEED / document.source, document.source_sha256),
+                "state": compare_source(at.root, document),
             }
             del told["document_id"]
             yield Step("document", document.document_id, told)
@@ -155,6 +161,18 @@ def _say(
 ) -> dict[str, Json]:
     said: list[Json] = [{"role": turn.role, "content": turn.content} for turn in messages]
     return {"messages": said, "response": response, "reasoning": reasoning, "context": context}
+
+
+def compare_source(root: Path, document: DocumentKey) -> str:
+    """Say whether a document's file still holds the bytes that were used.
+
+    Of one object of a JSON file the hash may be that of its line: then only a match tells.
+    """
+    entry = ENTRY.match(document.source)
+    if entry is None:
+        return compare_file(root / SEED / document.source, document.source_sha256)
+    state = compare_file(root / SEED / entry[1], document.source_sha256)
+    return "" if state == "changed since" else state
 
 
 def compare_file(path: Path, sha256: str) -> str:
