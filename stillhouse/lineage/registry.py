@@ -7,7 +7,6 @@ up to date and never doubled, because DVC may skip the stage or run it twice.
 import logging
 import os
 import platform
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
