@@ -4,14 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from stillhouse.corpus.chunker import IngestParams, chunk_documents
-from stillhouse.corpus.ingest import Sources, ingest_folder
+from stillhouse.corpus.chunker import IngestParams, chunk_document
+from stillhouse.corpus.ingest import Sources
 from stillhouse.prompts.passages import Passage, parse_passages
 from stillhouse.prompts.render import show_chunk
 from stillhouse.prompts.stock import lay_passages
 from stillhouse.teachers.offline import recall
 from stillhouse.teachers.offline.facts import Fact
 from stillhouse.teachers.offline.memory import Memory
+from tests.making import ingest_folder
 from tests.offline_handbook import LOANS, ROOMS
 
 
@@ -56,7 +57,8 @@ def refuse(passage: Passage) -> list[Fact]:
 def handbook() -> list[Passage]:
     """Return the passages of the bundled documents, as prompts show them."""
     documents = ingest_folder(Path("data/seed/documents"), Sources()).documents
-    chunks = chunk_documents(documents, IngestParams())
+    budget = IngestParams().max_tokens
+    chunks = [chunk for document in documents for chunk in chunk_document(document, budget)]
     with lay_passages(documents, chunks, show_chunk) as stock:
         return [passage for laid in stock for passage in parse_passages(laid.passage)]
 
