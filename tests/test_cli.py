@@ -58,6 +58,15 @@ def test_every_command_is_listed_with_help_and_an_example() -> None:
         assert f"Example: stillhouse {name}" in help_text.stdout
 
 
+def test_the_list_of_commands_cuts_no_sentence_at_80_columns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    listed = CliRunner().invoke(app, ["--help"]).stdout.partition("Commands:")[2]
+    assert "version" in listed
+    assert "..." not in listed
+
+
 def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys; from stillhouse.cli.main import app; app(['--help'], standalone_mode=False);"
@@ -266,6 +275,7 @@ def test_register_rebuilds_the_entry_from_files(project: Path) -> None:
 
 def test_version_says_which_formats_it_writes() -> None:
     assert CliRunner().invoke(app, ["version"]).stdout == f"{__version__}\n"
+    assert CliRunner().invoke(app, ["--version"]).stdout == f"{__version__}\n"
     told = json.loads(CliRunner().invoke(app, ["version", "--json"]).stdout)
     assert told["stillhouse"] == __version__
     assert told["formats"]["provenance"] == 1

@@ -300,11 +300,15 @@ def test_hidden_files_and_folders_and_pipes_are_left_alone(root: Path) -> None:
     (root / ".git" / "deep").mkdir(parents=True)
     (root / ".git" / "deep" / "a.md").write_text("No.")
     (root / ".hidden.md").write_text("No.")
+    (root / ".gitkeep").touch()  # alone is not named: it only keeps the folder in git
+    (root / "kept").mkdir()
+    (root / "kept/.gitkeep").write_text("No.")
     (root / "~$draft.docx").write_text("No.")
     os.mkfifo(root / "pipe.txt")  # opening it would wait for ever
     assert reasons(ingest(root)) == {
         ".git": "hidden",
         ".hidden.md": "hidden",
+        "kept/.gitkeep": "hidden",
         "~$draft.docx": "hidden",
         "pipe.txt": "special",
     }

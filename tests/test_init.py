@@ -146,6 +146,28 @@ def test_nothing_of_the_bundled_firm_is_in_the_package_or_in_a_project(tmp_path:
     }
 
 
+def test_a_folder_with_a_space_can_be_entered_as_printed(outside: Path) -> None:
+    _, said = invoke("my proj")
+    assert "  2. cd 'my proj' && dvc repro && stillhouse summary\n" in said
+    assert "DOCX, JSON Lines)" in said
+
+
+def test_a_file_where_a_folder_belongs_is_named_and_nothing_is_written(outside: Path) -> None:
+    Path("f").mkdir()
+    Path("f/data").write_text("x")
+    assert invoke("f", "--anyway") == (
+        2,
+        "error: f/data: a file stands where a folder is expected; move the file away\n",
+    )
+    assert list_files(outside) == {"f/data"}
+
+
+def test_an_unknown_device_is_one_sentence(outside: Path) -> None:
+    said = "error: --device: no `gpu`; expected one of auto, cpu, cuda\n"
+    assert invoke("x", "--device", "gpu") == (2, said)
+    assert list_files(outside) == set()
+
+
 @pytest.mark.parametrize("stage", hash_stages())
 def test_a_stage_differs_from_the_repositorys_only_in_its_code(stage: str) -> None:
     mine = yaml.safe_load(build_files(Choices("x"))["dvc.yaml"])["stages"][stage]

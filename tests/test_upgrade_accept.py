@@ -116,6 +116,15 @@ def test_a_slip_in_the_sections_name_is_told_and_nothing_is_appended(project: Pa
     assert Path("params.yaml").read_text() == text
 
 
+def test_a_missing_pipeline_is_told_with_the_way_to_get_it_back(project: Path) -> None:
+    record(OLD)
+    Path("dvc.yaml").unlink()
+    assert invoke("--accept", code=2) == (
+        "error: dvc.yaml: file not found; `stillhouse init --anyway` writes it anew, or take it back "
+        "from git\n"
+    )
+
+
 def test_outside_of_a_project_the_folder_is_what_is_wrong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ _MARGIN = 24
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Look at the environment and at what DVC would trip over; nothing is changed.
+    """Look for what DVC or a stage would trip over; change nothing.
 
     `fail` stops the pipeline or makes it give wrong results, and ends this command with 1; `warn`
     can cost data, money or time later.

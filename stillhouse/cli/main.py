@@ -3,11 +3,12 @@
 Nothing heavy is imported before a command needs it: ``stillhouse --help`` must feel instant.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from stillhouse import __version__
 from stillhouse.base.ending import end_in_a_sentence
 from stillhouse.cli.ask import ask
 from stillhouse.cli.doctor import doctor
@@ -40,6 +41,12 @@ class OneSentence(TyperGroup):
         raise gone  # whoever read the results has gone (`| head`): click ends it quietly
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
 app = typer.Typer(
     cls=OneSentence,
     help="Distil documents into a small language model, and prove what went into it.",
@@ -51,6 +58,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def _begin(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version and end.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
 for command in (init, summary, trace, ask, register, retry, doctor, upgrade, version):
     app.command()(command)
 # Whatever stands behind the stage's name is the stage's own.

@@ -14,9 +14,9 @@ def register(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Write the students' MLflow entries from their files, again if need be.
+    """Write the students' MLflow entries from their files.
 
-    After a clone and `dvc pull` this rebuilds MLflow; an entry that is there is brought up to date.
+    It can be repeated: after a clone and `dvc pull` this rebuilds MLflow; an entry that is there is brought up to date.
 
     Example: stillhouse register smollm2
     """

@@ -13,7 +13,9 @@ def stage(
         list[str] | None, typer.Argument(help="What it is given: the student, its options.")
     ] = None,
 ) -> None:
-    """Run one stage of the pipeline here; `dvc repro` calls this, and knows what must run.
+    """Run one stage of the pipeline here.
+
+    `dvc repro` calls this, and knows what must run.
 
     Example: stillhouse stage train smollm2
     """

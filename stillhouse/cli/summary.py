@@ -15,7 +15,7 @@ PAGE = Path("reports/index.html")
 
 
 def summary(as_json: AsJson = False) -> None:
-    """Say in one sentence what each student can do, and where the page is.
+    """Say what each student can do, and where the page is.
 
     Example: stillhouse summary --json
     """

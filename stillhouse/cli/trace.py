@@ -24,7 +24,9 @@ def trace(
         bool, typer.Option("--exit-code", help="End with 1 unless every model is clean of it.")
     ] = False,
 ) -> None:
-    """Say where something comes from, what came of it, and which models saw it.
+    """Say where something comes from, and which models saw it.
+
+    Also what came of it on the way.
 
     A model is affected if it was trained on a row of the thing, clean if it was not, and unknown
     where that cannot be told: its tables are not found, or what it learned from was edited or went

@@ -21,7 +21,7 @@ def upgrade(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say what newer code would ask and train again; nothing is changed without --accept.
+    """Say what newer code would ask and train again, or accept it.
 
     After a merge or an upgrade the stages refuse to run where a format has another number than
     `formats:` of params.yaml, or the code another hash than library.yaml. Ends with 1 while there is

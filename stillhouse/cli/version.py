@@ -8,7 +8,7 @@ from stillhouse.cli.output import AsJson, print_json
 
 
 def version(as_json: AsJson = False) -> None:
-    """Print the version, with --json also those of the recorded formats.
+    """Print the version; with --json also those of the formats.
 
     Example: stillhouse version --json
     """

@@ -52,7 +52,7 @@ def _walk(root: Path) -> Iterator[Found]:
     locked: list[OSError] = []
     for name, folders, files in os.walk(root, onerror=locked.append):
         folder = Path(name)
-        yield from (_found(root, folder / file) for file in files)
+        yield from (_found(root, folder / file) for file in files if not _is_keeper(folder / file))
         for inner in map(folder.joinpath, folders):
             if _is_link(inner):
                 yield _found(root, inner, _link_problem(root, inner))
@@ -62,6 +62,14 @@ def _walk(root: Path) -> Iterator[Found]:
     for exc in locked:
         problem = ("unreadable", exc.strerror or "it cannot be entered")
         yield _found(root, Path(exc.filename), problem)
+
+
+def _is_keeper(path: Path) -> bool:
+    """Whether it only keeps a folder in git: an empty ``.gitkeep`` was never meant as a document."""
+    try:
+        return path.name == ".gitkeep" and not path.is_symlink() and path.stat().st_size == 0
+    except OSError:  # as below
+        return False
 
 
 def _is_link(path: Path) -> bool:

@@ -1,5 +1,6 @@
 """A new project on disk, whole or not at all: made beside its place, then moved there."""
 
+import errno
 import shutil
 import subprocess
 import tempfile
@@ -7,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stillhouse.base.errors import InputError
+from stillhouse.base.errors import InputError, explain_os_error
 from stillhouse.base.git import ask_git
 from stillhouse.base.library import LIBRARY, PIPELINE, list_changed, read_library
 from stillhouse.scaffold.project import Choices, build_files
@@ -54,7 +55,7 @@ def create_project(folder: Path, choices: Choices, *, anyway: bool = False) -> C
     try:
         return _create(folder, files, with_git=around is None)
     except OSError as exc:
-        raise InputError(exc.strerror or "cannot be written", where=str(folder)) from exc
+        raise explain_os_error(exc, str(folder)) from exc
 
 
 def describe_project(folder: Path) -> Standing | None:
@@ -126,6 +127,9 @@ def _create(folder: Path, files: Mapping[str, str], *, with_git: bool) -> Create
 def _make_folders(folder: Path) -> list[Path]:
     """Make a folder and its parents; return those that were not there, the innermost first."""
     path = folder.absolute()
+    for parent in (folder, *folder.parents):
+        if parent.exists() and not parent.is_dir():  # the system would name what lies below it
+            raise NotADirectoryError(errno.ENOTDIR, "", str(parent))
     missing = [p for p in (path, *path.parents) if not p.exists()]
     try:
         path.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from stillhouse.base.errors import InputError
 from stillhouse.base.files import read_text, rewrite_text
 from stillhouse.base.ids import sha256_text
 from stillhouse.base.library import LIBRARY, PIPELINE, read_library
@@ -30,6 +31,12 @@ def update_project(folder: Path) -> Updated:
         InputError: ``library.yaml`` or ``dvc.yaml`` cannot be read.
     """
     recorded = read_library(folder / LIBRARY)
+    if not (folder / PIPELINE).exists():
+        raise InputError(
+            "file not found",
+            where=str(folder / PIPELINE),
+            remedy="`stillhouse init --anyway` writes it anew, or take it back from git",
+        )
     old, new = read_text(folder / PIPELINE), build_pipeline()
     edited = sha256_text(old) not in {recorded.pipeline, sha256_text(new)}
     beside = edited and sha256_text(new) != recorded.pipeline
