@@ -111,7 +111,17 @@ def test_after_a_run_only_the_missing_remote_is_a_warning(project: Path) -> None
     with Journal(Path(".stillhouse/journal.sqlite")):
         pass
     assert troubles(project) == [("remote", "warn")]
-    Path(".dvc/config.local").write_text("['remote \"store\"']\n    url = /mnt/store\n")
+    store = "['remote \"store\"']\n    url = /mnt/store\n"
+    Path(".dvc/config.local").write_text(store)
+    assert find(project, "remote").found == (
+        "`store` is there, but no default: a plain `dvc push` fails"
+    )
+    Path(".dvc/config.local").write_text(f"[core]\n    remote = stroe\n{store}")
+    assert find(project, "remote").found == (
+        "the default, `stroe`, is not there: a plain `dvc push` fails"
+    )
+    assert find(project, "remote").remedy == "run `dvc remote default store`"
+    Path(".dvc/config.local").write_text(f"[core]\n    remote = store\n{store}")
     assert troubles(project) == []
 
 

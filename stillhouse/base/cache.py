@@ -1,16 +1,16 @@
 """DVC's cache, read as the plain files that it is: where the bytes behind an md5 lie, if they do."""
 
-import configparser
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+from stillhouse.base.dvc_config import read_dvc_config
 
 
 def find_caches(*projects: Path) -> list[Path]:
     """Return the DVC cache folders that the projects (a workspace, its parent) use."""
-    found = [cache for project in projects for cache in _configured(project / ".dvc")]
+    found = [read_dvc_config(project).cache for project in projects]
     return list(dict.fromkeys(path for path in found if path.is_dir()))
 
 
@@ -29,20 +29,6 @@ def find_cached(
         if md5.endswith(".dir") and path.startswith(out + "/"):
             return md5, _open_inner(folders, md5, path.removeprefix(out + "/"))
     return "", None
-
-
-def _configured(dvc: Path) -> list[Path]:
-    """Return a project's cache folder: the first that a configuration file names, or DVC's own."""
-    user = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "dvc" / "config"
-    for path in (dvc / "config.local", dvc / "config", user):
-        config = configparser.ConfigParser(interpolation=None, strict=False)
-        try:
-            config.read(path, encoding="utf-8")
-        except configparser.Error:
-            continue
-        if folder := config.get("cache", "dir", fallback=""):
-            return [path.parent / folder.strip("\"'")]
-    return [dvc / "cache"]
 
 
 def _open_object(caches: list[Path], md5: str) -> Path | None:

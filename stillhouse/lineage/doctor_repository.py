@@ -1,8 +1,6 @@
 """Checks of git and DVC in this clone: history, dvc.lock, what is stored where, who holds a lock."""
 
-import configparser
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -10,6 +8,7 @@ from typing import Final
 import psutil
 
 from stillhouse.base.cache import find_caches
+from stillhouse.base.dvc_config import read_dvc_config
 from stillhouse.base.errors import StillhouseError
 from stillhouse.base.files import read_text
 from stillhouse.base.git import ask_git
@@ -116,8 +115,15 @@ def check_ignored(root: Path) -> Iterator[Finding]:
 
 def check_remote(root: Path) -> Iterator[Finding]:
     """Find data that lies on this disk alone."""
-    if _has_remote(root):
+    config = read_dvc_config(root)
+    if config.default in config.remotes:
         yield Finding("remote", "ok", "there is one; push with `dvc push --all-commits`")
+    elif config.remotes:
+        found = f"`{config.remotes[0]}` is there, but no default: a plain `dvc push` fails"
+        if config.default:
+            found = f"the default, `{config.default}`, is not there: a plain `dvc push` fails"
+        remedy = f"run `dvc remote default {config.remotes[0]}`"
+        yield Finding("remote", "warn", found, remedy)
     elif any((cache / "files").is_dir() for cache in find_caches(root)):
         found = "none: what lies in DVC's cache lies on this disk alone"
         remedy = "`dvc remote add -d store PLACE`, then `dvc push --all-commits`"
@@ -173,21 +179,6 @@ def _is_below(path: str, folders: Sequence[str]) -> bool:
 def _name(paths: Sequence[str]) -> str:
     more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
     return ", ".join(paths[:_NAMED]) + more
-
-
-def _has_remote(root: Path) -> bool:
-    user = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "dvc" / "config"
-    for path in (root / ".dvc/config.local", root / ".dvc/config", user):
-        config = configparser.ConfigParser(interpolation=None, strict=False)
-        if not path.is_file():
-            continue
-        try:
-            config.read_string(read_text(path))
-        except configparser.Error:
-            continue
-        if any("remote" in section.split(maxsplit=1)[0] for section in config.sections()):
-            return True
-    return False
 
 
 def _list_pids(held: object) -> Iterator[int]:
