@@ -63,7 +63,8 @@ bench: install-dev
 study: install-dev
 	python -m bench.study
 
+# Only what git ignores: the .gitignore files beside the outputs are tracked.
 clean:
-	rm -rf data/corpus data/requests.parquet data/generated data/judgements.parquet data/curated \
+	git clean -fdXq -- data/corpus data/requests.parquet data/generated data/judgements.parquet data/curated \
 	  data/reviewed.parquet data/dataset data/distributions data/references.parquet \
 	  models reports .mypy_cache .ruff_cache .pytest_cache .hypothesis
