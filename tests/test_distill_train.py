@@ -1,5 +1,6 @@
 """Training with a tiny, randomly initialised student: what it learns, and what it leaves behind."""
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from stillhouse.distill.params import BatchMix, Lora, Student
 from stillhouse.distill.students import save_student
 from stillhouse.distill.train import (
     Trained,
+    _arguments,
     load_model,
     load_student,
     load_tokenizer,
@@ -157,6 +159,13 @@ def test_only_short_rows_on_a_cpu_are_attended_to_by_plain_products(base: Path) 
         for rows in (short, [*short, *long])
     ]
     assert [model.config._attn_implementation for model in chosen] == ["eager", "sdpa"]
+
+
+def test_training_is_asked_for_in_no_deprecated_words() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FutureWarning)
+        arguments = _arguments(Path("x"), 3, True, PARAMS, RUNTIME)
+    assert arguments.gradient_checkpointing is False
 
 
 @pytest.mark.parametrize("frozen", [False, True])

@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partialmethod
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,6 +36,8 @@ def run_stage(
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
     name, *arguments = Path(sys.argv[0]).stem, *sys.argv[1:]
+    if not sys.stderr.isatty():
+        _silence_bars()
     with end_in_a_sentence():
         if not student:
             refuse_arguments(name, arguments, options)
@@ -56,6 +59,16 @@ def refuse_arguments(stage: str, arguments: Iterable[str], known: Collection[str
                 expected=f"one of {', '.join(known)}" if known else "none",
                 remedy=suggest(argument, known),
             )
+
+
+def _silence_bars() -> None:
+    """Keep every progress bar silent, those of libraries, too: all are tqdm's, and share no other switch.
+
+    tqdm reads its environment on import, which is over by now where a stage needs a model.
+    """
+    from tqdm import tqdm
+
+    tqdm.__init__ = partialmethod(tqdm.__init__, disable=True)
 
 
 def check_place() -> None:

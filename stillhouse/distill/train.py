@@ -224,7 +224,7 @@ def _arguments(
         optim="adamw_torch_fused",
         bf16=True,
         use_cpu=choose_device(runtime) == "cpu",
-        gradient_checkpointing=params.gradient_checkpointing,
+        activation_checkpointing=params.gradient_checkpointing,
         dataset_kwargs={"skip_prepare_dataset": True},
         max_length=None,
         dataloader_pin_memory=False,

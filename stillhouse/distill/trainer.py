@@ -91,7 +91,9 @@ def _score(model: Any, inputs: dict[str, torch.Tensor], wanted: torch.Tensor) ->
         logits: torch.Tensor = model(**passed, use_cache=False).logits[:, :-1][wanted]
         return logits
     inner = core.get_base_model() if hasattr(core, "peft_config") else core
-    cached = not (inner.is_gradient_checkpointing and inner.training)  # which runs without a cache
+    cached = not (
+        inner.is_activation_checkpointing and inner.training
+    )  # which runs without a cache
     shared = count_shared(passed["input_ids"], wanted) if cached else 0
     hidden = _run_backbone(inner.base_model, passed, wanted, shared)
     scored: torch.Tensor = inner.get_output_embeddings()(hidden)
