@@ -130,9 +130,10 @@ def _check_failures(
             f"{len(passing)} requests failed and {len(refused)} were refused for good, first: "
             f"{first.error}",
             where=requests[first.request_id].prompt_path,
-            remedy="run it again: what was answered is kept, and refusals are not sent again; beyond "
-            f"`generate.tolerate_refusals` ({tolerated}) they need another prompt, or "
-            "`stillhouse retry` to ask once more",
+            remedy="run it again: what was answered is kept"
+            if passing
+            else f"change the prompt, tolerate them (`generate.tolerate_refusals`, now {tolerated}), "
+            "or ask once more after `stillhouse retry`",
         )
     return refused
 
