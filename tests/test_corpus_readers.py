@@ -305,6 +305,14 @@ def rows(*written: str) -> str:
             rows("<th>Item<th>Fee", "<th colspan=2>Heavy", "<td>Ropes<td>£3"),
             [["Item", "Fee"], ["Heavy"], ["Ropes", "£3"]],
         ),
+        (  # names below a row without a name at its corner, and values below it
+            rows("<td><td colspan=2>Fee", "<td>Item<td>Summer<td>Winter", "<td>Ropes<td>£3<td>£4"),
+            [["Item", "Fee: Summer", "Fee: Winter"], ["Ropes", "£3", "£4"]],
+        ),
+        (
+            rows("<th><th colspan=2>Fee", "<td>Ropes<td>£3<td>£4", "<td>Ladders<td>£5<td>£6"),
+            [["", "Fee", "Fee"], ["Ropes", "£3", "£4"], ["Ladders", "£5", "£6"]],
+        ),
         (  # a section ends what reaches beyond it, and 0 reaches to its end
             "<table><thead><tr><th rowspan=9>A<th>B</thead><tbody><tr><td rowspan=0>x<td>1"
             "<tr><td>2</tbody><tbody><tr><td>y<td>3</tbody></table>",

@@ -179,15 +179,23 @@ def _is_whole(line: _Line, starts: Sequence[int]) -> bool:
 def _count_names(lines: Sequence[_Line]) -> int:
     """Return how many rows at the top name the columns; the first does in any table.
 
-    More do where they stand in the table's head, hold names alone, or share cells with a first row
-    that has a cell over several columns.
+    More do where they stand in the table's head, hold names alone, or lie below a first row with a
+    cell over several columns that shares cells with them or begins with an empty one.
     """
     found = 0
     while found < len(lines) and lines[found].names():
         found += 1
-    if not found and lines and any(p.end - p.start > 1 for p in lines[0].places):
-        found = lines[0].reach
+    if lines and any(place.end - place.start > 1 for place in lines[0].places):
+        below = _is_parted(lines[0], lines[1]) if len(lines) > 1 else False
+        found = found if found > 1 else max(lines[0].reach, 1 + below)
     return found if 0 < found < len(lines) else 1
+
+
+def _is_parted(first: _Line, second: _Line) -> bool:
+    """Say whether the second row names the columns below a first row without a name at its corner."""
+    told = [place.cell.text for place in second.places]
+    amounts = any(character.isdigit() for text in told for character in text)
+    return not first.places[0].cell.text and all(told) and len(told) > 1 and not amounts
 
 
 def _fill(line: _Line, starts: Sequence[int], room: _Room) -> Iterator[str]:
