@@ -121,6 +121,7 @@ WRONG = [
     ("Which colour?", ["teal"], "teal, plum, amber"),
     ("Which colour?", ["teal"], "It could be plum, amber, teal."),
     ("Which colour?", ["teal"], "amber, teal and plum"),
+    ("Which colour?", ["teal"], "Teal, plum, and amber."),
     # a bare number with another unit than the accepted answer beside it has
     ("How long?", ["410 days", "410"], "410 hours"),
     ("How much?", ["£38", "38"], "38 %"),

@@ -18,11 +18,11 @@ import string
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from typing import Final
 
 from stillhouse.base.text import normalise
-from stillhouse.evaluation.notation import STOPWORDS, UNITS
+from stillhouse.evaluation.listing import is_listed
+from stillhouse.evaluation.notation import UNITS
 from stillhouse.evaluation.records import Item
 from stillhouse.evaluation.values import (
     NAME,
@@ -52,9 +52,6 @@ DECLINES: Final = re.compile(
 _YES_NO: Final = frozenset({"yes", "no"})
 _SCALES: Final = frozenset({"celsius", "fahrenheit"})
 _MEASURES: Final = frozenset({*UNITS.values(), *_SCALES})  # words that are surely units
-_LISTED: Final = re.compile(r"\s*(?:,|/|\bor\b|\band\b)\s*", re.IGNORECASE)
-_SENTENCE_END: Final = re.compile(r"[.!?;:](?:\s|$)")
-_MANY: Final = 2  # so many other words beside an untyped answer make a list of possibilities
 _ALTERNATIVE: Final = re.compile(
     r"\s*,?\s*(?:\b(?:and|or|not|but)\b|/)\s*(?:the\s+)?", re.IGNORECASE
 )
@@ -274,9 +271,11 @@ def _contradicts(
         return any(value.type in _target_types(typed, accepted) for value in others)
     known = {t.text for part in (question, *accepted) for t in canonical_tokens(prepare(part))}
     rivals = [v for v in others if v.type == NAME and not known.issuperset(v.tokens)]
-    if any(value.type == NAME for value in matched):
-        return _names_rival(reply.text, span, rivals, accepted)
-    return _offers_other(reply.tokens, span, known) or _lists_others(reply, span, known)
+    if matched and _names_rival(reply.text, span, rivals, accepted):
+        return True
+    if matched and any(v.type == NAME for part in accepted for v in find_values(prepare(part))):
+        return False  # a name; `Teal` for `teal` is only the beginning of a sentence
+    return is_listed(reply.text, reply.tokens, span, known)
 
 
 def _target_types(matched: Sequence[Value], accepted: Sequence[str]) -> set[str]:
@@ -314,41 +313,3 @@ def _names_rival(
         if person or _ALTERNATIVE.fullmatch(between):
             return True
     return False
-
-
-def _offers_other(tokens: Sequence[Token], span: tuple[int, int], known: set[str]) -> bool:
-    """Whether an answer without a type (`teal`) stands directly beside an `or`: `teal or plum`."""
-    before = [token.text for token in tokens if token.end <= span[0]][-2:]
-    after = [token.text for token in tokens if token.start >= span[1]][:2]
-    pairs = ((before[::-1], before[:1]), (after, after[1:]))
-    return any(
-        len(side) == 2 and side[0] == "or" and not (known | STOPWORDS).issuperset(other)
-        for side, other in pairs
-    )
-
-
-def _lists_others(reply: Reply, span: tuple[int, int], known: set[str]) -> bool:
-    """Whether an answer without a type stands in a list of three or more: `teal, plum, amber`."""
-    ends = [match.start() for match in _SENTENCE_END.finditer(reply.text)]
-    start = max((end + 1 for end in ends if end < span[0]), default=0)
-    stop = min((end for end in ends if end >= span[1]), default=len(reply.text))
-    width = sum(span[0] <= token.start < span[1] for token in reply.tokens)
-    others = 0
-    for side in (
-        _list_words(reply.text[start : span[0]])[::-1],
-        _list_words(reply.text[span[1] : stop]),
-    ):
-        if not side[0]:  # a comma, and no other word, stands beside the answer
-            listed = takewhile(
-                lambda words: 0 < len(words) <= width and known.isdisjoint(words), side[1:]
-            )
-            others += len(list(listed))
-    return others >= _MANY
-
-
-def _list_words(text: str) -> list[list[str]]:
-    """Return the words with a meaning of each item of a list."""
-    return [
-        [token.text for token in canonical_tokens(item) if token.text not in STOPWORDS]
-        for item in _LISTED.split(text)
-    ]
