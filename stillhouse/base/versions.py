@@ -15,7 +15,7 @@ CHUNKER: Final = 1  # normalised text -> chunks
 DRAWS: Final = 1  # which passages a fraction of the plan asks about
 ANSWER_FORMAT: Final = 1  # a teacher's JSON answer -> pairs
 OFFLINE_TEACHER: Final = 4  # what the offline teacher answers to a request
-JUDGE: Final = 1  # scores of the offline judge
+JUDGE: Final = 2  # scores of the offline judge
 FILTERS: Final = 1  # what curate rejects
 PROVENANCE: Final = 1  # layout of models/<student>/provenance.json
 JOURNAL: Final = 2  # layout of journal.sqlite; older ones are brought up when they are opened
@@ -23,11 +23,16 @@ JOURNAL: Final = 2  # layout of journal.sqlite; older ones are brought up when t
 # What each bump changed, in one sentence: `stillhouse upgrade` shows it to whoever crosses that bump.
 BUMPS: Final[Mapping[str, Mapping[int, str]]] = {
     "NORMALISER": {
-        2: "In HTML pages permalinks, copy buttons and navigation are no text any more; layout tables are.",
+        2: "In HTML pages permalinks, copy buttons and navigation are no text any more; layout tables and "
+        "forms are; merged cells of tables, in Word files too, stand in every place that they cover.",
     },
     "OFFLINE_TEACHER": {
         2: 'Set phrases such as "in charge" keep their noun.',
         3: "Questions are asked in other words, not only in other frames; shortened names, more synonyms.",
-        4: "Sentences that need their section, samples and tables of contents are no longer asked about.",
+        4: "Sentences that need their section, samples and tables of contents are no longer asked about; "
+        "numbers below zero keep their sign.",
+    },
+    "JUDGE": {
+        2: "A number below zero is another value than the same number above it.",
     },
 }
