@@ -47,6 +47,8 @@ def test_json_in_a_code_fence_is_read(text: str) -> None:
         ('["pairs"]', "not an object"),
         ('{"pairs": {}}', "not an object"),
         ("", "stopped by end_turn"),
+        ("[" * 100_000, "brackets within brackets"),
+        ("```json\n" + '{"pairs":' * 50_000 + "\n```", "brackets within brackets"),
     ],
 )
 def test_an_unreadable_answer_is_malformed_and_says_how(text: str, detail: str) -> None:

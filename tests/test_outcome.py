@@ -47,6 +47,7 @@ def read_unusable(folder: Path) -> list[tuple[object, ...]]:
     [
         (CUT, "cut off after 5 tokens; raise `max_tokens` in the prompt's front matter"),
         (replace(CUT, text=""), "cut off after 5 tokens"),
+        (replace(CUT, text="[" * 100_000), "cut off after 5 tokens"),
         (replace(CUT, stop_reason="model_context_window_exceeded"), "take smaller passages"),
         (REFUSED, "the teacher refused it: 'I will not.'"),
         (replace(REFUSED, text=""), "the teacher refused it"),

@@ -204,15 +204,22 @@ def _build_pair(
 
 
 def load_entries(text: str) -> list[object]:
-    """Return the entries of ``pairs``; language models like to put a code fence around the JSON."""
+    """Return the entries of ``pairs``; language models like to put a code fence around the JSON.
+
+    Raises:
+        ValueError: it is no JSON, or not of this form.
+    """
     stripped = text.strip()
     try:
-        value = json.loads(stripped)
-    except json.JSONDecodeError:
-        fenced = _FENCED.search(stripped)
-        if fenced is None:
-            raise
-        value = json.loads(fenced[1])
+        try:
+            value = json.loads(stripped)
+        except json.JSONDecodeError:
+            fenced = _FENCED.search(stripped)
+            if fenced is None:
+                raise
+            value = json.loads(fenced[1])
+    except RecursionError as exc:  # a model that goes on with opening brackets
+        raise ValueError("brackets within brackets without end") from exc
     match value:
         case {"pairs": [*entries]}:
             return entries
