@@ -252,7 +252,7 @@ PARAMS = {
         "ingest", edit(P, "formats:\n", "format:\n"), "section `formats` is missing"
     ),
     "a format is missing": Case(
-        "split", edit(P, "  judge: 1\n", ""), "params.yaml: `formats.judge` is missing; add it"
+        "split", edit(P, "  judge: 2\n", ""), "params.yaml: `formats.judge` is missing; add it"
     ),
     "an unknown format": Case(
         "review",
@@ -873,8 +873,8 @@ def open_when_read(fifo: Path) -> int:
 COMMANDS = [
     (["summary"], "outside", "params.yaml: file not found; run this in the folder of a project"),
     (["register"], "outside", "params.yaml: file not found; run this in the folder of a project"),
-    (["ask", "tiny", "Why?"], "outside", "no model called `tiny`"),
-    (["summary"], "inside", "nothing was evaluated here yet; run `make run`"),
+    (["ask", "tiny", "Why?"], "outside", "params.yaml: file not found; run this in the folder"),
+    (["summary"], "inside", "nothing was evaluated here yet; run `dvc repro`"),
     (["register"], "inside", "models/tiny"),
     (["register", "nobody"], "inside", "no student is called `nobody`; expected one of"),
     (["ask", "tiny", "Why?"], "inside", "nothing is trained yet; run `dvc repro`"),

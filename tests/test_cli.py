@@ -14,10 +14,13 @@ from typer.testing import CliRunner
 
 from stillhouse import __version__
 from stillhouse.base.errors import InputError
+from stillhouse.base.records import Request
+from stillhouse.base.tables import write_table
 from stillhouse.cli.ask import find_model
 from stillhouse.cli.main import app
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.protocol import Failure
+from tests.asking import make_request
 from tests.report_project import write_project
 from tests.tiny import build_tiny_model
 
@@ -184,6 +187,9 @@ def test_retry_forgets_the_refusals_that_are_named(project: Path) -> None:
     assert (
         "no request `request-11` was refused for good; did you mean `request-1`?" in unknown.stderr
     )
+    write_table(Path("data/requests.parquet"), Request, [make_request()])
+    nobody = CliRunner().invoke(app, ["retry", "--teacher", "offlime"])
+    assert "no request goes to a teacher called `offlime`; expected one of" in nobody.stderr
     told = CliRunner().invoke(app, ["retry", "request-1", "--json"])
     assert json.loads(told.stdout) == {"forgotten": ["request-1"]}
     assert CliRunner().invoke(app, ["retry"]).stdout.startswith("request-2\n1 refusals forgotten")

@@ -1,11 +1,13 @@
 """``stillhouse retry``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from stillhouse.cli.output import AsJson, print_json
+
+_REQUESTS: Final = Path("data/requests.parquet")
 
 
 def retry(
@@ -17,7 +19,7 @@ def retry(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Forget refusals for good, so that the next run of `generate` asks again (and pays again).
+    """Forget refusals for good: the next run asks again, and pays again.
 
     Where they were tolerated, `dvc repro --force --single-item generate` is that next run.
 
@@ -40,8 +42,15 @@ def retry(
                 raise InputError(what, where=str(path), remedy=suggest(name, refused))
         chosen = set(requests or refused)
         if teacher:
-            asked = read_table(Path("data/requests.parquet"), Request)
-            chosen &= {request.request_id for request in asked if request.teacher == teacher}
+            asked: dict[str, set[str]] = {}
+            for request in read_table(_REQUESTS, Request):
+                asked.setdefault(request.teacher, set()).add(request.request_id)
+            if teacher not in asked:
+                what = f"no request goes to a teacher called `{teacher}`"
+                raise InputError(
+                    what, where=str(_REQUESTS), expected=f"one of {', '.join(sorted(asked))}"
+                )
+            chosen &= asked[teacher]
         journal.forget_failures(chosen)
     forgotten = sorted(chosen)
     if as_json:
