@@ -174,6 +174,10 @@ def test_a_document_or_task_that_yields_nothing_is_caught() -> None:
         "coverage.documents": ("silent.md",),
         "coverage.tasks": ("exceptions",),
     }
+    asked = len({chunk.document_id for chunk in (CHUNK, chunk)})
+    tolerated = run(tables, untaught_documents_max=1 / asked, rows_per_task_min=0)
+    assert failures(tolerated) == {}
+    assert "coverage.documents" in failures(run(tables, untaught_documents_max=0.99 / asked))
 
 
 def test_too_few_rows_and_too_much_of_one_kind_are_caught() -> None:

@@ -28,7 +28,8 @@ _REMEDIES: Final = {
     "coverage": "Ask for more: raise `fraction`, `pairs` or `phrasings` in `render.plan`, add documents, or "
     "lower the limit under `validate:`. See `data/curated/rejections.parquet` for what was dropped and why.",
     "coverage.documents": "The documents named here gave no row that was kept: look in "
-    "`data/curated/rejections.parquet` why, raise their `fraction`, or exclude them in `sources.yaml`.",
+    "`data/generated/rejections.parquet` and `data/curated/rejections.parquet` why, raise their "
+    "`fraction`, exclude them in `sources.yaml`, or raise `validate.untaught_documents_max`.",
     "coverage.tasks": "The tasks named here gave too few rows: raise their `fraction` in `render.plan`, or "
     "take them out of it.",
     "lengths": "Ask for shorter ones in the prompt file (a variation such as `brief`), lower the judge's "
