@@ -28,7 +28,7 @@ from tests.trace_project import (
     STUDY,
     UNREAD,
     is_of,
-    make_project,
+    make_project_once,
     read_rows,
     store_in_cache,
     train_student,
@@ -42,11 +42,7 @@ REQUESTS = Path("data/requests.parquet")
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project, made once; tests work on copies."""
-    root = tmp_path_factory.mktemp("trace")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("STILLHOUSE_HOME", str(root))
-        make_project(root)
-    return root
+    return make_project_once(tmp_path_factory)
 
 
 @pytest.fixture

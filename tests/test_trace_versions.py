@@ -23,7 +23,7 @@ from tests.trace_project import (
     ROOT,
     STUDY,
     is_of,
-    make_project,
+    make_project_once,
     read_rows,
     rerun,
     store_in_cache,
@@ -40,11 +40,7 @@ RENAMED = "people/study.md"
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project, made once; tests work on copies."""
-    root = tmp_path_factory.mktemp("versions")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("STILLHOUSE_HOME", str(root))
-        make_project(root)
-    return root
+    return make_project_once(tmp_path_factory)
 
 
 @pytest.fixture

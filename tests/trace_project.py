@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+import pytest
 import yaml
 
 from stages import curate, generate, ingest, judge, render, review, split
@@ -23,6 +24,15 @@ STUDY: Final = "people/training-and-study.md"
 HELD_OUT: Final = "fleet/company-vehicles.md"
 UNREAD: Final = "people/plan.xyz"
 TASK: Final = {"fraction": 1.0, "pairs": 4, "phrasings": 4}
+
+
+def make_project_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the project in a folder of its own, for a fixture of a whole module."""
+    root = tmp_path_factory.mktemp("trace")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STILLHOUSE_HOME", str(root))
+        make_project(root)
+    return root
 
 
 def make_project(root: Path) -> None:
