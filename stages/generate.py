@@ -8,43 +8,53 @@ from stillhouse.base.home import home
 from stillhouse.base.params import load_section
 from stillhouse.base.records import Pair, Rejection, Request, Response
 from stillhouse.base.runtime import load_runtime
-from stillhouse.base.stage import run_stage, say_counts
-from stillhouse.base.tables import read_all, write_table
-from stillhouse.distill.bases import open_base
-from stillhouse.teachers.generate import GenerateParams, generate
-from stillhouse.teachers.huggingface import LocalModel
+from stillhouse.base.stage import run_stage, say_counts, show_progress
+from stillhouse.base.tables import StoredTable, open_table
+from stillhouse.teachers.generate import GenerateParams, collect_answers, read_answers
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.lookup import Archive
-from stillhouse.teachers.reader import Reader
+from stillhouse.teachers.roster import list_teachers, make_terms
 
+REQUESTS = Path("data/requests.parquet")
 OUT = Path("data/generated")
 REPAY = "--allow-repay"
 
 
 def main() -> None:
     """Answer every request; ``--allow-repay`` asks again for answers that cannot be read."""
-    params = load_section("generate", GenerateParams)
-    base = LocalModel(lambda name: open_base(name, home() / "bases").folder, load_runtime())
+    params, runtime = load_section("generate", GenerateParams), load_runtime()
+    requests = StoredTable(REQUESTS, Request)
     with Journal(home() / "journal.sqlite") as journal:
-        generated = generate(
-            read_all(Path("data/requests.parquet"), Request),
-            [Reader(), base],
+        collected = collect_answers(
+            requests,
+            list_teachers(runtime),
             journal,
             Archive(repository=Path(os.environ.get("DVC_ROOT") or ".")),
             params,
+            make_terms(runtime, journal),
             allow_repay=REPAY in sys.argv[1:],
         )
-    write_table(OUT / "responses.parquet", Response, generated.responses)
-    pairs = write_table(OUT / "pairs.parquet", Pair, generated.pairs)
-    rejected = write_table(OUT / "rejections.parquet", Rejection, generated.rejections)
-    counts = generated.counts
+        with (
+            open_table(OUT / "responses.parquet", Response) as responses,
+            open_table(OUT / "pairs.parquet", Pair) as pairs,
+            open_table(OUT / "rejections.parquet", Rejection) as rejections,
+        ):
+            answers = read_answers(requests, journal, collected.refused)
+            for read in show_progress(answers, "reading answers", len(requests)):
+                if read.response is not None:
+                    responses.add(read.response)
+                for pair in read.pairs:
+                    pairs.add(pair)
+                for rejection in read.rejections:
+                    rejections.add(rejection)
+    counts = collected.counts
     say_counts(
         "generate",
         requests=counts.requests,
         answered=counts.answered,
         sent=counts.sent,
-        pairs=pairs,
-        rejected=rejected,
+        pairs=pairs.count,
+        rejected=rejections.count,
     )
 
 

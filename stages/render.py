@@ -10,6 +10,7 @@ from stillhouse.prompts.focus import load_focus
 from stillhouse.prompts.plan import RenderParams
 from stillhouse.prompts.render import Material, render_each
 from stillhouse.prompts.seeds import load_questions
+from stillhouse.prompts.teacher import TeacherParams
 from stillhouse.prompts.templates import load_prompts
 
 SEED = Path("data/seed")
@@ -27,8 +28,10 @@ def main() -> None:
         unanswered=load_questions(SEED / "unanswered.jsonl", statements=True),
     )
     prompts, focus = load_prompts(Path("prompts")), load_focus(SEED / "focus.yaml")
+    teacher = load_section("teacher", TeacherParams)
+    rendered = render_each(material, prompts, focus, params, teacher)
     with open_table(Path("data/requests.parquet"), Request, repeats="first") as requests:
-        for request in show_progress(render_each(material, prompts, focus, params), "render"):
+        for request in show_progress(rendered, "render"):
             requests.add(request)
     say_counts("render", chunks=len(chunks), requests=requests.count)
 

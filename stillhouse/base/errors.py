@@ -61,6 +61,16 @@ class TeacherError(StillhouseError):
     """A teacher refused, failed, or answered something that cannot be used."""
 
 
+class BudgetError(StillhouseError):
+    """The budget does not allow to ask for the rest."""
+
+
+class StoppedError(StillhouseError):
+    """The user ended it before it was done; what came so far is kept."""
+
+    exit_code = 130
+
+
 class GateError(StillhouseError):
     """A check said no: the validation gate is red, or a file is not the one that passed it."""
 

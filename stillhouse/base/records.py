@@ -75,7 +75,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A teacher's raw answer to a request. Token counts are the teacher's own."""
+    """A teacher's raw answer to a request. Token counts are the teacher's own.
+
+    ``input_tokens`` are all that it read, ``cached_tokens`` those of them that came from its cache.
+    ``confidences`` are the mean probabilities, in (0, 1], of the tokens of each answer in the text, in
+    their order; empty where the teacher tells no probabilities.
+    """
 
     request_id: str
     text: str
@@ -85,6 +90,7 @@ class Response:
     output_tokens: int
     cached_tokens: int
     model: str
+    confidences: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

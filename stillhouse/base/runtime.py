@@ -3,6 +3,7 @@
 So nothing may stand here that is meant to change a result: only where, how wide and how fast.
 """
 
+import math
 import os
 from pathlib import Path
 from typing import Literal
@@ -14,12 +15,33 @@ from stillhouse.base.params import PARAMS, Params, load_section
 
 
 class Runtime(Params):
-    """Device, threads and batch widths of everything that runs a model here."""
+    """Device, threads and batch widths of everything that runs a model here; how teachers are asked.
+
+    ``budget_usd`` holds for all that ``budget_window`` (``12h``, ``30d``, ``all``) covers, over all
+    processes, stages and teachers that share a journal.
+    """
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int = Field(default=0, ge=0)
     generation_batch: int = Field(default=32, ge=1)
     checkpoint_minutes: float = Field(default=3, ge=0)
+    concurrency: int = Field(default=64, ge=1)
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    tokens_per_minute: int | None = Field(default=None, ge=1)
+    retries: int = Field(default=6, ge=0)
+    timeout_seconds: float = Field(default=600, gt=0)
+    deadline_minutes: float | None = Field(default=None, gt=0)
+    batch: bool = False
+    budget_usd: float | None = Field(default=None, ge=0)
+    budget_window: str = Field(default="30d", pattern=r"^([1-9][0-9]*[hd]|all)$")
+
+    @property
+    def window_seconds(self) -> float:
+        """The length of the budget's window; infinite for ``all``."""
+        if self.budget_window == "all":
+            return math.inf
+        unit = {"h": 3600.0, "d": 86400.0}[self.budget_window[-1]]
+        return int(self.budget_window[:-1]) * unit
 
 
 def load_runtime(path: Path = PARAMS) -> Runtime:

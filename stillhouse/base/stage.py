@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partialmethod
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import stillhouse
 from stillhouse.base.accepted import check_accepted
@@ -113,6 +113,14 @@ def _lock_file(what: str) -> Path:
 def say_counts(stage: str, **counts: int | str) -> None:
     """Log a stage's closing line: ``curate: in=500 kept=431 rejected=69``."""
     log.info("%s: %s", stage, " ".join(f"{name}={value}" for name, value in counts.items()))
+
+
+def open_bar(what: str, total: int) -> Any:
+    """Return a progress bar with rate and time left to be updated by hand; silent off a terminal."""
+    from tqdm import tqdm
+
+    hidden = not sys.stderr.isatty()
+    return tqdm(desc=what, total=total, disable=hidden, leave=False, dynamic_ncols=True)
 
 
 def show_progress(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:

@@ -18,7 +18,7 @@ OFFLINE_TEACHER: Final = 4  # what the offline teacher answers to a request
 JUDGE: Final = 2  # scores of the offline judge
 FILTERS: Final = 1  # what curate rejects
 PROVENANCE: Final = 1  # layout of models/<student>/provenance.json
-JOURNAL: Final = 2  # layout of journal.sqlite; older ones are brought up when they are opened
+JOURNAL: Final = 3  # layout of journal.sqlite; older ones are brought up when they are opened
 
 # What each bump changed, in one sentence: `stillhouse upgrade` shows it to whoever crosses that bump.
 BUMPS: Final[Mapping[str, Mapping[int, str]]] = {

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import PurePosixPath
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-from stillhouse.base import versions
 from stillhouse.base.errors import InputError, suggest
 from stillhouse.base.ids import Json, canonical_json, content_id
 from stillhouse.base.records import Chunk, Document, Message, Request, join_slot
@@ -17,6 +16,7 @@ from stillhouse.prompts.plan import Places, RenderParams, TaskPlan, draw_chunk, 
 from stillhouse.prompts.schema import ANSWER_SCHEMA
 from stillhouse.prompts.seeds import SeedQuestion
 from stillhouse.prompts.stock import Laid, Stock, lay_passages
+from stillhouse.prompts.teacher import BASE, MAIN, TeacherParams
 from stillhouse.prompts.templates import Prompt, Prompts, check_choices, fill
 
 
@@ -55,11 +55,17 @@ class _Subject:
     statement: str = ""
 
 
+_OFFLINE: Final = TeacherParams()
+
 _Asked: TypeAlias = tuple[Prompt, _Subject, TaskPlan]
 
 
 def render(
-    material: Material, prompts: Prompts, focus: Focus, params: RenderParams
+    material: Material,
+    prompts: Prompts,
+    focus: Focus,
+    params: RenderParams,
+    teacher: TeacherParams | None = None,
 ) -> list[Request]:
     """Return every request that the plan asks for, in a fixed order; equal ones are asked once.
 
@@ -67,15 +73,21 @@ def render(
         InputError: the corpus is empty, or the plan or the focus names what does not exist.
     """
     requests: dict[str, Request] = {}
-    for request in render_each(material, prompts, focus, params):
+    for request in render_each(material, prompts, focus, params, teacher):
         requests.setdefault(request.request_id, request)
     return list(requests.values())
 
 
 def render_each(
-    material: Material, prompts: Prompts, focus: Focus, params: RenderParams
+    material: Material,
+    prompts: Prompts,
+    focus: Focus,
+    params: RenderParams,
+    teacher: TeacherParams | None = None,
 ) -> Iterator[Request]:
     """Yield the requests of the plan; of those with one id the first counts.
+
+    ``teacher`` is who answers prompts that name none: the offline teacher unless said otherwise.
 
     Neither the corpus nor the requests are held in memory, only an index of the corpus' words.
 
@@ -95,7 +107,7 @@ def render_each(
         _ask_questions(material, prompts, params),
         _ask_chunks(material, prompts, groups, params),
     ):
-        yield from _render_subject(subject, plan, prompt, prompts, params)
+        yield from _render_subject(subject, plan, prompt, prompts, params, teacher or _OFFLINE)
 
 
 class _Used:
@@ -201,13 +213,19 @@ def _find_table_head(chunk: Chunk, text: str) -> str:
 
 
 def _render_subject(
-    subject: _Subject, plan: TaskPlan, prompt: Prompt, prompts: Prompts, params: RenderParams
+    subject: _Subject,
+    plan: TaskPlan,
+    prompt: Prompt,
+    prompts: Prompts,
+    params: RenderParams,
+    teacher: TeacherParams,
 ) -> Iterator[Request]:
     for variation in plan.variations or prompt.meta.variations:
         for persona in plan.personas or prompt.meta.personas:
             rendering = _fill(subject, plan, prompt, prompts, (variation, persona))
             for sample in range(plan.samples):
-                yield _build(subject, rendering, sample, params)
+                draft = _build(subject, rendering, sample)
+                yield from _ask_teachers(draft, rendering, params, teacher)
 
 
 def _fill(
@@ -232,10 +250,11 @@ def _fill(
     return _Rendering(prompt, variation, persona, pairs, phrasings, system, user)
 
 
-def _build(subject: _Subject, rendering: _Rendering, sample: int, params: RenderParams) -> Request:
+def _build(subject: _Subject, rendering: _Rendering, sample: int) -> Request:
+    """Return the request without who answers it, and so without its id."""
     prompt, meta = rendering.prompt, rendering.prompt.meta
     combination = (meta.task, rendering.variation, rendering.persona, sample)
-    draft = Request(
+    return Request(
         request_id="",
         slot_id=join_slot(subject.source, subject.anchor, *combination),
         chunk_ids=tuple(chunk.chunk_id for chunk in subject.chunks),
@@ -245,14 +264,34 @@ def _build(subject: _Subject, rendering: _Rendering, sample: int, params: Render
         variation=rendering.variation,
         persona=rendering.persona,
         sample=sample,
-        teacher=meta.teacher,
-        model=_name_model(prompt, params),
+        teacher="",
+        model="",
         system=rendering.system,
         messages=(Message("user", rendering.user),),
         output_schema=ANSWER_SCHEMA if meta.json_answer else "",
-        parameters=_write_parameters(rendering),
+        parameters="",
     )
-    return replace(draft, request_id=name_request(draft))
+
+
+def _ask_teachers(
+    draft: Request, rendering: _Rendering, params: RenderParams, teacher: TeacherParams
+) -> Iterator[Request]:
+    """Yield the request to each teacher that answers it."""
+    wanted = rendering.prompt.meta.teacher
+    if wanted == BASE:
+        yield _address(draft, rendering, BASE, params.base, {})
+        return
+    for member, mark in teacher.choose(draft.slot_id) if wanted == MAIN else [(_OFFLINE, "")]:
+        placed = replace(draft, slot_id=draft.slot_id + mark)
+        yield _address(placed, rendering, member.provider, member.model_name, member.sampling)
+
+
+def _address(
+    draft: Request, rendering: _Rendering, teacher: str, model: str, sampling: dict[str, Json]
+) -> Request:
+    parameters = _write_parameters(rendering, sampling)
+    named = replace(draft, teacher=teacher, model=model, parameters=parameters)
+    return replace(named, request_id=name_request(named))
 
 
 def name_request(request: Request) -> str:
@@ -272,10 +311,11 @@ def name_request(request: Request) -> str:
     return content_id("request", content)
 
 
-def _write_parameters(rendering: _Rendering) -> str:
+def _write_parameters(rendering: _Rendering, sampling: dict[str, Json]) -> str:
     meta = rendering.prompt.meta
     return canonical_json(
         {
+            **sampling,
             "max_tokens": meta.max_tokens,
             "pairs": rendering.pairs,
             "phrasings": rendering.phrasings,
@@ -283,8 +323,3 @@ def _write_parameters(rendering: _Rendering) -> str:
             "style": meta.answer or rendering.variation,
         }
     )
-
-
-def _name_model(prompt: Prompt, params: RenderParams) -> str:
-    offline = prompt.meta.teacher == "offline"
-    return f"reader-{versions.OFFLINE_TEACHER}" if offline else params.base

@@ -65,12 +65,13 @@ _REFUSED: Final = (
 class PromptMeta(Params):
     """A prompt file's front matter.
 
-    ``source`` says over what the prompt is rendered: chunks, or the questions of a seed file.
+    ``teacher`` is whom ``teacher:`` in params.yaml names (``main``), or the offline teacher or the
+    student's base whatever stands there. ``source`` says over what the prompt is rendered: chunks, or the questions of a seed file.
     ``answer`` is the fixed answer of a task that has one (declining).
     """
 
     task: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    teacher: Literal["offline", "base"] = "offline"
+    teacher: Literal["main", "offline", "base"] = "main"
     passages: Literal["one", "two", "none"] = "one"
     source: Literal["chunks", "everyday", "unanswered"] = "chunks"
     pairs: int = Field(default=1, ge=1)

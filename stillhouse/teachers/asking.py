@@ -1,109 +1,223 @@
 """Ask a teacher for what is missing, each request once among all processes of the project."""
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final, Literal, TypeAlias
 
 from stillhouse.base.records import Request, Response
-from stillhouse.base.stage import log, show_progress
+from stillhouse.base.stage import log, open_bar
+from stillhouse.teachers.estimate import Estimator, count_characters
 from stillhouse.teachers.journal import Journal
+from stillhouse.teachers.money import Bill, Budget
 from stillhouse.teachers.outcome import look_over
-from stillhouse.teachers.protocol import Failure, Teacher
+from stillhouse.teachers.params import TeachersParams
+from stillhouse.teachers.protocol import Failure, Outcome, Reply, Teacher
+from stillhouse.teachers.signals import stop_gracefully
 
-_BLOCK: Final = 1024  # requests leased and handed over at once
-_WINDOW: Final = 4 * _BLOCK  # requests among which a block that nobody else asks is looked for
+_BLOCK: Final = 256  # requests that are leased at once
 _WAIT_SECONDS: Final = 0.2  # between two looks at what another process is asking
+
+# Gives the requests of these names, one after the other, as often as it is called.
+Walk: TypeAlias = Callable[[Collection[str]], Iterable[Request]]
+# Why asking ended before everything was asked: Ctrl-C, the clock, the budget, more refusals than
+# are tolerated, or a teacher that cannot be reached.
+Stop: TypeAlias = Literal["", "interrupted", "deadline", "budget", "refused", "unreachable"]
+
+
+def _know_nothing() -> Estimator:
+    return Estimator((), TeachersParams())
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What asking has to keep to. ``tolerated``: so many refusals for good do not end it."""
+
+    estimator: Estimator = field(default_factory=_know_nothing)
+    budget: Budget | None = None
+    tolerated: int | None = None
+    deadline_seconds: float | None = None
+    batch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What came back: answers by request id, failures, and the requests that were sent from here."""
+    """How many requests were sent from here, what failed, and why it ended early, if it did."""
 
-    answers: Mapping[str, Response]
-    failures: tuple[Failure, ...]
-    sent: Collection[str]
+    sent: int
+    failures: tuple[Failure, ...] = ()
+    stop: Stop = ""
 
 
-def ask_teacher(teacher: Teacher, requests: Mapping[str, Request], journal: Journal) -> Asked:
-    """Ask for every request, and wait for those that another process is asking already.
+def ask_teacher(
+    teacher: Teacher, names: Sequence[str], walk: Walk, journal: Journal, terms: Terms | None = None
+) -> Asked:
+    """Ask for every request of ``names``, and wait for those that another process is asking already.
 
     Each outcome is in the journal before the next is taken; with a teacher that costs, it is on
-    disk. So ending this process at any moment loses nothing that has come back. What the journal
-    holds is what is returned: two processes never go on with two answers to one request.
+    disk. So ending this process at any moment loses nothing that has come back. Answers are read
+    from the journal: two processes never go on with two answers to one request.
     """
     journal.set_durable(teacher.costs)
-    outcomes: dict[str, Response | Failure] = {}
-    left, sent = sorted(requests), set[str]()
-    while left:
-        elsewhere: list[str] = []
-        for granted, others in _claim_blocks(left, journal):
-            for outcome in _ask_granted(teacher, [requests[name] for name in granted], journal):
-                outcomes[outcome.request_id] = outcome
-            sent.update(granted)
-            elsewhere += others
-        found = _await_others(elsewhere, journal)
-        outcomes |= found
-        left = [name for name in elsewhere if name not in found]
-    return Asked(
-        answers={n: outcome for n, outcome in outcomes.items() if isinstance(outcome, Response)},
-        failures=tuple(outcome for outcome in outcomes.values() if isinstance(outcome, Failure)),
-        sent=sent,
+    desk = Desk(journal, walk, terms or Terms(), costs=teacher.costs)
+    with open_bar(f"asking {teacher.name}", len(names)) as bar, stop_gracefully(desk.interrupt):
+        left = list(names)
+        while left and not desk.stopped:
+            desk.lay_out(left)
+            with desk.hold():
+                for replies in teacher.answer(desk):
+                    desk.settle(replies)
+                    bar.update(len(replies))
+                    if desk.spent:
+                        bar.set_postfix_str(f"${desk.spent:,.2f}", refresh=False)
+            left = desk.await_others()
+    return Asked(desk.sent, tuple(desk.failures.values()), desk.stopped)
+
+
+class Desk:
+    """The source that a teacher takes requests from, and where its replies are settled."""
+
+    def __init__(self, journal: Journal, walk: Walk, terms: Terms, *, costs: bool) -> None:
+        self._journal, self._walk, self._terms, self._costs = journal, walk, terms, costs
+        self._ends = time.monotonic() + (terms.deadline_seconds or float("inf"))
+        self._coming: Iterator[Request] = iter(())
+        self._leased: list[Request] = []
+        self._out: dict[str, Request] = {}
+        self._elsewhere: list[str] = []
+        self._dry = True
+        self.failures: dict[str, Failure] = {}
+        self.stopped: Stop = ""
+        self.sent, self.spent = 0, 0.0
+
+    def lay_out(self, names: Sequence[str]) -> None:
+        """Put requests on the desk, to be leased block by block."""
+        self._coming, self._elsewhere, self._dry = iter(self._walk(names)), [], False
+
+    @property
+    def ended(self) -> bool:
+        """Whether a teacher will get no more."""
+        return bool(self.stopped) or (self._dry and not self._leased)
+
+    def take(self, most: int) -> Sequence[Request]:
+        """Lease up to so many requests; none while the budget is reserved for those in flight."""
+        if time.monotonic() > self._ends:
+            self.stop("deadline")
+        while len(self._leased) < most and not self.ended:
+            self._lease_block()
+        if self.stopped:
+            return ()
+        offered = self._leased[:most]
+        affordable = self._reserve(offered)
+        taken, self._leased = offered[:affordable], self._leased[affordable:]
+        self._out |= {request.request_id: request for request in taken}
+        self.sent += len(taken)
+        return taken
+
+    def expect(self, names: Collection[str]) -> list[Request]:
+        """Take over requests that were sent before, by whomever; return those that are wanted."""
+        waiting = [name for name in names if name in set(self._elsewhere)]
+        found = list(self._walk(waiting)) if waiting else []
+        self._out |= {request.request_id: request for request in found}
+        return found
+
+    def stop(self, why: Stop) -> None:
+        """Give out nothing more."""
+        self.stopped = self.stopped or why
+
+    def interrupt(self) -> None:
+        """Stop because the user wants it."""
+        self.stop("interrupted")
+        log.info(
+            "stopping: %d answers are on their way and are waited for (again to leave them)",
+            len(self._out),
+        )
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Keep the leases while the block runs; what then has no outcome was in vain."""
+        with self._journal.keep_leases():
+            try:
+                yield
+            finally:
+                if self._out:
+                    self._journal.write_off(self._out)
+            missing = list(self._out)
+            if not self.stopped and missing:
+                silent = "the teacher gave no outcome"
+                self._keep([Failure(name, silent, permanent=False) for name in missing], [])
+            self._out.clear()
+            self._leased = []
+
+    def settle(self, replies: Sequence[Reply]) -> None:
+        """Write replies down, before anything else is done with them."""
+        outcomes, bills = [], []
+        for reply in replies:
+            request = self._out.pop(reply.outcome.request_id, None)
+            if request is None:
+                raise ValueError("an outcome that was not asked for, or twice")
+            outcomes.append(_judge(request, reply.outcome))
+            if self._costs:
+                bills.append(_bill(request, reply))
+        self._keep(outcomes, bills)
+        self.spent += sum(bill.usd for bill in bills)
+
+    def await_others(self) -> list[str]:
+        """Wait until another process has answered the rest; return what it has left to be asked."""
+        waiting, told = set(self._elsewhere), False
+        while waiting and not self.stopped:
+            waiting -= self._journal.find_answered(waiting)
+            refusals = self._journal.read_refusals(waiting)
+            self.failures |= refusals
+            waiting -= refusals.keys()
+            if not waiting or self._journal.has_free(waiting):
+                break
+            if not told:
+                log.info("waiting: %d requests are being asked by another process", len(waiting))
+                told = True
+            time.sleep(_WAIT_SECONDS)
+        return [name for name in self._elsewhere if name in waiting]
+
+    def _keep(self, outcomes: Sequence[Outcome], bills: Sequence[Bill]) -> None:
+        kept = self._journal.record(outcomes, bills)
+        self.failures |= {one.request_id: one for one in kept if isinstance(one, Failure)}
+        tolerated = self._terms.tolerated
+        if tolerated is not None and sum(f.permanent for f in self.failures.values()) > tolerated:
+            self.stop("refused")
+
+    def _lease_block(self) -> None:
+        block = {request.request_id: request for request in islice(self._coming, _BLOCK)}
+        granted = set(self._journal.claim(list(block), len(block))) if block else set()
+        self._leased += [request for name, request in block.items() if name in granted]
+        self._elsewhere += [name for name in block if name not in granted]
+        self._dry = len(block) < _BLOCK
+
+    def _reserve(self, offered: Sequence[Request]) -> int:
+        """Reserve what requests may cost; return how many of them the budget allows."""
+        if not self._costs or not offered:
+            return len(offered)
+        terms = self._terms
+        costs = [terms.estimator.reserve(request, batch=terms.batch) for request in offered]
+        affordable = self._journal.reserve(costs, terms.budget)
+        if not affordable and terms.budget is not None and not self._out:
+            account = self._journal.read_account(terms.budget.window_seconds)
+            if not account.reserved:  # else others' replies may cost less than was reserved
+                self.stop("budget")
+        return affordable
+
+
+def _judge(request: Request, outcome: Outcome) -> Outcome:
+    return look_over(request.task, outcome) if isinstance(outcome, Response) else outcome
+
+
+def _bill(request: Request, reply: Reply) -> Bill:
+    return Bill(
+        request.request_id,
+        reply.usd,
+        request.teacher,
+        request.model,
+        request.task,
+        count_characters(request),
+        reply.usage,
     )
-
-
-def _claim_blocks(
-    names: Sequence[str], journal: Journal
-) -> Iterator[tuple[list[str], Collection[str]]]:
-    """Yield what could be leased, block by block, each with what was passed over on the way.
-
-    The next block is leased only when the caller is done with this one.
-    """
-    start = 0
-    while start < len(names):
-        window = names[start : start + _WINDOW]
-        granted = journal.claim(window, _BLOCK)
-        if len(granted) == _BLOCK:
-            window = window[: window.index(granted[-1]) + 1]
-        start += len(window)
-        mine = set(granted)
-        yield granted, [name for name in window if name not in mine]
-
-
-def _await_others(names: Collection[str], journal: Journal) -> dict[str, Response | Failure]:
-    """Wait until another process has answered everything, or has left something to be asked."""
-    found: dict[str, Response | Failure] = {}
-    waiting = set(names)
-    while waiting:
-        found |= journal.read(waiting)
-        found |= journal.read_refusals(waiting)
-        waiting -= found.keys()
-        if not waiting or journal.has_free(waiting):
-            break
-        if len(waiting) == len(names):
-            log.info("waiting: %d requests are being asked by another process", len(waiting))
-        time.sleep(_WAIT_SECONDS)
-    return found
-
-
-def _ask_granted(
-    teacher: Teacher, requests: list[Request], journal: Journal
-) -> Iterator[Response | Failure]:
-    """Yield for each request the outcome that the journal holds once the teacher has given one."""
-    if not requests:
-        return
-    asked = {request.request_id: request for request in requests}
-    missing = set(asked)
-    with journal.keep_leases():
-        outcomes = teacher.answer(requests)
-        for outcome in show_progress(outcomes, f"asking {teacher.name}", len(requests)):
-            if outcome.request_id not in missing:
-                raise ValueError(f"{teacher.name}: an outcome that was not asked for, or twice")
-            missing.remove(outcome.request_id)
-            request = asked[outcome.request_id]
-            given = look_over(request, outcome) if isinstance(outcome, Response) else outcome
-            yield from journal.record([given])
-        for name in sorted(missing):
-            yield from journal.record(
-                [Failure(name, "the teacher gave no outcome", permanent=False)]
-            )

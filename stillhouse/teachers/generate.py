@@ -1,19 +1,23 @@
 """Requests into answers and pairs: recall what is known, ask for the rest, read every answer."""
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Final, NoReturn
 
 from pydantic import Field
 
-from stillhouse.base.errors import InputError, TeacherError
+from stillhouse.base.errors import BudgetError, InputError, StoppedError, TeacherError
 from stillhouse.base.params import Params
 from stillhouse.base.records import Pair, Rejection, Request, Response
 from stillhouse.teachers.answers import parse_answer, reject_request
-from stillhouse.teachers.asking import Asked, ask_teacher
+from stillhouse.teachers.asking import Asked, Terms, ask_teacher
 from stillhouse.teachers.journal import Journal
-from stillhouse.teachers.lookup import Archive, recall_answers, withdraw_failures
+from stillhouse.teachers.lookup import Archive, recall_answers
+from stillhouse.teachers.outcome import look_over
 from stillhouse.teachers.protocol import Failure, Teacher
+
+_BLOCK: Final = 512  # requests whose answers are held in memory together
 
 
 class GenerateParams(Params):
@@ -35,123 +39,217 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Generated:
-    """What the requests came to: answers as given, pairs, and all that became no pair."""
+class Collected:
+    """The journal holds an answer to every request but those that were refused for good."""
 
-    responses: tuple[Response, ...]
+    counts: Counts
+    refused: Mapping[str, Failure]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What one request came to: its answer as given (None if refused), pairs, and all that is none."""
+
+    response: Response | None
     pairs: tuple[Pair, ...]
     rejections: tuple[Rejection, ...]
-    counts: Counts
 
 
-def generate(
+@dataclass(slots=True)
+class _Known:
+    """What the journal says of the requests: task by id of those without any outcome, by teacher."""
+
+    requests: int = 0
+    answered: int = 0
+    missing: dict[str, dict[str, str]] = field(default_factory=dict)
+    refused: dict[str, Failure] = field(default_factory=dict)
+    prompts: dict[str, str] = field(default_factory=dict)
+
+
+def collect_answers(
     requests: Iterable[Request],
     teachers: Collection[Teacher],
     journal: Journal,
     archive: Archive,
     params: GenerateParams,
+    terms: Terms | None = None,
     *,
     allow_repay: bool = False,
-) -> Generated:
-    """Answer every request, asking only for what no earlier answer is found, and read the answers.
+) -> Collected:
+    """Have the journal hold the answer to every request, asking only for what is found nowhere.
+
+    ``requests`` have distinct ids and are walked several times, never held: neither are answers.
 
     Raises:
         InputError: a request names an unknown teacher, or answers that were paid for cannot be read.
         TeacherError: a request failed; whatever has been answered is kept, so run it again.
+        BudgetError: the budget does not suffice.
+        StoppedError: the user ended it.
     """
-    slots = sorted(requests, key=lambda request: request.slot_id)
-    distinct = {request.request_id: request for request in slots}
-    collected = _collect(distinct, teachers, journal, archive, allow_repay)
-    refused = _check_failures(collected.failures, distinct, params.tolerate_refusals)
-    pairs, rejections = _read_answers(slots, collected.answers, refused)
-    found = collected.answers.keys() - collected.sent
-    counts = Counts(len(distinct), len(found), len(collected.sent))
-    return Generated(tuple(collected.answers.values()), pairs, rejections, counts)
-
-
-def _collect(
-    requests: Mapping[str, Request],
-    teachers: Collection[Teacher],
-    journal: Journal,
-    archive: Archive,
-    allow_repay: bool,
-) -> Asked:
-    """Look everything up before anything is asked: a look-up that fails must not cost anything."""
     known = {teacher.name: teacher for teacher in teachers}
-    withdraw_failures(requests, journal)
-    refusals = journal.read_refusals(requests)
-    asked_for = {name: request for name, request in requests.items() if name not in refusals}
-    answers: dict[str, Response] = {}
-    for name, theirs in _group_by_teacher(asked_for, known).items():
-        answers |= recall_answers(
-            theirs,
+    found = _look_up(requests, known, journal)
+    left: dict[str, list[str]] = {}
+    for name, missing in sorted(found.missing.items()):
+        # Everything is looked up before anything is asked: a look-up that fails must cost nothing.
+        wanted = recall_answers(
+            missing,
             costs=known[name].costs,
             journal=journal,
             archive=archive,
             allow_repay=allow_repay,
         )
-    collected = Asked(answers, tuple(refusals.values()), ())
-    missing = {name: request for name, request in asked_for.items() if name not in answers}
-    for name, theirs in _group_by_teacher(missing, known).items():
-        asked = ask_teacher(known[name], theirs, journal)
-        collected = Asked(
-            {**collected.answers, **asked.answers},
-            (*collected.failures, *asked.failures),
-            {*collected.sent, *asked.sent},
+        found.answered += len(missing) - len(wanted)
+        left[name] = sorted(wanted)
+    _check_refusals(found.refused, requests, params.tolerate_refusals)
+    sent, failures = 0, dict(found.refused)
+    terms = terms or Terms()
+    for name, names in left.items():
+        if not names:
+            continue
+        allowed = params.tolerate_refusals - sum(one.permanent for one in failures.values())
+        asked = ask_teacher(
+            known[name],
+            names,
+            lambda wanted: _pick(requests, wanted),
+            journal,
+            replace(terms, tolerated=allowed),
         )
-    return collected
+        sent += asked.sent
+        failures |= {failure.request_id: failure for failure in asked.failures}
+        if asked.stop or any(not failure.permanent for failure in asked.failures):
+            _explain_end(asked, names, requests, journal, terms, params.tolerate_refusals)
+    _check_refusals(failures, requests, params.tolerate_refusals)
+    return Collected(Counts(found.requests, found.answered, sent), failures)
 
 
-def _group_by_teacher(
-    requests: Mapping[str, Request], known: Mapping[str, Teacher]
-) -> dict[str, dict[str, Request]]:
-    groups: dict[str, dict[str, Request]] = {name: {} for name in known}
-    for request in requests.values():
-        if request.teacher not in known:
-            raise InputError(
-                f"there is no teacher `{request.teacher}`",
-                where=request.prompt_path,
-                expected=f"one of {', '.join(sorted(known))}",
-                remedy="mend `teacher:` in the prompt's front matter",
-            )
-        groups[request.teacher][request.request_id] = request
-    return {name: theirs for name, theirs in groups.items() if theirs}
+def read_answers(
+    requests: Iterable[Request], journal: Journal, refused: Mapping[str, Failure]
+) -> Iterator[Read]:
+    """Yield what each request came to, in their order."""
+    for block in _cut(requests):
+        answers = journal.read([request.request_id for request in block])
+        for request in block:
+            if failure := refused.get(request.request_id):
+                rejection = reject_request(request, "refused", failure.error)
+                yield Read(None, (), (rejection,))
+                continue
+            answer = answers[request.request_id]
+            parsed = parse_answer(request, answer)
+            yield Read(answer, parsed.pairs, parsed.rejections)
 
 
-def _check_failures(
-    failures: Sequence[Failure], requests: Mapping[str, Request], tolerated: int
-) -> dict[str, Failure]:
-    """Return the refusals by request id, or raise if any failure is more than may be tolerated."""
-    passing = [failure for failure in failures if not failure.permanent]
-    refused = {failure.request_id: failure for failure in failures if failure.permanent}
-    first = next(iter(passing or failures), None)
-    if first is not None and (passing or len(refused) > tolerated):
+def _look_up(requests: Iterable[Request], known: Mapping[str, Teacher], journal: Journal) -> _Known:
+    """Say what the journal holds; an older version's answers that are none become failures."""
+    found = _Known()
+    for block in _cut(requests):
+        names = [request.request_id for request in block]
+        answers = journal.read(names)
+        tasks = {request.request_id: request.task for request in block}
+        outcomes = [look_over(tasks[name], answer) for name, answer in answers.items()]
+        if failed := [outcome for outcome in outcomes if isinstance(outcome, Failure)]:
+            journal.record(failed)
+        refused = journal.read_refusals(names)
+        found.refused |= refused
+        found.requests += len(block)
+        for request in block:
+            if request.teacher not in known:
+                _refuse_teacher(request, known)
+            if request.request_id in refused:
+                continue
+            if request.request_id in answers:
+                found.answered += 1
+            else:
+                found.missing.setdefault(request.teacher, {})[request.request_id] = request.task
+    return found
+
+
+def _cut(requests: Iterable[Request]) -> Iterator[list[Request]]:
+    iterator = iter(requests)
+    while block := list(islice(iterator, _BLOCK)):
+        yield block
+
+
+def _pick(requests: Iterable[Request], names: Collection[str]) -> Iterator[Request]:
+    wanted = set(names)
+    return (request for request in requests if request.request_id in wanted)
+
+
+def _refuse_teacher(request: Request, known: Iterable[str]) -> NoReturn:
+    raise InputError(
+        f"there is no teacher `{request.teacher}`",
+        where=request.prompt_path,
+        expected=f"one of {', '.join(sorted(known))}",
+        remedy="mend `teacher:` in the prompt's front matter",
+    )
+
+
+def _check_refusals(
+    failures: Mapping[str, Failure], requests: Iterable[Request], tolerated: int
+) -> None:
+    """Raise if more requests were refused for good than may be."""
+    refused = {name: failure for name, failure in failures.items() if failure.permanent}
+    if len(refused) > tolerated:
+        first = next(iter(_pick(requests, refused)))
         raise TeacherError(
-            f"{len(passing)} requests failed and {len(refused)} were refused for good, first: "
-            f"{first.error}",
-            where=requests[first.request_id].prompt_path,
-            remedy="run it again: what was answered is kept"
-            if passing
-            else f"change the prompt, tolerate them (`generate.tolerate_refusals`, now {tolerated}), "
+            f"{len(refused)} requests were refused for good, first: "
+            f"{refused[first.request_id].error}",
+            where=first.prompt_path,
+            remedy=f"change the prompt, tolerate them (`generate.tolerate_refusals`, now {tolerated}), "
             "or ask once more after `stillhouse retry`",
         )
-    return refused
 
 
-def _read_answers(
-    slots: Sequence[Request], answers: Mapping[str, Response], refused: Mapping[str, Failure]
-) -> tuple[tuple[Pair, ...], tuple[Rejection, ...]]:
-    pairs: list[Pair] = []
-    rejections: list[Rejection] = []
-    met: Counter[str] = Counter()
-    for request in slots:
-        name = request.request_id
-        if name in refused:
-            rejections.append(reject_request(request, "refused", refused[name].error))
-            continue
-        # One request may stand in several slots; its answer is read once for each.
-        parsed = parse_answer(request, answers[name], occurrence=met[name])
-        met[name] += 1
-        pairs.extend(parsed.pairs)
-        rejections.extend(parsed.rejections)
-    return tuple(pairs), tuple(rejections)
+def _explain_end(
+    asked: Asked,
+    names: Sequence[str],
+    requests: Iterable[Request],
+    journal: Journal,
+    terms: Terms,
+    tolerated: int,
+) -> None:
+    """Raise what says why not everything was answered, what is kept, and what to do."""
+    failures = {failure.request_id: failure for failure in asked.failures}
+    answered = sum(
+        len(journal.find_answered(names[i : i + _BLOCK])) for i in range(0, len(names), _BLOCK)
+    )
+    refused = sum(failure.permanent for failure in asked.failures)
+    missing = len(names) - answered - refused
+    kept = f"{answered} of {len(names)} answers came and are kept, {missing} are missing"
+    if asked.stop == "interrupted":
+        raise StoppedError(f"interrupted: {kept}", remedy="`dvc repro` goes on from there")
+    if asked.stop == "deadline":
+        raise TeacherError(
+            f"the time is up (`runtime.deadline_minutes`): {kept}",
+            remedy="`dvc repro` goes on from there",
+        )
+    if asked.stop == "budget":
+        raise _explain_budget(kept, names, requests, journal, terms)
+    if asked.stop == "refused":
+        _check_refusals(failures, requests, min(tolerated, refused - 1))
+    passing = {name: failure for name, failure in failures.items() if not failure.permanent}
+    first = next(iter(_pick(requests, passing)))
+    raise TeacherError(
+        f"{len(passing)} requests failed and {refused} were refused for good, first: "
+        f"{passing[first.request_id].error}; {kept}",
+        where=first.prompt_path,
+        remedy="run it again: only the missing ones are asked",
+    )
+
+
+def _explain_budget(
+    kept: str, names: Sequence[str], requests: Iterable[Request], journal: Journal, terms: Terms
+) -> BudgetError:
+    assert terms.budget is not None
+    spent = journal.read_account(terms.budget.window_seconds).spent
+    unanswered = set(names)
+    for i in range(0, len(names), _BLOCK):
+        unanswered -= journal.find_answered(names[i : i + _BLOCK])
+    costs = [terms.estimator.reserve(one, batch=terms.batch) for one in _pick(requests, unanswered)]
+    likely = sum(cost.expected for cost in costs)
+    return BudgetError(
+        f"the budget of ${terms.budget.usd:,.2f} does not allow the next request: ${spent:,.4f} are "
+        f"spent; {kept}, which would cost about ${likely:,.4f} (one of them at most "
+        f"${max(cost.at_most for cost in costs):,.4f})",
+        where="params.yaml: runtime.budget_usd",
+        remedy="raise it, or ask for less; then `dvc repro` goes on from there",
+    )

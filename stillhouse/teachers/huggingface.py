@@ -7,7 +7,6 @@ by sixty-fours. In bfloat16 17 of those 32 came out otherwise, so the weights ar
 """
 
 import json
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -16,10 +15,11 @@ from typing import Any, Final
 
 from stillhouse.base.records import Request, Response
 from stillhouse.base.runtime import Runtime, choose_device, use_threads
-from stillhouse.teachers.protocol import Failure
+from stillhouse.teachers.protocol import Failure, Reply, Source, take_all
 
 # A prompt's padded length comes from its own length alone, so that a neighbour never changes it.
 _STEP: Final = 16
+_TOGETHER: Final = 1024  # requests among which those of one length are put together
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +50,17 @@ class LocalModel:
         self._open_folder = open_folder
         self._runtime = runtime
 
-    def answer(self, requests: Sequence[Request]) -> Iterator[Response | Failure]:
-        """Yield an outcome for each request, batch by batch, short prompts first."""
+    def answer(self, source: Source) -> Iterator[Sequence[Reply]]:
+        """Yield a reply for each request, batch by batch, short prompts first."""
         use_threads(self._runtime)
-        by_model = defaultdict(list)
-        for request in requests:
-            by_model[request.model].append(request)
-        for name in sorted(by_model):
-            model = _Loaded(self._open_folder(name), self._runtime)
-            yield from model.answer(by_model[name])
+        models: dict[str, _Loaded] = {}
+        for requests in take_all(source, _TOGETHER):
+            for name in sorted({request.model for request in requests}):
+                if name not in models:
+                    models.clear()
+                    models[name] = _Loaded(self._open_folder(name), self._runtime)
+                theirs = [request for request in requests if request.model == name]
+                yield from ([Reply(one)] for one in models[name].answer(theirs))
 
 
 class _Loaded:

@@ -6,6 +6,7 @@ with their error; they are never answers, and what was paid for them is kept, to
 """
 
 import json
+import math
 import sqlite3
 import time
 from collections.abc import Collection, Iterator, Sequence
@@ -13,15 +14,16 @@ from contextlib import closing, contextmanager
 from dataclasses import astuple, fields
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
-from stillhouse.base import versions
 from stillhouse.base.errors import InputError
 from stillhouse.base.records import Response
 from stillhouse.base.stage import log
 from stillhouse.teachers.heartbeat import beat
+from stillhouse.teachers.layout import lay_out
+from stillhouse.teachers.money import Account, Bill, Budget, Rate, Reservation
 from stillhouse.teachers.owner import Owner, name_process
-from stillhouse.teachers.protocol import Failure
+from stillhouse.teachers.protocol import Failure, Outcome
 
 # ruff: noqa: S608 - into the text of a query go only the constants below, never a value
 
@@ -33,30 +35,7 @@ _TURN_SECONDS: Final = 0.2  # ... in turns: within one, SQLite does not let Ctrl
 _PARTING_SECONDS: Final = 1.0  # for which an ending process waits to give its leases back
 
 _COLUMNS: Final = tuple(field.name for field in fields(Response))
-_LAYOUT: Final = """
-CREATE TABLE answers (
-    request_id TEXT PRIMARY KEY, text TEXT NOT NULL, reasoning TEXT NOT NULL,
-    stop_reason TEXT NOT NULL, input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
-    cached_tokens INTEGER NOT NULL, model TEXT NOT NULL
-) STRICT;
-CREATE TABLE failures (
-    request_id TEXT PRIMARY KEY, error TEXT NOT NULL, permanent INTEGER NOT NULL,
-    attempts INTEGER NOT NULL
-) STRICT;
-CREATE TABLE leases (
-    request_id TEXT PRIMARY KEY, place TEXT NOT NULL, pid INTEGER NOT NULL, started TEXT NOT NULL,
-    expires REAL NOT NULL
-) STRICT;
-"""
-# What was paid for and is no answer: refusals, answers that were cut off. Nothing reads them back.
-_ADDED_IN_2: Final = """
-CREATE TABLE unusable (
-    request_id TEXT NOT NULL, text TEXT NOT NULL, reasoning TEXT NOT NULL,
-    stop_reason TEXT NOT NULL, input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
-    cached_tokens INTEGER NOT NULL, model TEXT NOT NULL
-) STRICT;
-"""
-_STEPS: Final = (_LAYOUT, _ADDED_IN_2)  # from each layout to the next, the first from an empty file
+_NAMES: Final = ", ".join(_COLUMNS)
 _AMONG: Final = "request_id IN (SELECT value FROM json_each(?))"
 _MINE: Final = "place = ? AND pid = ? AND started = ?"
 
@@ -77,7 +56,8 @@ class Journal:
             self._base = sqlite3.connect(path, timeout=_TURN_SECONDS, isolation_level=None)
             self._wait_for("PRAGMA journal_mode = WAL")
             self.set_durable(True)
-            self._lay_out()
+            with self._transaction():
+                lay_out(self._base, path)
 
     def __enter__(self) -> Self:
         return self
@@ -100,7 +80,13 @@ class Journal:
         query = f"SELECT {', '.join(_COLUMNS)} FROM answers WHERE {_AMONG}"
         with self._explained():
             found = self._wait_for(query, _list(request_ids))
-            return {row[0]: Response(*row) for row in found}
+            return {row[0]: _unpack(row) for row in found}
+
+    def find_answered(self, request_ids: Collection[str]) -> set[str]:
+        """Return which of the requests have an answer."""
+        query = f"SELECT request_id FROM answers WHERE {_AMONG}"
+        with self._explained():
+            return {name for (name,) in self._wait_for(query, _list(request_ids))}
 
     def read_failures(self) -> list[Failure]:
         """Return every request that has failed and has had no answer since, by id."""
@@ -128,12 +114,13 @@ class Journal:
         whoever has many asks for a few at a time.
         """
         with self._transaction():
-            taken = self._read_held(request_ids) | self._read_answered(request_ids)
-            taken |= self.read_refusals(request_ids).keys()
+            taken = self._read_held(request_ids) | self._read_settled(request_ids)
             granted = [name for name in request_ids if name not in taken][:limit]
+            query = f"SELECT request_id, expected FROM leases WHERE {_AMONG}"
+            self._charge_lost(self._base.execute(query, (_list(granted),)).fetchall())
             lease = (self._owner.place, self._owner.pid, self._owner.started, _expiry())
             self._base.executemany(
-                "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?, 0, 0)",
                 [(name, *lease) for name in granted],
             )
         return granted
@@ -141,7 +128,47 @@ class Journal:
     def has_free(self, request_ids: Collection[str]) -> bool:
         """Say whether any of the requests could be claimed now, if it is not answered."""
         with self._explained():
-            return len(self._read_held(request_ids)) < len(request_ids)
+            held = self._read_held(request_ids) | self._read_batched(request_ids)
+            return len(held) < len(request_ids)
+
+    def reserve(self, costs: Sequence[Reservation], budget: Budget | None) -> int:
+        """Note what leased requests may cost; return how many of them, from the first on, may be sent.
+
+        All of them without a budget. A reservation counts against the budget of every process
+        until its outcome is recorded.
+        """
+        with self._transaction():
+            affordable = len(costs) if budget is None else self._count_affordable(costs, budget)
+            self._base.executemany(
+                f"UPDATE leases SET expected = ?, reserved = ? WHERE request_id = ? AND {_MINE}",
+                [
+                    (one.expected, one.at_most, one.request_id, *astuple(self._owner))
+                    for one in costs[:affordable]
+                ],
+            )
+        return affordable
+
+    def read_account(self, window_seconds: float = math.inf) -> Account:
+        """Return what was spent within the window until now, and what is reserved."""
+        since = time.time() - window_seconds
+        with self._explained():
+            (spent,) = self._wait_for(
+                "SELECT total(usd) FROM spending WHERE at > ?", since
+            ).fetchone()
+            (reserved,) = self._wait_for(
+                "SELECT (SELECT total(reserved) FROM leases) + (SELECT total(reserved) FROM batched)"
+            ).fetchone()
+        return Account(spent, reserved)
+
+    def read_rates(self) -> list[Rate]:
+        """Return what the calls that were billed used, summed for each model and task."""
+        query = (
+            "SELECT model, task, count(*), sum(characters), sum(input_tokens + cache_read +"
+            " cache_write), sum(output_tokens) FROM spending WHERE kind = 'answer' AND task != ''"
+            " GROUP BY model, task ORDER BY model, task"
+        )
+        with self._explained():
+            return [Rate(*row) for row in self._wait_for(query)]
 
     @contextmanager
     def keep_leases(self) -> Iterator[None]:
@@ -155,15 +182,17 @@ class Journal:
         finally:
             self.release()
 
-    def record(self, outcomes: Sequence[Response | Failure]) -> list[Response | Failure]:
-        """Write answers and failures, in one transaction, and give back their leases.
+    def record(self, outcomes: Sequence[Outcome], bills: Sequence[Bill] = ()) -> list[Outcome]:
+        """Write answers, failures and what they cost, in one transaction, and give back their leases.
 
         Returns:
             What the journal now holds for each: of two answers to one request the first.
         """
         if not outcomes:
             return []
+        names = _list([outcome.request_id for outcome in outcomes])
         with self._transaction():
+            self._charge(bills)
             kept = [
                 self._write_answer(outcome)
                 if isinstance(outcome, Response)
@@ -171,10 +200,22 @@ class Journal:
                 for outcome in outcomes
             ]
             self._base.execute(
-                f"DELETE FROM leases WHERE {_AMONG} AND {_MINE}",
-                (_list([outcome.request_id for outcome in outcomes]), *astuple(self._owner)),
+                f"DELETE FROM leases WHERE {_AMONG} AND {_MINE}", (names, *astuple(self._owner))
             )
+            self._base.execute(f"DELETE FROM batched WHERE {_AMONG}", (names,))
         return kept
+
+    def write_off(self, request_ids: Collection[str]) -> None:
+        """Count as spent what these requests of this process were likely to cost, and give them back.
+
+        They were sent, and nobody will read their answers.
+        """
+        with self._transaction():
+            query = f"SELECT request_id, expected FROM leases WHERE {_AMONG} AND {_MINE}"
+            names = _list(request_ids)
+            self._charge_lost(self._base.execute(query, (names, *astuple(self._owner))).fetchall())
+            query = f"DELETE FROM leases WHERE {_AMONG} AND {_MINE}"
+            self._base.execute(query, (names, *astuple(self._owner)))
 
     def release(self) -> None:
         """Give back every lease of this process, unless the journal stays locked for a second.
@@ -189,37 +230,22 @@ class Journal:
                 raise
             log.warning("the journal is locked: leases end with this process")
 
-    def _lay_out(self) -> None:
-        with self._transaction():
-            (layout,) = self._base.execute("PRAGMA user_version").fetchone()
-            if not 0 <= layout <= versions.JOURNAL:
-                raise InputError(
-                    f"the journal has layout {layout}",
-                    where=str(self._path),
-                    expected=f"layout {versions.JOURNAL} or an older one",
-                    remedy="use the version of this program that wrote it, "
-                    "or name another folder in STILLHOUSE_HOME",
-                )
-            for statement in filter(str.strip, "".join(_STEPS[layout:]).split(";")):
-                self._base.execute(statement)
-            if layout != versions.JOURNAL:
-                self._base.execute(f"PRAGMA user_version = {versions.JOURNAL}")
-
     def _write_answer(self, response: Response) -> Response:
         # The first answer stays: outputs made from it must come out the same again.
         marks = ", ".join("?" * len(_COLUMNS))
         written = self._base.execute(
-            f"INSERT OR IGNORE INTO answers VALUES ({marks})", astuple(response)
+            f"INSERT OR IGNORE INTO answers ({_NAMES}) VALUES ({marks})", _pack(response)
         )
         self._base.execute("DELETE FROM failures WHERE request_id = ?", (response.request_id,))
         if written.rowcount:
             return response
         return self.read([response.request_id])[response.request_id]
 
-    def _write_failure(self, failure: Failure) -> Response | Failure:
+    def _write_failure(self, failure: Failure) -> Outcome:
         if failure.response is not None:
             marks = ", ".join("?" * len(_COLUMNS))
-            self._base.execute(f"INSERT INTO unusable VALUES ({marks})", astuple(failure.response))
+            statement = f"INSERT INTO unusable ({_NAMES}) VALUES ({marks})"
+            self._base.execute(statement, _pack(failure.response))
         answered = self.read([failure.request_id]).get(failure.request_id)
         if answered not in (None, failure.response):
             return answered
@@ -233,9 +259,52 @@ class Journal:
         )
         return self.read_refusals([failure.request_id]).get(failure.request_id, failure)
 
-    def _read_answered(self, ids: Collection[str]) -> set[str]:
-        found = self._base.execute(f"SELECT request_id FROM answers WHERE {_AMONG}", (_list(ids),))
+    def _read_settled(self, ids: Collection[str]) -> set[str]:
+        """Return which of the requests have an outcome, or wait for a batch that was submitted."""
+        names = _list(ids)
+        query = (
+            f"SELECT request_id FROM answers WHERE {_AMONG}"
+            f" UNION SELECT request_id FROM failures WHERE permanent AND {_AMONG}"
+        )
+        found = self._base.execute(query, (names, names))
+        return {name for (name,) in found} | self._read_batched(ids)
+
+    def _read_batched(self, ids: Collection[str]) -> set[str]:
+        found = self._wait_for(f"SELECT request_id FROM batched WHERE {_AMONG}", _list(ids))
         return {name for (name,) in found}
+
+    def _count_affordable(self, costs: Sequence[Reservation], budget: Budget) -> int:
+        account = self.read_account(budget.window_seconds)
+        left = budget.usd - account.spent - account.reserved
+        for number, one in enumerate(costs):
+            left -= one.at_most
+            if left < 0:
+                return number
+        return len(costs)
+
+    def _charge(self, bills: Sequence[Bill], kind: str = "answer") -> None:
+        now = time.time()
+        self._base.executemany(
+            "INSERT INTO spending VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    now,
+                    bill.request_id,
+                    kind,
+                    bill.usd,
+                    bill.teacher,
+                    bill.model,
+                    bill.task,
+                    bill.characters,
+                    *astuple(bill.usage),
+                )
+                for bill in bills
+            ],
+        )
+
+    def _charge_lost(self, leases: Sequence[tuple[str, float]]) -> None:
+        lost = [Bill(name, expected, "", "", "", 0) for name, expected in leases if expected]
+        self._charge(lost, "lost")
 
     def _read_held(self, ids: Collection[str]) -> set[str]:
         """Return which of the requests are leased to a process that still counts."""
@@ -261,7 +330,7 @@ class Journal:
             log.warning("the leases could not be renewed (%s)", exc)
 
     def _wait_for(
-        self, statement: str, *values: str, patience: float | None = None
+        self, statement: str, *values: str | float, patience: float | None = None
     ) -> sqlite3.Cursor:
         """Execute a statement for which another process may have to be waited; Ctrl-C ends that."""
         deadline = time.monotonic() + (_BUSY_SECONDS if patience is None else patience)
@@ -301,6 +370,17 @@ def _is_busy(error: BaseException | None) -> bool:
     """Whether SQLite says that another process has the file; its finer codes count as well."""
     code: int = getattr(error, "sqlite_errorcode", 0)  # Python's own errors of this kind have none
     return code & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def _pack(response: Response) -> tuple[str | int, ...]:
+    *plain, confidences = astuple(response)
+    return (*plain, json.dumps(confidences))
+
+
+def _unpack(row: Sequence[Any]) -> Response:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    values["confidences"] = tuple(json.loads(values["confidences"]))
+    return Response(**values)
 
 
 def _list(request_ids: Collection[str]) -> str:

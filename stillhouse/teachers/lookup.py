@@ -4,29 +4,26 @@ Whoever pays must not pay twice, so a teacher that costs is asked only for what 
 and when one of them should hold answers but cannot be read, nothing is asked at all.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from stillhouse.base.cache import find_cached, find_caches
 from stillhouse.base.errors import InputError
 from stillhouse.base.lock import Lock, is_shallow, past_locks, read_lock
-from stillhouse.base.records import Request, Response
+from stillhouse.base.records import Response
 from stillhouse.base.tables import read_table
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.outcome import look_over
-from stillhouse.teachers.protocol import Failure
 
 _NAMED: Final = 3
+_BLOCK: Final = 256  # answers that are brought into the journal together
 
 
-@dataclass(frozen=True, slots=True)
-class Earlier:
-    """Answers found in earlier outputs, and a word for each output that could not be read."""
-
-    answers: Mapping[str, Response]
-    unreadable: tuple[str, ...]
+# Takes answers as they are found, and says which requests it has now.
+Keep: TypeAlias = Callable[[Sequence[Response]], Collection[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +39,25 @@ class Archive:
     stage: str = "generate"
     path: str = "data/generated/responses.parquet"
 
-    def read_own(self, wanted: Collection[str]) -> Earlier:
-        """Return what of ``wanted`` the stage's previous output holds."""
-        return self._read_locks([read_lock(self.project)], set(wanted))
+    def read_own(self, wanted: set[str], keep: Keep) -> tuple[str, ...]:
+        """Hand over what of ``wanted`` the stage's previous output holds; see ``read_past``."""
+        return self._read_locks([read_lock(self.project)], wanted, keep)
 
-    def read_past(self, wanted: Collection[str]) -> Earlier:
-        """Return what of ``wanted`` the outputs of any commit on any ref hold, newest first."""
-        earlier = self._read_locks(past_locks(self.repository), set(wanted))
-        if is_shallow(self.repository):
+    def read_past(self, wanted: set[str], keep: Keep) -> tuple[str, ...]:
+        """Hand over what of ``wanted`` the outputs of any commit on any ref hold, newest first.
+
+        Returns:
+            A word for each output that could not be read, unless nothing is wanted any more.
+        """
+        unreadable = self._read_locks(past_locks(self.repository), wanted, keep)
+        if wanted and is_shallow(self.repository):
             cut = "what a shallow clone leaves out (`git fetch --unshallow` brings it)"
-            return Earlier(earlier.answers, (*earlier.unreadable, cut))
-        return earlier
+            return (*unreadable, cut)
+        return unreadable
 
-    def _read_locks(self, locks: Iterable[Lock], wanted: set[str]) -> Earlier:
+    def _read_locks(self, locks: Iterable[Lock], wanted: set[str], keep: Keep) -> tuple[str, ...]:
+        """Take what is found out of ``wanted``."""
         caches = find_caches(self.project, self.repository)
-        answers: dict[str, Response] = {}
         unreadable: dict[str, None] = {}
         seen = {""}
         for lock in locks:
@@ -65,26 +66,27 @@ class Archive:
                 continue
             seen.add(md5)
             try:
-                answers |= _read_wanted(file, wanted - answers.keys())
+                for answers in _read_wanted(file, wanted):
+                    wanted -= set(keep(answers))
             except InputError:
                 unreadable[md5] = None
-            if wanted <= answers.keys():
+            if not wanted:
                 break
-        return Earlier(answers, tuple(unreadable))
+        return tuple(unreadable)
 
 
 def recall_answers(
-    wanted: Mapping[str, Request],
+    missing: Mapping[str, str],
     *,
     costs: bool,
     journal: Journal,
     archive: Archive,
     allow_repay: bool,
-) -> dict[str, Response]:
-    """Return every answer among ``wanted`` that is known, cheapest look first; keep it in the journal.
+) -> set[str]:
+    """Bring answers that earlier outputs hold into the journal; return what is still missing.
 
     Args:
-        wanted: requests by id.
+        missing: task by request id, of requests that the journal has no answer to.
         costs: whether an answer costs money; only then is the whole history searched.
         journal: what was answered here.
         archive: what earlier versions of the stage's output hold.
@@ -93,27 +95,19 @@ def recall_answers(
     Raises:
         InputError: answers that cost are missing, and an output that may hold them is unreadable.
     """
-    found = journal.read(wanted)
-    unreadable: list[str] = []
-    for look in (archive.read_own, archive.read_past) if costs else (archive.read_own,):
-        missing = set(wanted) - found.keys()
-        if not missing:
-            return found
-        earlier = look(missing)
-        whole = (look_over(wanted[name], answer) for name, answer in earlier.answers.items())
+
+    def keep(answers: Sequence[Response]) -> set[str]:
+        whole = (look_over(missing[answer.request_id], answer) for answer in answers)
         kept = journal.record([answer for answer in whole if isinstance(answer, Response)])
-        found |= {answer.request_id: answer for answer in kept if isinstance(answer, Response)}
-        unreadable += earlier.unreadable
-    if costs and unreadable and not allow_repay and set(wanted) - found.keys():
-        _refuse(len(set(wanted) - found.keys()), unreadable, archive)
-    return found
+        return {answer.request_id for answer in kept if isinstance(answer, Response)}
 
-
-def withdraw_failures(requests: Mapping[str, Request], journal: Journal) -> None:
-    """Turn into failures what an earlier version kept as answers: refusals, answers cut off."""
-    known = journal.read(requests)
-    outcomes = (look_over(requests[name], answer) for name, answer in known.items())
-    journal.record([outcome for outcome in outcomes if isinstance(outcome, Failure)])
+    wanted, unreadable = set(missing), list[str]()
+    for look in (archive.read_own, archive.read_past) if costs else (archive.read_own,):
+        if wanted:
+            unreadable += look(wanted, keep)
+    if costs and unreadable and not allow_repay and wanted:
+        _refuse(len(wanted), unreadable, archive)
+    return wanted
 
 
 def _refuse(missing: int, unreadable: list[str], archive: Archive) -> None:
@@ -129,8 +123,9 @@ def _refuse(missing: int, unreadable: list[str], archive: Archive) -> None:
     )
 
 
-def _read_wanted(file: Path | None, wanted: set[str]) -> dict[str, Response]:
+def _read_wanted(file: Path | None, wanted: Collection[str]) -> Iterator[list[Response]]:
     if file is None:
         raise InputError("not in DVC's cache")
-    answers = read_table(file, Response)
-    return {answer.request_id: answer for answer in answers if answer.request_id in wanted}
+    answers = (one for one in read_table(file, Response) if one.request_id in wanted)
+    while block := list(islice(answers, _BLOCK)):
+        yield block

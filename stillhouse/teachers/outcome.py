@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from stillhouse.base.records import Request, Response
+from stillhouse.base.records import Response
 from stillhouse.teachers.answers import PLAIN_TASK, load_entries
 from stillhouse.teachers.protocol import Failure
 
@@ -14,17 +14,17 @@ _CUT_OFF: Final = {
 _SHOWN: Final = 120
 
 
-def look_over(request: Request, response: Response) -> Response | Failure:
+def look_over(task: str, response: Response) -> Response | Failure:
     """Return the answer, or the failure that it is; the failure carries what was paid for.
 
     Plain text (the task ``replay``) may be cut off: its prompt asks for few tokens on purpose. JSON
     that is whole is an answer whatever stands in it; where it makes no pair, its rejection says so.
     """
-    name, reason = request.request_id, response.stop_reason
+    name, reason = response.request_id, response.stop_reason
     if reason == _REFUSED:
         said = response.text.strip()[:_SHOWN]
         return Failure(name, f"the teacher refused it: {said!r}", permanent=True, response=response)
-    if reason in _CUT_OFF and request.task != PLAIN_TASK and not _is_whole(response.text):
+    if reason in _CUT_OFF and task != PLAIN_TASK and not _is_whole(response.text):
         error = f"the answer was cut off after {response.output_tokens} tokens; {_CUT_OFF[reason]}"
         return Failure(name, error, permanent=True, response=response)
     return response

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol, TypeAlias
 
 from stillhouse.base.records import Request, Response
 
@@ -20,12 +20,50 @@ class Failure:
     response: Response | None = None
 
 
+Outcome: TypeAlias = Response | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens that one call is billed for: those read fresh, written, and the cache's."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+
+
+NOTHING_USED: Final = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came of one request, what it used, and what that cost in dollars."""
+
+    outcome: Outcome
+    usage: Usage = NOTHING_USED
+    usd: float = 0.0
+
+
+class Source(Protocol):
+    """Requests that are still to be asked; each one taken is leased to this process."""
+
+    def take(self, most: int) -> Sequence[Request]:
+        """Return up to so many; nothing where there is none at the moment."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """Whether no more will come."""
+        ...
+
+
 class Teacher(Protocol):
     """Answers requests. One that ``costs`` is never asked before every earlier answer was sought."""
 
     @property
     def name(self) -> str:
-        """The name by which prompts ask for it: ``Request.teacher``."""
+        """The name by which requests ask for it: ``Request.teacher``."""
         ...
 
     @property
@@ -33,10 +71,18 @@ class Teacher(Protocol):
         """Whether an answer costs money."""
         ...
 
-    def answer(self, requests: Sequence[Request]) -> Iterator[Response | Failure]:
-        """Yield one outcome for each request as soon as it is there, in any order.
+    def answer(self, source: Source) -> Iterator[Sequence[Reply]]:
+        """Yield one reply for each request taken, as many together as are there, in any order.
 
-        Whatever has been yielded is kept, also when the teacher raises afterwards. A response's
-        ``stop_reason`` is in the words of Anthropic's API: ``end_turn``, ``max_tokens``, ``refusal``.
+        Whatever has been yielded is on disk before the next is asked for, also when the teacher
+        raises afterwards. A response's ``stop_reason`` is in the words of Anthropic's API:
+        ``end_turn``, ``max_tokens``, ``refusal``.
         """
         ...
+
+
+def take_all(source: Source, most: int) -> Iterator[Sequence[Request]]:
+    """Yield what a source has, up to so many requests at a time, until it ends."""
+    while not source.ended:
+        if taken := source.take(most):
+            yield taken

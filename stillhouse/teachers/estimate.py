@@ -1,0 +1,111 @@
+"""What a request is likely to use and cost, learnt from what calls before it used."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from stillhouse.base.records import Request
+from stillhouse.teachers.money import Rate, Reservation, find_price, price_usage
+from stillhouse.teachers.params import TeachersParams
+from stillhouse.teachers.protocol import Usage
+
+# Before anything is known of a model: English in most vocabularies.
+_TOKENS_PER_CHARACTER: Final = 0.25
+_TOKENS_PER_QUESTION: Final = 20  # ... of a JSON answer, and for each fact
+_TOKENS_PER_FACT: Final = 90
+# No text has more: half a token for a character is above digits, and code, in all vocabularies of note.
+_MOST_TOKENS_PER_CHARACTER: Final = 0.6
+_MOST_BESIDE: Final = 400  # what a schema and a server's own words may add
+_ENOUGH_CALLS: Final = 20  # so many say what a model reads of a text; below, the bound above holds
+_MARGIN: Final = 1.5  # above the known rate
+
+
+def count_characters(request: Request) -> int:
+    """Return the length of what is asked: system and messages."""
+    return len(request.system) + sum(len(message.content) for message in request.messages)
+
+
+def limit_output(request: Request) -> int:
+    """Return how many tokens an answer may have, thoughts included."""
+    parameters = json.loads(request.parameters)
+    return int(parameters["max_tokens"]) + int(parameters.get("thinking_tokens", 0))
+
+
+@dataclass(frozen=True, slots=True)
+class _Rates:
+    """Sums over calls."""
+
+    calls: int = 0
+    characters: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    def __add__(self, rate: Rate) -> "_Rates":
+        return _Rates(
+            self.calls + rate.calls,
+            self.characters + rate.characters,
+            self.input_tokens + rate.input_tokens,
+            self.output_tokens + rate.output_tokens,
+        )
+
+
+class Estimator:
+    """Says what requests will use. ``calls`` is how many were learnt from."""
+
+    def __init__(self, rates: Iterable[Rate], teachers: TeachersParams) -> None:
+        self._prices = teachers.prices
+        self._by_model: dict[str, _Rates] = {}
+        self._by_task: dict[tuple[str, str], _Rates] = {}
+        self.calls = 0
+        for rate in rates:
+            self.calls += rate.calls
+            self._by_model[rate.model] = self._by_model.get(rate.model, _Rates()) + rate
+            for model in (rate.model, ""):  # another model's answers say more than nothing
+                key = (model, rate.task)
+                self._by_task[key] = self._by_task.get(key, _Rates()) + rate
+
+    def estimate(self, request: Request) -> Usage:
+        """Return what a request is likely to use, without any cache."""
+        return Usage(
+            round(count_characters(request) * self._read_rate(request.model)),
+            min(round(self._guess_output(request)), limit_output(request)),
+        )
+
+    def bound(self, request: Request) -> Usage:
+        """Return what a request can use at most."""
+        characters, rate = count_characters(request), _MOST_TOKENS_PER_CHARACTER
+        if self._by_model.get(request.model, _Rates()).calls >= _ENOUGH_CALLS:
+            rate = min(rate, _MARGIN * self._read_rate(request.model))
+        return Usage(round(characters * rate) + _MOST_BESIDE, limit_output(request))
+
+    def price(self, request: Request, usage: Usage, *, batch: bool = False) -> float:
+        """Return what a use costs in dollars; nothing where the model has no price."""
+        return price_usage(find_price(self._prices, request.model), usage, batch=batch)
+
+    def knows_price(self, model: str) -> bool:
+        """Say whether the model has a price."""
+        return find_price(self._prices, model) is not None
+
+    def reserve(self, request: Request, *, batch: bool = False) -> Reservation:
+        """Return what a request is likely to cost and can cost at most."""
+        return Reservation(
+            request.request_id,
+            self.price(request, self.estimate(request), batch=batch),
+            self.price(request, self.bound(request), batch=batch),
+        )
+
+    def _read_rate(self, model: str) -> float:
+        known = self._by_model.get(model)
+        if known is None or not known.characters:
+            return _TOKENS_PER_CHARACTER
+        return known.input_tokens / known.characters
+
+    def _guess_output(self, request: Request) -> float:
+        for model in (request.model, ""):
+            if known := self._by_task.get((model, request.task)):
+                return known.output_tokens / known.calls
+        parameters = json.loads(request.parameters)
+        facts, questions = parameters.get("pairs", 1), parameters.get("phrasings", 1)
+        guess: int = facts * (_TOKENS_PER_FACT + questions * _TOKENS_PER_QUESTION)
+        return guess + int(parameters.get("thinking_tokens", 0)) / 2

@@ -1,0 +1,86 @@
+"""What calls cost: reserved before they are sent, billed when they come back, kept within a budget."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from stillhouse.teachers.params import Price
+from stillhouse.teachers.protocol import NOTHING_USED, Usage
+
+_MILLION: Final = 1_000_000
+_DATE: Final = re.compile(r"-\d{4}-?\d{2}-?\d{2}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What one request is likely to cost, and what it can cost at most, in dollars."""
+
+    request_id: str
+    expected: float
+    at_most: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What one call cost, and what it was about; ``characters`` are those of the request."""
+
+    request_id: str
+    usd: float
+    teacher: str
+    model: str
+    task: str
+    characters: int
+    usage: Usage = NOTHING_USED
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Dollars that may be spent within the last so many seconds."""
+
+    usd: float
+    window_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Dollars that were spent, and that requests in flight may cost at most."""
+
+    spent: float
+    reserved: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What ``calls`` to a model for a task used together: characters sent, tokens read and written."""
+
+    model: str
+    task: str
+    calls: int
+    characters: int
+    input_tokens: int
+    output_tokens: int
+
+
+def price_usage(price: Price | None, usage: Usage, *, batch: bool = False) -> float:
+    """Return the dollars that a call costs; nothing where no price is known.
+
+    What a price does not name costs as input does: Anthropic writes its cache at 1.25 and reads it
+    at 0.05 to 0.1 of that.
+    """
+    if price is None:
+        return 0.0
+    read = price.input if price.cache_read is None else price.cache_read
+    write = price.input if price.cache_write is None else price.cache_write
+    total = (
+        usage.input_tokens * price.input
+        + usage.output_tokens * price.output
+        + usage.cache_read * read
+        + usage.cache_write * write
+    )
+    return total / _MILLION * (price.batch if batch else 1.0)
+
+
+def find_price(prices: Mapping[str, Price], model: str) -> Price | None:
+    """Return a model's price; a dated name (``claude-haiku-4-5-20251001``) has that of its model."""
+    return prices.get(model) or prices.get(_DATE.sub("", model))

@@ -1,0 +1,31 @@
+"""Every teacher that requests may name, and the terms on which this machine asks them."""
+
+from stillhouse.base.home import home
+from stillhouse.base.runtime import Runtime
+from stillhouse.distill.bases import open_base
+from stillhouse.teachers.asking import Terms
+from stillhouse.teachers.estimate import Estimator
+from stillhouse.teachers.huggingface import LocalModel
+from stillhouse.teachers.journal import Journal
+from stillhouse.teachers.money import Budget
+from stillhouse.teachers.params import load_teachers
+from stillhouse.teachers.protocol import Teacher
+from stillhouse.teachers.reader import Reader
+
+
+def list_teachers(runtime: Runtime) -> list[Teacher]:
+    """Return all teachers; none connects anywhere or loads anything before it is asked."""
+    base = LocalModel(lambda name: open_base(name, home() / "bases").folder, runtime)
+    return [Reader(), base]
+
+
+def make_terms(runtime: Runtime, journal: Journal) -> Terms:
+    """Return what ``runtime:`` allows, with estimates learnt from the journal."""
+    budget = runtime.budget_usd
+    minutes = runtime.deadline_minutes
+    return Terms(
+        estimator=Estimator(journal.read_rates(), load_teachers()),
+        budget=None if budget is None else Budget(budget, runtime.window_seconds),
+        deadline_seconds=None if minutes is None else minutes * 60,
+        batch=runtime.batch,
+    )
