@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final, Literal, TypeAlias
+from typing import Final, TypeAlias
 
 from stillhouse.base.records import Request, Response
 from stillhouse.base.stage import log, open_bar
@@ -14,7 +14,7 @@ from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.money import Bill, Budget
 from stillhouse.teachers.outcome import look_over
 from stillhouse.teachers.params import TeachersParams
-from stillhouse.teachers.protocol import Failure, Outcome, Reply, Teacher
+from stillhouse.teachers.protocol import Failure, Outcome, Reply, Stop, Teacher
 from stillhouse.teachers.signals import stop_gracefully
 
 _BLOCK: Final = 256  # requests that are leased at once
@@ -22,9 +22,6 @@ _WAIT_SECONDS: Final = 0.2  # between two looks at what another process is askin
 
 # Gives the requests of these names, one after the other, as often as it is called.
 Walk: TypeAlias = Callable[[Collection[str]], Iterable[Request]]
-# Why asking ended before everything was asked: Ctrl-C, the clock, the budget, more refusals than
-# are tolerated, or a teacher that cannot be reached.
-Stop: TypeAlias = Literal["", "interrupted", "deadline", "budget", "refused", "unreachable"]
 
 
 def _know_nothing() -> Estimator:
@@ -88,7 +85,7 @@ class Desk:
         self._elsewhere: list[str] = []
         self._dry = True
         self.failures: dict[str, Failure] = {}
-        self.stopped: Stop = ""
+        self._stopped: Stop = ""
         self.sent, self.spent = 0, 0.0
 
     def lay_out(self, names: Sequence[str]) -> None:
@@ -122,9 +119,21 @@ class Desk:
         self._out |= {request.request_id: request for request in found}
         return found
 
+    def put_back(self, requests: Sequence[Request]) -> None:
+        """Take back what was not sent; it is asked when its turn comes, if it comes."""
+        for request in requests:
+            del self._out[request.request_id]
+        self._leased = [*requests, *self._leased]
+        self.sent -= len(requests)
+
+    @property
+    def stopped(self) -> Stop:
+        """Why nothing more is given out; empty while something is."""
+        return self._stopped
+
     def stop(self, why: Stop) -> None:
         """Give out nothing more."""
-        self.stopped = self.stopped or why
+        self._stopped = self._stopped or why
 
     def interrupt(self) -> None:
         """Stop because the user wants it."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 from stillhouse.base.records import Request, Response
 
@@ -45,11 +45,29 @@ class Reply:
     usd: float = 0.0
 
 
+# Why asking ended before everything was asked: Ctrl-C, the clock, the budget, more refusals than
+# are tolerated, or a server that cannot be reached.
+Stop: TypeAlias = Literal["", "interrupted", "deadline", "budget", "refused", "unreachable"]
+
+
 class Source(Protocol):
     """Requests that are still to be asked; each one taken is leased to this process."""
 
     def take(self, most: int) -> Sequence[Request]:
         """Return up to so many; nothing where there is none at the moment."""
+        ...
+
+    def put_back(self, requests: Sequence[Request]) -> None:
+        """Give back what was taken and not sent."""
+        ...
+
+    def stop(self, why: Stop) -> None:
+        """Have no more come."""
+        ...
+
+    @property
+    def stopped(self) -> Stop:
+        """Why no more comes although not everything was asked; empty while it does."""
         ...
 
     @property

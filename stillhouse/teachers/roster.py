@@ -4,6 +4,7 @@ from stillhouse.base.home import home
 from stillhouse.base.runtime import Runtime
 from stillhouse.distill.bases import open_base
 from stillhouse.teachers.asking import Terms
+from stillhouse.teachers.claude import Claude
 from stillhouse.teachers.estimate import Estimator
 from stillhouse.teachers.huggingface import LocalModel
 from stillhouse.teachers.journal import Journal
@@ -16,7 +17,8 @@ from stillhouse.teachers.reader import Reader
 def list_teachers(runtime: Runtime) -> list[Teacher]:
     """Return all teachers; none connects anywhere or loads anything before it is asked."""
     base = LocalModel(lambda name: open_base(name, home() / "bases").folder, runtime)
-    return [Reader(), base]
+    teachers = load_teachers()
+    return [Reader(), base, Claude(teachers, runtime)]
 
 
 def make_terms(runtime: Runtime, journal: Journal) -> Terms:

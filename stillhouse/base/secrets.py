@@ -1,0 +1,24 @@
+"""Keys stand in the environment alone, and never come out of it in a message."""
+
+import os
+import re
+from typing import Final
+
+_NAME: Final = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
+_SHORTEST: Final = 8  # a shorter value is no key, and may be any word
+_HIDDEN: Final = "***"
+_SHOWN: Final = 300
+
+
+def hide_secrets(text: str) -> str:
+    """Return a text of others (a server's error) without the values of variables that hold secrets."""
+    for name, value in os.environ.items():
+        if _NAME.search(name) and len(value) >= _SHORTEST:
+            text = text.replace(value, _HIDDEN)
+    return text
+
+
+def quote_server(text: str) -> str:
+    """Return a server's message as a part of a sentence: one line, not long, without secrets."""
+    line = " ".join(hide_secrets(text).split())
+    return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"

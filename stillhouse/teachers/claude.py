@@ -1,0 +1,225 @@
+"""Claude as a teacher, through the ``anthropic`` SDK: Anthropic's own API, Bedrock or Vertex.
+
+The SDK brings the connection: keys, signatures, proxies, private certificates, error classes. Its
+aiohttp transport and raw posts are used: building and checking typed parameters and models costs more
+time for a call than all the rest (`python -m bench.teachers`).
+"""
+
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from types import MappingProxyType
+from typing import Any, Final
+
+from stillhouse.base.errors import InputError, TeacherError
+from stillhouse.base.records import Request, Response
+from stillhouse.base.runtime import Runtime
+from stillhouse.base.secrets import quote_server
+from stillhouse.teachers.caching import Marker
+from stillhouse.teachers.estimate import limit_output
+from stillhouse.teachers.money import find_price, price_usage
+from stillhouse.teachers.params import TeachersParams
+from stillhouse.teachers.protocol import Failure, Reply, Source, Usage
+from stillhouse.teachers.scheduler import Call, Limits, PassingError, read_retry_after, run_calls
+
+_PATH: Final = "/v1/messages"
+_REFUSED_FOR_GOOD: Final = frozenset({400, 413, 422})
+_OVERLOADED: Final = frozenset({429, 503, 529})
+_CONCERNS_ALL: Final = {
+    401: "the key is not accepted; set ANTHROPIC_API_KEY to a valid one",
+    402: "the account cannot pay; mend its billing",
+    403: "the key may not do this; ask for the right, or take another model",
+    404: "no such model or address; mend `teacher.model`, or `teachers.ids` and `teachers.anthropic`",
+}
+_NO_CREDIT: Final = "credit balance"  # a 400 that is about the account, not about the request
+
+
+class Claude:
+    """Asks Claude; ``requests`` go out as single messages, or as batches where that is chosen."""
+
+    name: Final = "anthropic"
+    costs: Final = True
+
+    def __init__(self, teachers: TeachersParams, runtime: Runtime) -> None:
+        """Take how it is reached; nothing connects before it is asked."""
+        self._teachers, self._runtime = teachers, runtime
+
+    def answer(self, source: Source) -> Iterator[Sequence[Reply]]:
+        """Yield replies as they come."""
+        yield from run_calls(self._open, source, Limits.of(self._runtime))
+
+    @asynccontextmanager
+    async def _open(self) -> AsyncIterator[Call]:
+        import anthropic
+
+        marker = Marker() if self._teachers.anthropic.cache else None
+        async with connect(self._teachers, self._runtime) as client:
+
+            async def call(request: Request) -> Reply:
+                body = write_body(request, self._teachers, marker)
+                try:
+                    message = await _post(client, body)
+                except anthropic.APIStatusError as exc:
+                    said = exc.api_message or exc.response.text
+                    return Reply(
+                        explain_status(
+                            exc.status_code, said, request.request_id, exc.response.headers
+                        )
+                    )
+                return read_message(message, request, self._teachers)
+
+            yield call
+
+
+def connect(teachers: TeachersParams, runtime: Runtime) -> Any:
+    """Return an open client of the SDK for the platform, which the caller closes.
+
+    Raises:
+        InputError: there is no key, no region, or the platform's extra is not installed.
+    """
+    import anthropic
+
+    access = teachers.anthropic
+    shared: dict[str, Any] = {
+        "max_retries": 0,  # the scheduler retries, and knows how many others wait
+        "http_client": anthropic.DefaultAioHttpClient(timeout=runtime.timeout_seconds),
+        "timeout": runtime.timeout_seconds,
+        "open_telemetry": False,
+    }
+    if access.base_url is not None:
+        shared["base_url"] = access.base_url
+    try:
+        if access.platform == "bedrock":
+            return anthropic.AsyncAnthropicBedrock(aws_region=access.region, **shared)
+        if access.platform == "vertex":
+            return anthropic.AsyncAnthropicVertex(
+                region=access.region or anthropic.NOT_GIVEN,
+                project_id=access.project or anthropic.NOT_GIVEN,
+                **shared,
+            )
+        client = anthropic.AsyncAnthropic(**shared)
+    except (anthropic.AnthropicError, ValueError, ImportError) as exc:
+        raise InputError(
+            f"Claude cannot be reached: {quote_server(str(exc))}",
+            where="params.yaml: teachers.anthropic",
+            remedy="give what is missing; bedrock and vertex need "
+            "`pip install 'stillhouse[bedrock]'` or `[vertex]`",
+        ) from exc
+    _check_key(client)
+    return client
+
+
+def write_body(
+    request: Request, teachers: TeachersParams, marker: Marker | None = None
+) -> dict[str, Any]:
+    """Return a request as the Messages API takes it; marks for its cache are no part of its identity."""
+    parameters = json.loads(request.parameters)
+    body: dict[str, Any] = {
+        "model": teachers.name_on_platform(request.model),
+        "max_tokens": limit_output(request),
+        "messages": [{"role": turn.role, "content": turn.content} for turn in request.messages],
+    }
+    if request.system:
+        body["system"] = request.system
+    output: dict[str, Any] = {}
+    if request.output_schema:
+        output["format"] = {"type": "json_schema", "schema": json.loads(request.output_schema)}
+    if effort := parameters.get("effort"):
+        output["effort"] = effort
+    if output:
+        body["output_config"] = output
+    match parameters.get("thinking"):
+        case "off":
+            body["thinking"] = {"type": "disabled"}
+        case "adaptive":
+            body["thinking"] = {"type": "adaptive", "display": "summarized"}
+        case "budget":
+            budget = parameters["thinking_tokens"]
+            body["thinking"] = {
+                "type": "enabled",
+                "budget_tokens": budget,
+                "display": "summarized",
+            }
+    if marker is not None:
+        marker.mark(body)
+    return body
+
+
+def read_message(
+    message: dict[str, Any], request: Request, teachers: TeachersParams, *, batch: bool = False
+) -> Reply:
+    """Return the reply that a message of the API is, thoughts apart from the answer.
+
+    Raises:
+        PassingError: it is no such message.
+    """
+    try:
+        used = message["usage"]
+        usage = Usage(
+            input_tokens=used["input_tokens"],
+            output_tokens=used["output_tokens"],
+            cache_read=used.get("cache_read_input_tokens") or 0,
+            cache_write=used.get("cache_creation_input_tokens") or 0,
+        )
+        blocks = message["content"]
+        response = Response(
+            request_id=request.request_id,
+            text="".join(block["text"] for block in blocks if block["type"] == "text"),
+            reasoning="\n\n".join(b["thinking"] for b in blocks if b["type"] == "thinking"),
+            stop_reason=str(message["stop_reason"]),
+            input_tokens=usage.input_tokens + usage.cache_read + usage.cache_write,
+            output_tokens=usage.output_tokens,
+            cached_tokens=usage.cache_read,
+            model=str(message["model"]),
+        )
+    except (KeyError, TypeError) as exc:
+        raise PassingError(f"the server's answer is no message (lacks {exc})") from exc
+    price = find_price(teachers.prices, request.model)
+    return Reply(response, usage, price_usage(price, usage, batch=batch))
+
+
+def explain_status(
+    status: int, said: str, request_id: str, headers: Mapping[str, str] = MappingProxyType({})
+) -> Failure:
+    """Return the refusal of a request for good, by the status and the words of a server.
+
+    Raises:
+        PassingError: it may pass.
+        TeacherError: it concerns every request.
+    """
+    error = f"{status} {quote_server(said)}"
+    if status in _CONCERNS_ALL or (status in _REFUSED_FOR_GOOD and _NO_CREDIT in said):
+        why = _CONCERNS_ALL.get(status, _CONCERNS_ALL[402])
+        raise TeacherError(f"Claude refuses every request ({error})", remedy=why)
+    if status in _REFUSED_FOR_GOOD:
+        return Failure(request_id, error, permanent=True)
+    raise PassingError(error, overload=status in _OVERLOADED, retry_after=read_retry_after(headers))
+
+
+def _check_key(client: Any) -> None:
+    if not (client.api_key or client.auth_token or client.credentials):
+        raise InputError(
+            "there is no key for Claude",
+            where="the environment",
+            expected="ANTHROPIC_API_KEY",
+            remedy="set it; it is never written anywhere",
+        )
+
+
+async def _post(client: Any, body: dict[str, Any]) -> dict[str, Any]:
+    import anthropic
+    import httpx2
+
+    try:
+        answer = await client.post(_PATH, body=body, cast_to=httpx2.Response)
+        message = json.loads(answer.content)
+    except anthropic.APIStatusError:
+        raise
+    except anthropic.APITimeoutError as exc:
+        raise PassingError("no answer came in time (`runtime.timeout_seconds`)") from exc
+    except anthropic.APIConnectionError as exc:
+        cause = exc.__cause__ or exc
+        raise PassingError(f"{client.base_url}: {quote_server(str(cause))}") from exc
+    except (ValueError, httpx2.HTTPError) as exc:
+        raise PassingError(f"half an answer came ({quote_server(str(exc))})") from exc
+    return message if isinstance(message, dict) else {}
