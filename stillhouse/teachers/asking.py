@@ -101,7 +101,7 @@ class Desk:
         """Lease up to so many requests; none while the budget is reserved for those in flight."""
         if time.monotonic() > self._ends:
             self.stop("deadline")
-        while len(self._leased) < most and not self.ended:
+        while len(self._leased) < most and not self._dry and not self.stopped:
             self._lease_block()
         if self.stopped:
             return ()

@@ -6,6 +6,7 @@ time for a call than all the rest (`python -m bench.teachers`).
 """
 
 import json
+import logging
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import MappingProxyType
@@ -79,6 +80,8 @@ def connect(teachers: TeachersParams, runtime: Runtime) -> Any:
     """
     import anthropic
 
+    for chatty in ("httpx2", "anthropic"):  # a line for each call would hide the progress bar
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     access = teachers.anthropic
     shared: dict[str, Any] = {
         "max_retries": 0,  # the scheduler retries, and knows how many others wait
