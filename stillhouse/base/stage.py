@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import stillhouse
 from stillhouse.base.accepted import check_accepted
 from stillhouse.base.alone import hold
+from stillhouse.base.contradictions import check_contradictions
 from stillhouse.base.ending import end_in_a_sentence
 from stillhouse.base.errors import InputError, StillhouseError, suggest
 from stillhouse.base.formats import check_formats
@@ -44,6 +45,7 @@ def run_stage(
         check_place()
         # Here, because only the stages behind the gate would stumble over it.
         check_names(STUDENTS, load_yaml(PARAMS))
+        check_contradictions(load_yaml(PARAMS))
         die_with_parent()
         what = " ".join([name, *arguments]) if student else name
         with hold(_lock_file(what), what):

@@ -1,6 +1,7 @@
 """Ask a teacher for what is missing, each request once among all processes of the project."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from stillhouse.base.stage import log, open_bar
 from stillhouse.teachers.estimate import Estimator, count_characters
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.money import Bill, Budget
-from stillhouse.teachers.outcome import look_over
+from stillhouse.teachers.outcome import is_malformed, look_over
 from stillhouse.teachers.params import TeachersParams
 from stillhouse.teachers.protocol import Failure, Outcome, Reply, Stop, Teacher
 from stillhouse.teachers.signals import stop_gracefully
@@ -30,11 +31,16 @@ def _know_nothing() -> Estimator:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What asking has to keep to. ``tolerated``: so many refusals for good do not end it."""
+    """What asking has to keep to.
+
+    ``tolerated``: so many refusals for good do not end it. ``ask_again``: so often an answer that
+    cannot be read is asked for once more, of a teacher that costs; both answers are paid for.
+    """
 
     estimator: Estimator = field(default_factory=_know_nothing)
     budget: Budget | None = None
     tolerated: int | None = None
+    ask_again: int = 0
     deadline_seconds: float | None = None
     batch: bool = False
 
@@ -82,6 +88,7 @@ class Desk:
         self._coming: Iterator[Request] = iter(())
         self._leased: list[Request] = []
         self._out: dict[str, Request] = {}
+        self._malformed: Counter[str] = Counter()
         self._elsewhere: list[str] = []
         self._dry = True
         self.failures: dict[str, Failure] = {}
@@ -161,16 +168,22 @@ class Desk:
 
     def settle(self, replies: Sequence[Reply]) -> None:
         """Write replies down, before anything else is done with them."""
-        outcomes, bills = [], []
+        outcomes, bills, again = [], [], []
         for reply in replies:
             request = self._out.pop(reply.outcome.request_id, None)
             if request is None:
                 raise ValueError("an outcome that was not asked for, or twice")
-            outcomes.append(_judge(request, reply.outcome))
+            outcome = _judge(request, reply.outcome)
+            if isinstance(outcome, Response) and self._deserves_another(request, outcome):
+                again.append(request)
+                error = "the answer could not be read; it is asked for once more"
+                outcome = Failure(request.request_id, error, permanent=False, response=outcome)
+            outcomes.append(outcome)
             if self._costs:
                 bills.append(_bill(request, reply))
         self._keep(outcomes, bills)
         self.spent += sum(bill.usd for bill in bills)
+        self._lay_again(again)
 
     def await_others(self) -> list[str]:
         """Wait until another process has answered the rest; return what it has left to be asked."""
@@ -194,6 +207,21 @@ class Desk:
         tolerated = self._terms.tolerated
         if tolerated is not None and sum(f.permanent for f in self.failures.values()) > tolerated:
             self.stop("refused")
+
+    def _deserves_another(self, request: Request, answer: Response) -> bool:
+        """Say whether an answer is unreadable, and there is a try left for its request."""
+        if not self._costs or self.stopped or not is_malformed(request.task, answer):
+            return False
+        self._malformed[request.request_id] += 1
+        return self._malformed[request.request_id] <= self._terms.ask_again
+
+    def _lay_again(self, requests: Sequence[Request]) -> None:
+        """Put requests back on the desk whose answers could not be read."""
+        granted = set(self._journal.claim([one.request_id for one in requests], len(requests)))
+        self._leased += [one for one in requests if one.request_id in granted]
+        self._elsewhere += [one.request_id for one in requests if one.request_id not in granted]
+        for request in requests:
+            self.failures.pop(request.request_id, None)
 
     def _lease_block(self) -> None:
         block = {request.request_id: request for request in islice(self._coming, _BLOCK)}

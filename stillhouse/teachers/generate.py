@@ -21,9 +21,13 @@ _BLOCK: Final = 512  # requests whose answers are held in memory together
 
 
 class GenerateParams(Params):
-    """``generate:`` in params.yaml; how many requests may be refused for good before it fails."""
+    """``generate:`` in params.yaml; how many requests may be refused for good before it fails.
+
+    ``ask_again``: how often an unreadable answer of a teacher that costs is asked for once more.
+    """
 
     tolerate_refusals: int = Field(default=0, ge=0)
+    ask_again: int = Field(default=1, ge=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,7 @@ def collect_answers(
             names,
             lambda wanted: _pick(requests, wanted),
             journal,
-            replace(terms, tolerated=allowed),
+            replace(terms, tolerated=allowed, ask_again=params.ask_again),
         )
         sent += asked.sent
         failures |= {failure.request_id: failure for failure in asked.failures}

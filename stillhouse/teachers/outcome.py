@@ -6,6 +6,7 @@ from stillhouse.base.records import Response
 from stillhouse.teachers.answers import PLAIN_TASK, load_entries
 from stillhouse.teachers.protocol import Failure
 
+_ENDED: Final = "end_turn"
 _REFUSED: Final = "refusal"
 _CUT_OFF: Final = {
     "max_tokens": "raise `max_tokens` in the prompt's front matter",
@@ -28,6 +29,11 @@ def look_over(task: str, response: Response) -> Response | Failure:
         error = f"the answer was cut off after {response.output_tokens} tokens; {_CUT_OFF[reason]}"
         return Failure(name, error, permanent=True, response=response)
     return response
+
+
+def is_malformed(task: str, response: Response) -> bool:
+    """Say whether an answer that claims to be whole is none: another draw may be one."""
+    return task != PLAIN_TASK and response.stop_reason == _ENDED and not _is_whole(response.text)
 
 
 def _is_whole(text: str) -> bool:
