@@ -5,7 +5,7 @@ of its sentence, so that the pairs hold before the offline judge.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
@@ -14,7 +14,7 @@ import orjson
 
 from stillhouse.prompts.passages import Passage, parse_passages, parse_questions
 from tests.stub_teacher.calls import Answer, Call, draw
-from tests.stub_teacher.tokens import count_tokens, keep_tokens
+from tests.stub_teacher.tokens import count_shared, count_tokens, keep_tokens
 
 _NUMBERS: Final = {
     word: number
@@ -46,7 +46,7 @@ _QUESTIONS: Final = (
     "Please finish “{lead}” for me, the topic being {section}?",
     "On {section}, somebody told me “{lead}” but not the end; which end is right?",
 )
-_FILLER: Final = " and so on"
+_FILLER: Final = (" and", " so", " on")
 _THOUGHT: Final = "The request was read, its passage was cut into sentences, and those that hold a value were taken. "
 
 
@@ -71,7 +71,7 @@ def _write(call: Call, answer_tokens: int) -> str:
         return orjson.dumps(fill_schema(call.schema, call.fingerprint)).decode()
     words = _plain_words(call.user)
     text = f"That is about {words}." if words else "There is nothing to say about that."
-    return _pad(text, answer_tokens)
+    return _pad(text, answer_tokens) if answer_tokens else text
 
 
 def _wants_pairs(call: Call) -> bool:
@@ -84,41 +84,47 @@ def _shape_wrong(call: Call) -> str:
     return orjson.dumps({"result": {"about": _plain_words(call.user)}}).decode()
 
 
-def _write_json(pairs: list[dict[str, Any]], answer_tokens: int) -> str:
-    text = orjson.dumps({"pairs": pairs}).decode()
-    if not answer_tokens or not pairs:
-        return text
-    while len(pairs) > 1 and count_tokens(text) > answer_tokens:
-        pairs.pop()
-        text = orjson.dumps({"pairs": pairs}).decode()
-    if (missing := answer_tokens - count_tokens(text)) > 0:
-        pairs[-1]["reasoning"] = _pad(pairs[-1]["reasoning"], missing, more=True)
-        text = orjson.dumps({"pairs": pairs}).decode()
-    return text
-
-
-def _pad(text: str, answer_tokens: int, more: bool = False) -> str:
-    """Return the text with ``answer_tokens`` tokens, or with so many more."""
+def _write_json(pairs: Iterable[dict[str, Any]], answer_tokens: int) -> str:
+    """Return the pairs as JSON; with ``answer_tokens`` so many tokens, unless one pair has more."""
     if not answer_tokens:
-        return text
-    missing = answer_tokens if more else answer_tokens - count_tokens(text)
-    if missing < 0:
-        return keep_tokens(text, answer_tokens)[0]
-    return text + keep_tokens(_FILLER * (missing // 3 + 1), missing)[0]
+        return orjson.dumps({"pairs": list(pairs)}).decode()
+    kept: list[dict[str, Any]] = []
+    left = answer_tokens - count_shared('{"pairs":[]}')
+    for pair in pairs:
+        size = count_tokens(orjson.dumps(pair).decode()) + bool(kept)  # a comma stands between two
+        if kept and size > left:
+            break
+        kept.append(pair)
+        left -= size
+    if kept and left > 0:
+        kept[-1]["reasoning"] += _fill(left)
+    return orjson.dumps({"pairs": kept}).decode()
 
 
-def _make_pairs(call: Call) -> list[dict[str, Any]]:
+def _pad(text: str, answer_tokens: int) -> str:
+    missing = answer_tokens - count_tokens(text)
+    return text + _fill(missing) if missing > 0 else keep_tokens(text, answer_tokens)[0]
+
+
+def _fill(tokens: int) -> str:
+    """Return so many tokens that say nothing."""
+    whole, rest = divmod(tokens, len(_FILLER))
+    return "".join(_FILLER) * whole + "".join(_FILLER[:rest])
+
+
+def _make_pairs(call: Call) -> Iterator[dict[str, Any]]:
     passages = parse_passages(call.user)
     if not passages:
-        return [_answer_question(call.user)]
+        yield _answer_question(call.user)
+        return
     asked = _BLOCK.sub(" ", call.user)
     wanted = _read_number(_PAIRS, asked, call.system)
     phrasings = _read_number(_PHRASINGS, asked, call.system)
     facts = ((passage, fact) for passage in reversed(passages) for fact in _find_facts(passage))
     found = list(facts if call.salt else islice(facts, wanted))
     turn = call.salt % len(found) if found else 0
-    found = found[turn:] + found[:turn]
-    return [_make_pair(passage, *fact, phrasings) for passage, fact in found[:wanted]]
+    for passage, fact in islice(found[turn:] + found[:turn], wanted):
+        yield _make_pair(passage, *fact, phrasings)
 
 
 def _make_pair(
@@ -131,8 +137,8 @@ def _make_pair(
             form.format(lead=lead, section=section) for form in _QUESTIONS[: max(phrasings, 1)]
         ],
         "reasoning": f'The passage says: "{fact}". So {answer}.',
-        "answer": answer[:1].upper() + answer[1:] + ".",
-        "confidence": 0.7 + len(fact) % 30 / 100,
+        "answer": answer[:1].upper() + answer[1:].rstrip(".") + ".",
+        "confidence": (70 + len(fact) % 30) / 100,
     }
 
 
@@ -151,7 +157,27 @@ def _answer_question(user: str) -> dict[str, Any]:
 
 
 def _find_facts(passage: Passage) -> Iterator[tuple[str, str, str]]:
-    """Yield sentence, words that lead to its answer, and answer, in the passage's order."""
+    """Yield statement, words that lead to its answer, and answer: sentences first, then cells."""
+    yield from _find_sentences(passage)
+    yield from _find_cells(passage)
+
+
+def _find_cells(passage: Passage) -> Iterator[tuple[str, str, str]]:
+    """Yield each cell of the passage's tables as ``row: column: value``."""
+    head: list[str] = []
+    for line in passage.text.splitlines():
+        cells = [_clean(cell) for cell in line.strip().strip("|").split("|")]
+        if not line.lstrip().startswith("|"):
+            head = []
+        elif not head:
+            head = cells
+        elif not set("".join(cells)) <= set("-: "):
+            for column, value in zip(head[1:], cells[1:], strict=False):
+                if cells[0] and column and value:
+                    yield f"{cells[0]}: {column}: {value}", f"{cells[0]}, {column}", value
+
+
+def _find_sentences(passage: Passage) -> Iterator[tuple[str, str, str]]:
     for line in passage.text.splitlines():
         if _SKIPPED.match(line):
             continue
