@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from stillhouse.base.records import Request, Response
 from stillhouse.base.runtime import Runtime
 from stillhouse.base.secrets import quote_server
 from stillhouse.teachers.caching import Marker
-from stillhouse.teachers.estimate import limit_output
+from stillhouse.teachers.estimate import limit_output, read_parameters
 from stillhouse.teachers.money import find_price, price_usage
 from stillhouse.teachers.params import TeachersParams
 from stillhouse.teachers.protocol import Failure, Reply, Source, Usage
@@ -32,6 +33,7 @@ _CONCERNS_ALL: Final = {
     403: "the key may not do this; ask for the right, or take another model",
     404: "no such model or address; mend `teacher.model`, or `teachers.ids` and `teachers.anthropic`",
 }
+_JSON: Final = {"headers": {"Content-Type": "application/json"}}
 _NO_CREDIT: Final = "credit balance"  # a 400 that is about the account, not about the request
 
 
@@ -53,13 +55,16 @@ class Claude:
     async def _open(self) -> AsyncIterator[Call]:
         import anthropic
 
+        plain = (
+            self._teachers.anthropic.platform == "api"
+        )  # the others rewrite the body and sign it
         marker = Marker() if self._teachers.anthropic.cache else None
         async with connect(self._teachers, self._runtime) as client:
 
             async def call(request: Request) -> Reply:
                 body = write_body(request, self._teachers, marker)
                 try:
-                    message = await _post(client, body)
+                    message = await _post(client, body, plain=plain)
                 except anthropic.APIStatusError as exc:
                     said = exc.api_message or exc.response.text
                     return Reply(
@@ -116,7 +121,7 @@ def write_body(
     request: Request, teachers: TeachersParams, marker: Marker | None = None
 ) -> dict[str, Any]:
     """Return a request as the Messages API takes it; marks for its cache are no part of its identity."""
-    parameters = json.loads(request.parameters)
+    parameters = read_parameters(request)
     body: dict[str, Any] = {
         "model": teachers.name_on_platform(request.model),
         "max_tokens": limit_output(request),
@@ -126,7 +131,7 @@ def write_body(
         body["system"] = request.system
     output: dict[str, Any] = {}
     if request.output_schema:
-        output["format"] = {"type": "json_schema", "schema": json.loads(request.output_schema)}
+        output["format"] = {"type": "json_schema", "schema": _read_json(request.output_schema)}
     if effort := parameters.get("effort"):
         output["effort"] = effort
     if output:
@@ -209,12 +214,22 @@ def _check_key(client: Any) -> None:
         )
 
 
-async def _post(client: Any, body: dict[str, Any]) -> dict[str, Any]:
+@lru_cache(maxsize=64)
+def _read_json(text: str) -> Any:
+    """Return the value of a text that many requests share; nobody may change it."""
+    return json.loads(text)
+
+
+async def _post(client: Any, body: dict[str, Any], *, plain: bool) -> dict[str, Any]:
+    """Post a body; a ``plain`` one as bytes, which the SDK neither copies nor reads through."""
     import anthropic
     import httpx2
 
+    sent: dict[str, Any] = (
+        {"content": json.dumps(body).encode(), "options": _JSON} if plain else {"body": body}
+    )
     try:
-        answer = await client.post(_PATH, body=body, cast_to=httpx2.Response)
+        answer = await client.post(_PATH, cast_to=httpx2.Response, **sent)
         message = json.loads(answer.content)
     except anthropic.APIStatusError:
         raise

@@ -1,9 +1,11 @@
 """What a request is likely to use and cost, learnt from what calls before it used."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, Final
 
 from stillhouse.base.records import Request
 from stillhouse.teachers.money import Rate, Reservation, find_price, price_usage
@@ -26,9 +28,19 @@ def count_characters(request: Request) -> int:
     return len(request.system) + sum(len(message.content) for message in request.messages)
 
 
+def read_parameters(request: Request) -> Mapping[str, Any]:
+    """Return a request's parameters; few texts of them are shared by all requests."""
+    return _parse(request.parameters)
+
+
+@lru_cache(maxsize=256)
+def _parse(text: str) -> Mapping[str, Any]:
+    return MappingProxyType(json.loads(text))
+
+
 def limit_output(request: Request) -> int:
     """Return how many tokens an answer may have, thoughts included."""
-    parameters = json.loads(request.parameters)
+    parameters = read_parameters(request)
     return int(parameters["max_tokens"]) + int(parameters.get("thinking_tokens", 0))
 
 
@@ -105,7 +117,7 @@ class Estimator:
         for model in (request.model, ""):
             if known := self._by_task.get((model, request.task)):
                 return known.output_tokens / known.calls
-        parameters = json.loads(request.parameters)
+        parameters = read_parameters(request)
         facts, questions = parameters.get("pairs", 1), parameters.get("phrasings", 1)
         guess: int = facts * (_TOKENS_PER_FACT + questions * _TOKENS_PER_QUESTION)
         return guess + int(parameters.get("thinking_tokens", 0)) / 2

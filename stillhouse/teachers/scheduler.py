@@ -35,6 +35,7 @@ class PassingError(Exception):
 
 _GATHER_SECONDS: Final = 0.015  # for which replies are gathered that are then written together
 _LOOK_SECONDS: Final = 0.1  # between two looks at the source while no reply comes
+_LEAST_WAITING: Final = 8
 _PATIENCE_SECONDS: Final = (
     900.0  # for which a server may turn everything away before it is given up
 )
@@ -146,9 +147,12 @@ class _Engine:
 
     @property
     def room(self) -> int:
-        """How many more requests are wanted: half as many wait here as may be in flight."""
-        most = self._limits.concurrency
-        return max(0, most + max(8, most // 2) - self._held)
+        """How many more requests are wanted.
+
+        Twice as many wait here as may be in flight: the caller's thread may be busy with the disk for
+        the time of an answer or two.
+        """
+        return max(0, 3 * self._limits.concurrency + _LEAST_WAITING - self._held)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -242,6 +246,7 @@ class _Engine:
         """Call until there is an outcome; put it, or None where nothing was sent, into the outbox."""
         reply: Reply | None = None
         trouble: PassingError | None = None
+        first: PassingError | None = None
         begun, failed = time.monotonic(), 0
 
         def give_up(state: RetryCallState) -> bool:
@@ -263,11 +268,22 @@ class _Engine:
             self._unsent[request.request_id] = asyncio.current_task()  # type: ignore[assignment]
             await asyncio.sleep(seconds)
 
-        retrying = AsyncRetrying(
-            sleep=pause, stop=give_up, wait=_choose_pause, retry=_MAY_PASS, reraise=True
-        )
+        async def go_on() -> Reply:
+            nonlocal first
+            if first is not None:
+                failure, first = first, None
+                raise failure
+            return await attempt()
+
         try:
-            reply = await retrying(attempt)
+            try:
+                reply = await attempt()
+            except PassingError as exc:
+                first = exc  # few calls fail: the others need not pay for the machinery of retries
+                retrying = AsyncRetrying(
+                    sleep=pause, stop=give_up, wait=_choose_pause, retry=_MAY_PASS, reraise=True
+                )
+                reply = await retrying(go_on)
             self._last_success = time.monotonic()
         except PassingError as exc:
             self.unreachable |= self._last_success <= begun
