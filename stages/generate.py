@@ -13,6 +13,8 @@ from stillhouse.base.tables import StoredTable, open_table
 from stillhouse.teachers.generate import GenerateParams, collect_answers, read_answers
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.lookup import Archive
+from stillhouse.teachers.params import load_journal
+from stillhouse.teachers.remote import open_journal_remote
 from stillhouse.teachers.roster import list_teachers, make_terms
 
 REQUESTS = Path("data/requests.parquet")
@@ -24,14 +26,16 @@ def main() -> None:
     """Answer every request; ``--allow-repay`` asks again for answers that cannot be read."""
     params, runtime = load_section("generate", GenerateParams), load_runtime()
     requests = StoredTable(REQUESTS, Request)
+    archive = Archive(repository=Path(os.environ.get("DVC_ROOT") or "."))
     with Journal(home() / "journal.sqlite") as journal:
         collected = collect_answers(
             requests,
             list_teachers(runtime),
             journal,
-            Archive(repository=Path(os.environ.get("DVC_ROOT") or ".")),
+            archive,
             params,
             make_terms(runtime, journal),
+            remote=open_journal_remote(load_journal(), journal, archive.repository),
             allow_repay=REPAY in sys.argv[1:],
         )
         with (

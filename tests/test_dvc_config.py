@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stillhouse.base.dvc_config import DvcConfig, read_dvc_config
+from stillhouse.base.dvc_config import DvcConfig, find_remote_url, read_dvc_config
 
 LEVELS = {
     "system/config": "[core]\n    remote = far\n['remote \"far\"']\n    url = s3://bucket\n",
@@ -47,3 +47,17 @@ def test_it_is_what_dvc_itself_reads(project: Path) -> None:
     mine, theirs = read_dvc_config(project), Config(str(project / ".dvc"))
     assert str(mine.cache) == theirs["cache"]["dir"]
     assert (mine.default, set(mine.remotes)) == (theirs["core"]["remote"], set(theirs["remote"]))
+
+
+def test_a_remote_lies_where_dvc_has_it(project: Path) -> None:
+    from dvc.config import Config
+
+    for name, text in LEVELS.items():
+        (project.parent / name).write_text(text)
+    (project / ".dvc/config").write_text("['remote \"Beside\"']\n    url = ../../store\n")
+    theirs = Config(str(project / ".dvc"))["remote"]
+    assert {name: find_remote_url(project, name) for name in ("far", "near", "beside")} == {
+        name: str(remote["url"]) for name, remote in theirs.items()
+    }
+    assert find_remote_url(project, "beside") == str(project.parent / "store")
+    assert find_remote_url(project, "nowhere") == ""

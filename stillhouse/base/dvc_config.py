@@ -11,6 +11,7 @@ from typing import Final
 from stillhouse.base.files import read_text
 
 _REMOTE: Final = re.compile(r"""['"]?remote ["']?(.+?)["']*""")
+_URL: Final = re.compile(r"\w+://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,34 @@ def read_dvc_config(project: Path) -> DvcConfig:
     """
     cache, default = project / ".dvc" / "cache", ""
     remotes: dict[str, None] = {}
-    for path in _list_files(project / ".dvc"):
+    for path, config in _read_files(project / ".dvc"):
+        if folder := _get(config, "cache", "dir"):
+            cache = path.parent / _expand(folder)
+        default = _get(config, "core", "remote") or default
+        remotes |= dict.fromkeys(name for name, _ in _list_remotes(config))
+    return DvcConfig(cache, tuple(remotes), default)
+
+
+def find_remote_url(project: Path, name: str) -> str:
+    """Return where a DVC remote lies, empty where there is none of that name; as DVC has it.
+
+    That is a URL, or the absolute path of a folder: a relative one is one beside its file. DVC takes
+    names of remotes in small letters.
+
+    Raises:
+        InputError: a file is not text.
+    """
+    found = ""
+    for path, config in _read_files(project / ".dvc"):
+        for remote, section in _list_remotes(config):
+            url = _get(config, section, "url")
+            if remote.lower() == name.lower() and url:
+                found = url if _URL.match(url) else str((path.parent / _expand(url)).resolve())
+    return found
+
+
+def _read_files(dvc: Path) -> Iterator[tuple[Path, configparser.ConfigParser]]:
+    for path in _list_files(dvc):
         config = configparser.ConfigParser(interpolation=None, strict=False)
         if not path.is_file():
             continue
@@ -40,13 +68,19 @@ def read_dvc_config(project: Path) -> DvcConfig:
             config.read_string(read_text(path))
         except configparser.Error:
             continue
-        if folder := _get(config, "cache", "dir"):
-            # Not `Path.expanduser`: an unknown user stays as it is written, as DVC has it.
-            cache = path.parent / os.path.expanduser(folder)  # noqa: PTH111
-        default = _get(config, "core", "remote") or default
-        found = (_REMOTE.fullmatch(section) for section in config.sections())
-        remotes |= dict.fromkeys(match[1] for match in found if match)
-    return DvcConfig(cache, tuple(remotes), default)
+        yield path, config
+
+
+def _list_remotes(config: configparser.ConfigParser) -> Iterator[tuple[str, str]]:
+    """Yield the name of each remote and the section that describes it."""
+    for section in config.sections():
+        if match := _REMOTE.fullmatch(section):
+            yield match[1], section
+
+
+def _expand(path: str) -> str:
+    # Not `Path.expanduser`: an unknown user stays as it is written, as DVC has it.
+    return os.path.expanduser(path)  # noqa: PTH111
 
 
 def _list_files(dvc: Path) -> Iterator[Path]:

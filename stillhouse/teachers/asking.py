@@ -64,7 +64,7 @@ def ask_teacher(
     from the journal: two processes never go on with two answers to one request.
     """
     journal.set_durable(teacher.costs)
-    desk = Desk(journal, walk, terms or Terms(), costs=teacher.costs)
+    desk = Desk(journal, walk, terms or Terms(), costs=teacher.costs, teacher=teacher.name)
     with open_bar(f"asking {teacher.name}", len(names)) as bar, stop_gracefully(desk.interrupt):
         left = list(names)
         while left and not desk.stopped:
@@ -82,8 +82,11 @@ def ask_teacher(
 class Desk:
     """The source that a teacher takes requests from, and where its replies are settled."""
 
-    def __init__(self, journal: Journal, walk: Walk, terms: Terms, *, costs: bool) -> None:
+    def __init__(
+        self, journal: Journal, walk: Walk, terms: Terms, *, costs: bool, teacher: str = ""
+    ) -> None:
         self._journal, self._walk, self._terms, self._costs = journal, walk, terms, costs
+        self._teacher = teacher
         self._ends = time.monotonic() + (terms.deadline_seconds or float("inf"))
         self._coming: Iterator[Request] = iter(())
         self._leased: list[Request] = []
@@ -202,7 +205,7 @@ class Desk:
         return [name for name in self._elsewhere if name in waiting]
 
     def _keep(self, outcomes: Sequence[Outcome], bills: Sequence[Bill]) -> None:
-        kept = self._journal.record(outcomes, bills)
+        kept = self._journal.record(outcomes, bills, self._teacher)
         self.failures |= {one.request_id: one for one in kept if isinstance(one, Failure)}
         tolerated = self._terms.tolerated
         if tolerated is not None and sum(f.permanent for f in self.failures.values()) > tolerated:

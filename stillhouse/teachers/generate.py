@@ -1,6 +1,7 @@
 """Requests into answers and pairs: recall what is known, ask for the rest, read every answer."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final, NoReturn
@@ -14,8 +15,10 @@ from stillhouse.teachers.answers import parse_answer, reject_request
 from stillhouse.teachers.asking import Asked, Terms, ask_teacher
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.lookup import Archive, recall_answers
+from stillhouse.teachers.outbox import is_shared
 from stillhouse.teachers.outcome import look_over
 from stillhouse.teachers.protocol import Failure, Teacher
+from stillhouse.teachers.remote import Remote
 
 _BLOCK: Final = 512  # requests whose answers are held in memory together
 
@@ -78,11 +81,13 @@ def collect_answers(
     params: GenerateParams,
     terms: Terms | None = None,
     *,
+    remote: Remote | None = None,
     allow_repay: bool = False,
 ) -> Collected:
     """Have the journal hold the answer to every request, asking only for what is found nowhere.
 
     ``requests`` have distinct ids and are walked several times, never held: neither are answers.
+    What the journal then holds is in its ``remote``, too, as far as answers are shared.
 
     Raises:
         InputError: a request names an unknown teacher, or answers that were paid for cannot be read.
@@ -92,6 +97,9 @@ def collect_answers(
     """
     known = {teacher.name: teacher for teacher in teachers}
     found = _look_up(requests, known, journal)
+    if remote is not None and any(is_shared(name) for name in found.missing):
+        remote.fetch(journal)
+        found = _look_up(requests, known, journal)
     left: dict[str, list[str]] = {}
     for name, missing in sorted(found.missing.items()):
         # Everything is looked up before anything is asked: a look-up that fails must cost nothing.
@@ -101,27 +109,17 @@ def collect_answers(
             journal=journal,
             archive=archive,
             allow_repay=allow_repay,
+            teacher=name,
         )
         found.answered += len(missing) - len(wanted)
         left[name] = sorted(wanted)
+    if remote is not None and not allow_repay:
+        paid = sum(len(names) for name, names in left.items() if known[name].costs)
+        remote.require(paid, archive.stage)
     _check_refusals(found.refused, requests, params.tolerate_refusals)
-    sent, failures = 0, dict(found.refused)
     terms = terms or Terms()
-    for name, names in left.items():
-        if not names:
-            continue
-        allowed = params.tolerate_refusals - sum(one.permanent for one in failures.values())
-        asked = ask_teacher(
-            known[name],
-            names,
-            lambda wanted: _pick(requests, wanted),
-            journal,
-            replace(terms, tolerated=allowed, ask_again=params.ask_again),
-        )
-        sent += asked.sent
-        failures |= {failure.request_id: failure for failure in asked.failures}
-        if asked.stop or any(not failure.permanent for failure in asked.failures):
-            _explain_end(asked, names, requests, journal, terms, params.tolerate_refusals)
+    with nullcontext() if remote is None else remote.keep_uploading():
+        sent, failures = _ask_all(found.refused, left, known, requests, journal, params, terms)
     _check_refusals(failures, requests, params.tolerate_refusals)
     return Collected(Counts(found.requests, found.answered, sent), failures)
 
@@ -140,6 +138,35 @@ def read_answers(
             answer = answers[request.request_id]
             parsed = parse_answer(request, answer)
             yield Read(answer, parsed.pairs, parsed.rejections)
+
+
+def _ask_all(
+    refused: Mapping[str, Failure],
+    left: Mapping[str, Sequence[str]],
+    known: Mapping[str, Teacher],
+    requests: Iterable[Request],
+    journal: Journal,
+    params: GenerateParams,
+    terms: Terms,
+) -> tuple[int, dict[str, Failure]]:
+    """Ask each teacher for what is left to it; return how many were sent, and all refusals."""
+    sent, failures = 0, dict(refused)
+    for name, names in left.items():
+        if not names:
+            continue
+        allowed = params.tolerate_refusals - sum(one.permanent for one in failures.values())
+        asked = ask_teacher(
+            known[name],
+            names,
+            lambda wanted: _pick(requests, wanted),
+            journal,
+            replace(terms, tolerated=allowed, ask_again=params.ask_again),
+        )
+        sent += asked.sent
+        failures |= {failure.request_id: failure for failure in asked.failures}
+        if asked.stop or any(not failure.permanent for failure in asked.failures):
+            _explain_end(asked, names, requests, journal, terms, params.tolerate_refusals)
+    return sent, failures
 
 
 def _look_up(requests: Iterable[Request], known: Mapping[str, Teacher], journal: Journal) -> _Known:

@@ -10,7 +10,7 @@ import math
 import sqlite3
 import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import astuple, fields
 from operator import attrgetter
 from pathlib import Path
@@ -31,14 +31,14 @@ from stillhouse.teachers.protocol import Failure, Outcome, Usage
 # Only an owner on another machine or in another container is judged by the clock; one that can be
 # seen keeps its lease for as long as it lives.
 LEASE_SECONDS: Final = 900.0
-_BUSY_SECONDS: Final = 60.0  # for which another process's writing is waited for ...
+BUSY_SECONDS: Final = 60.0  # for which another process's writing is waited for ...
 _TURN_SECONDS: Final = 0.2  # ... in turns: within one, SQLite does not let Ctrl-C through
 _PARTING_SECONDS: Final = 1.0  # for which an ending process waits to give its leases back
 
-_COLUMNS: Final = tuple(field.name for field in fields(Response))
-_read_columns: Final = attrgetter(*_COLUMNS)
+COLUMNS: Final = tuple(field.name for field in fields(Response))
+_read_columns: Final = attrgetter(*COLUMNS)
 _read_usage: Final = attrgetter(*(field.name for field in fields(Usage)))
-_NAMES: Final = ", ".join(_COLUMNS)
+_NAMES: Final = ", ".join(COLUMNS)
 _AMONG: Final = "request_id IN (SELECT value FROM json_each(?))"
 _MINE: Final = "place = ? AND pid = ? AND started = ?"
 
@@ -74,6 +74,11 @@ class Journal:
         self.release()
         self._base.close()
 
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        return self._path
+
     def set_durable(self, durable: bool) -> None:
         """Have each commit survive a power cut (milliseconds), or only the end of this process."""
         self._durable = durable
@@ -84,10 +89,10 @@ class Journal:
 
     def read(self, request_ids: Collection[str]) -> dict[str, Response]:
         """Return the answers known among ``request_ids``."""
-        query = f"SELECT {', '.join(_COLUMNS)} FROM answers WHERE {_AMONG}"
+        query = f"SELECT {', '.join(COLUMNS)} FROM answers WHERE {_AMONG}"
         with self._explained():
             found = self._wait_for(query, _list(request_ids))
-            return {row[0]: _unpack(row) for row in found}
+            return {row[0]: unpack(row) for row in found}
 
     def find_answered(self, request_ids: Collection[str]) -> set[str]:
         """Return which of the requests have an answer."""
@@ -189,8 +194,12 @@ class Journal:
         finally:
             self.release()
 
-    def record(self, outcomes: Sequence[Outcome], bills: Sequence[Bill] = ()) -> list[Outcome]:
+    def record(
+        self, outcomes: Sequence[Outcome], bills: Sequence[Bill] = (), teacher: str = ""
+    ) -> list[Outcome]:
         """Write answers, failures and what they cost, in one transaction, and give back their leases.
+
+        ``teacher`` is who gave them, by the name in requests: those of some teachers are shared.
 
         Returns:
             What the journal now holds for each: of two answers to one request the first.
@@ -201,7 +210,7 @@ class Journal:
         with self._transaction():
             self._charge(bills)
             kept = [
-                self._write_answer(outcome)
+                self._write_answer(outcome, teacher)
                 if isinstance(outcome, Response)
                 else self._write_failure(outcome)
                 for outcome in outcomes
@@ -237,11 +246,12 @@ class Journal:
                 raise
             log.warning("the journal is locked: leases end with this process")
 
-    def _write_answer(self, response: Response) -> Response:
+    def _write_answer(self, response: Response, teacher: str) -> Response:
         # The first answer stays: outputs made from it must come out the same again.
-        marks = ", ".join("?" * len(_COLUMNS))
+        marks = ", ".join("?" * (len(COLUMNS) + 1))
         written = self._base.execute(
-            f"INSERT OR IGNORE INTO answers ({_NAMES}) VALUES ({marks})", _pack(response)
+            f"INSERT OR IGNORE INTO answers ({_NAMES}, teacher) VALUES ({marks})",
+            (*pack(response), teacher),
         )
         self._base.execute("DELETE FROM failures WHERE request_id = ?", (response.request_id,))
         if written.rowcount:
@@ -250,14 +260,16 @@ class Journal:
 
     def _write_failure(self, failure: Failure) -> Outcome:
         if failure.response is not None:
-            marks = ", ".join("?" * len(_COLUMNS))
+            marks = ", ".join("?" * len(COLUMNS))
             statement = f"INSERT INTO unusable ({_NAMES}) VALUES ({marks})"
-            self._base.execute(statement, _pack(failure.response))
+            self._base.execute(statement, pack(failure.response))
         answered = self.read([failure.request_id]).get(failure.request_id)
         if answered not in (None, failure.response):
             return answered
         # What an earlier version took for an answer goes where it belongs.
-        self._base.execute("DELETE FROM answers WHERE request_id = ?", (failure.request_id,))
+        name = (failure.request_id,)
+        if self._base.execute("DELETE FROM answers WHERE request_id = ?", name).rowcount:
+            self._base.execute("DELETE FROM shared WHERE name = ?", name)
         self._base.execute(
             "INSERT INTO failures VALUES (?, ?, ?, 1) ON CONFLICT (request_id) DO UPDATE SET"
             " error = excluded.error, permanent = excluded.permanent, attempts = attempts + 1"
@@ -340,7 +352,7 @@ class Journal:
         self, statement: str, *values: str | float, patience: float | None = None
     ) -> sqlite3.Cursor:
         """Execute a statement for which another process may have to be waited; Ctrl-C ends that."""
-        deadline = time.monotonic() + (_BUSY_SECONDS if patience is None else patience)
+        deadline = time.monotonic() + (BUSY_SECONDS if patience is None else patience)
         while True:
             try:
                 return self._base.execute(statement, values)
@@ -370,17 +382,34 @@ class Journal:
                 raise
             self._base.execute("COMMIT")
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as exc:
-            raise InputError(
-                f"the journal cannot be used ({exc})",
-                where=str(self._path),
-                expected="a SQLite file on a local disk with room left",
-                remedy="free the disk, or name another folder in STILLHOUSE_HOME",
-            ) from exc
+    def _explained(self) -> AbstractContextManager[None]:
+        return explain_unusable(self._path)
+
+
+@contextmanager
+def explain_unusable(path: Path) -> Iterator[None]:
+    """Turn what SQLite refuses within the block into an error that a user can read."""
+    try:
+        yield
+    except sqlite3.Error as exc:
+        raise InputError(
+            f"the journal cannot be used ({exc})",
+            where=str(path),
+            expected="a SQLite file on a local disk with room left",
+            remedy="free the disk, or name another folder in STILLHOUSE_HOME",
+        ) from exc
+
+
+@contextmanager
+def open_beside(path: Path) -> Iterator[sqlite3.Connection]:
+    """Yield another connection to a journal that is laid out: for another thread, or to read it only.
+
+    Each statement is a transaction of its own, unless one is begun.
+    """
+    with explain_unusable(path):
+        base = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        with closing(base):
+            yield base
 
 
 def _is_busy(error: BaseException | None) -> bool:
@@ -389,14 +418,16 @@ def _is_busy(error: BaseException | None) -> bool:
     return code & 0xFF == sqlite3.SQLITE_BUSY
 
 
-def _pack(response: Response) -> tuple[str | int, ...]:
+def pack(response: Response) -> tuple[str | int, ...]:
+    """Return an answer as the columns of its table."""
     # Not `astuple`, which copies deeply: this is done for each answer.
     values = _read_columns(response)
     return (*values[:-1], json.dumps(values[-1]))
 
 
-def _unpack(row: Sequence[Any]) -> Response:
-    values = dict(zip(_COLUMNS, row, strict=True))
+def unpack(row: Sequence[Any]) -> Response:
+    """Return the answer that stands in the columns of a row."""
+    values = dict(zip(COLUMNS, row, strict=True))
     values["confidences"] = tuple(json.loads(values["confidences"]))
     return Response(**values)
 

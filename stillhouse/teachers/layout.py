@@ -33,9 +33,11 @@ CREATE TABLE unusable (
 # A lease carries what its request may cost at most and is likely to. `spending` is the account: an
 # entry for each call that was billed, and one (`lost`) for each that a process left behind unanswered.
 # `batches`: `name` is the server's, or empty between the decision to submit and the server's word.
-# `shared`: answers that a remote has; `segments`: files of a remote that were read or written here.
+# `shared`: what a remote has (a request's answer, a batch), and in which of its `segments`: files that
+# were read or written here. Answers without a teacher's name are older than teachers that cost.
 _ADDED_IN_3: Final = """
 ALTER TABLE answers ADD COLUMN confidences TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE answers ADD COLUMN teacher TEXT NOT NULL DEFAULT '';
 ALTER TABLE unusable ADD COLUMN confidences TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE leases ADD COLUMN expected REAL NOT NULL DEFAULT 0;
 ALTER TABLE leases ADD COLUMN reserved REAL NOT NULL DEFAULT 0;
@@ -55,9 +57,12 @@ CREATE TABLE batched (
     request_id TEXT PRIMARY KEY, batch INTEGER NOT NULL, expected REAL NOT NULL,
     reserved REAL NOT NULL
 ) STRICT;
+CREATE INDEX answers_to_share ON answers (teacher, request_id)
+    WHERE teacher NOT IN ('', 'offline', 'base');
 CREATE TABLE shared (
-    remote TEXT NOT NULL, request_id TEXT NOT NULL, PRIMARY KEY (remote, request_id)
+    remote TEXT NOT NULL, name TEXT NOT NULL, segment TEXT NOT NULL, PRIMARY KEY (remote, name)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX shared_by_segment ON shared (remote, segment);
 CREATE TABLE segments (
     remote TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (remote, name)
 ) STRICT, WITHOUT ROWID;

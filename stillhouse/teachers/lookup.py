@@ -1,24 +1,35 @@
-"""Where an answer may already lie: the journal, this stage's own output, that of older commits.
+"""Where an answer may already lie: this stage's own output, that of older commits, DVC's remote.
 
 Whoever pays must not pay twice, so a teacher that costs is asked only for what none of these holds;
 and when one of them should hold answers but cannot be read, nothing is asked at all.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from stillhouse.base.cache import find_cached, find_caches
+from stillhouse.base.cache import (
+    find_cached,
+    find_caches,
+    find_inner,
+    find_out,
+    is_whole,
+    name_object,
+)
 from stillhouse.base.errors import InputError
 from stillhouse.base.lock import Lock, is_shallow, past_locks, read_lock
 from stillhouse.base.records import Response
+from stillhouse.base.stage import log
 from stillhouse.base.tables import read_table
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.outcome import look_over
+from stillhouse.teachers.stores import Store, UnreachableError, open_default_remote
 
 _NAMED: Final = 3
+_CUT: Final = "what a shallow clone leaves out (`git fetch --unshallow` brings it)"
 _BLOCK: Final = 256  # answers that are brought into the journal together
 
 
@@ -27,8 +38,16 @@ Keep: TypeAlias = Callable[[Sequence[Response]], Collection[str]]
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """An earlier output that could not be read: its md5, and where within it the answers lie."""
+
+    md5: str
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Archive:
-    """The stage's earlier outputs, found through ``dvc.lock`` in DVC's cache.
+    """The stage's earlier outputs, found through ``dvc.lock`` in DVC's cache, or in its remote.
 
     ``project`` is the working directory, whose lock counts; ``repository`` is where the history
     lies: the same, or its parent when an experiment runs in a temporary folder.
@@ -39,40 +58,66 @@ class Archive:
     stage: str = "generate"
     path: str = "data/generated/responses.parquet"
 
-    def read_own(self, wanted: set[str], keep: Keep) -> tuple[str, ...]:
+    def read_own(self, wanted: set[str], keep: Keep) -> tuple[Unread, ...]:
         """Hand over what of ``wanted`` the stage's previous output holds; see ``read_past``."""
         return self._read_locks([read_lock(self.project)], wanted, keep)
 
-    def read_past(self, wanted: set[str], keep: Keep) -> tuple[str, ...]:
+    def read_past(self, wanted: set[str], keep: Keep) -> tuple[Unread, ...]:
         """Hand over what of ``wanted`` the outputs of any commit on any ref hold, newest first.
 
         Returns:
-            A word for each output that could not be read, unless nothing is wanted any more.
+            Each output that could not be read, unless nothing is wanted any more.
         """
-        unreadable = self._read_locks(past_locks(self.repository), wanted, keep)
-        if wanted and is_shallow(self.repository):
-            cut = "what a shallow clone leaves out (`git fetch --unshallow` brings it)"
-            return (*unreadable, cut)
-        return unreadable
+        return self._read_locks(past_locks(self.repository), wanted, keep)
 
-    def _read_locks(self, locks: Iterable[Lock], wanted: set[str], keep: Keep) -> tuple[str, ...]:
+    def read_remote(
+        self, unread: Sequence[Unread], wanted: set[str], keep: Keep
+    ) -> tuple[Unread, ...]:
+        """Hand over what of ``wanted`` these outputs hold in the project's default DVC remote.
+
+        Only what is needed is fetched, into a temporary file. Nothing goes into DVC's cache.
+
+        Returns:
+            Each that is not there, either, or not whole, or everything if the remote cannot be used.
+        """
+        store = open_default_remote(self.repository) if unread else None
+        if store is None:
+            return tuple(unread)
+        lost: list[Unread] = []
+        with tempfile.TemporaryDirectory() as folder:
+            for number, one in enumerate(unread):
+                try:
+                    file = _fetch(store, one, Path(folder) / "output")
+                    _take(file, wanted, keep)
+                except UnreachableError as exc:
+                    log.warning("earlier answers are not sought in DVC's remote: %s", exc)
+                    return (*lost, *unread[number:])
+                except InputError:
+                    lost.append(one)
+                if not wanted:
+                    break
+        return tuple(lost)
+
+    def _read_locks(
+        self, locks: Iterable[Lock], wanted: set[str], keep: Keep
+    ) -> tuple[Unread, ...]:
         """Take what is found out of ``wanted``."""
         caches = find_caches(self.project, self.repository)
-        unreadable: dict[str, None] = {}
+        unread: list[Unread] = []
         seen = {""}
         for lock in locks:
-            md5, file = find_cached(caches, lock.outs_of(self.stage), self.path)
+            outs = lock.outs_of(self.stage)
+            md5, file = find_cached(caches, outs, self.path)
             if md5 in seen:
                 continue
             seen.add(md5)
             try:
-                for answers in _read_wanted(file, wanted):
-                    wanted -= set(keep(answers))
+                _take(file, wanted, keep)
             except InputError:
-                unreadable[md5] = None
+                unread.append(Unread(*find_out(outs, self.path)))
             if not wanted:
                 break
-        return tuple(unreadable)
+        return tuple(unread)
 
 
 def recall_answers(
@@ -82,6 +127,7 @@ def recall_answers(
     journal: Journal,
     archive: Archive,
     allow_repay: bool,
+    teacher: str = "",
 ) -> set[str]:
     """Bring answers that earlier outputs hold into the journal; return what is still missing.
 
@@ -91,6 +137,7 @@ def recall_answers(
         journal: what was answered here.
         archive: what earlier versions of the stage's output hold.
         allow_repay: go on although an earlier output cannot be read.
+        teacher: who was asked, by the name in requests.
 
     Raises:
         InputError: answers that cost are missing, and an output that may hold them is unreadable.
@@ -98,20 +145,24 @@ def recall_answers(
 
     def keep(answers: Sequence[Response]) -> set[str]:
         whole = (look_over(missing[answer.request_id], answer) for answer in answers)
-        kept = journal.record([answer for answer in whole if isinstance(answer, Response)])
+        found = [answer for answer in whole if isinstance(answer, Response)]
+        kept = journal.record(found, teacher=teacher)
         return {answer.request_id for answer in kept if isinstance(answer, Response)}
 
-    wanted, unreadable = set(missing), list[str]()
-    for look in (archive.read_own, archive.read_past) if costs else (archive.read_own,):
-        if wanted:
-            unreadable += look(wanted, keep)
-    if costs and unreadable and not allow_repay and wanted:
-        _refuse(len(wanted), unreadable, archive)
+    wanted = set(missing)
+    unread = archive.read_own(wanted, keep)
+    if not costs or not wanted:
+        return wanted
+    unread = tuple(dict.fromkeys((*unread, *archive.read_past(wanted, keep))))
+    if wanted:
+        unread = archive.read_remote(unread, wanted, keep)
+    cut = (_CUT,) if wanted and is_shallow(archive.repository) else ()
+    if wanted and (unread or cut) and not allow_repay:
+        _refuse(len(wanted), [*(one.md5 for one in unread), *cut], archive)
     return wanted
 
 
-def _refuse(missing: int, unreadable: list[str], archive: Archive) -> None:
-    names = list(dict.fromkeys(unreadable))
+def _refuse(missing: int, names: Sequence[str], archive: Archive) -> None:
     shown = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" * (len(names) > _NAMED))
     raise InputError(
         f"{missing} answers that cost money are missing here, and earlier outputs that may hold them "
@@ -123,9 +174,24 @@ def _refuse(missing: int, unreadable: list[str], archive: Archive) -> None:
     )
 
 
-def _read_wanted(file: Path | None, wanted: Collection[str]) -> Iterator[list[Response]]:
+def _take(file: Path | None, wanted: set[str], keep: Keep) -> None:
+    """Keep what a table holds of what is wanted, and take it out of that."""
     if file is None:
         raise InputError("not in DVC's cache")
     answers = (one for one in read_table(file, Response) if one.request_id in wanted)
     while block := list(islice(answers, _BLOCK)):
-        yield block
+        wanted -= set(keep(block))
+
+
+def _fetch(store: Store, output: Unread, path: Path) -> Path:
+    """Bring the table within an output from a DVC remote to ``path``."""
+    md5 = output.md5
+    if output.place:
+        md5 = find_inner(_fetch_object(store, md5, path), output.place)
+    return _fetch_object(store, md5, path)
+
+
+def _fetch_object(store: Store, md5: str, path: Path) -> Path:
+    if not md5 or not store.fetch(name_object(md5), path) or not is_whole(path, md5):
+        raise InputError("not whole in DVC's remote", where=store.place)
+    return path

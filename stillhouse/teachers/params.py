@@ -63,3 +63,8 @@ class JournalParams(Params):
 def load_teachers(path: Path = PARAMS) -> TeachersParams:
     """Return the section ``teachers`` of ``params.yaml``."""
     return load_section("teachers", TeachersParams, path)
+
+
+def load_journal(path: Path = PARAMS) -> JournalParams:
+    """Return the section ``journal`` of ``params.yaml``."""
+    return load_section("journal", JournalParams, path)

@@ -1,0 +1,237 @@
+"""The journal's remote: answers that were paid for go there while they come, and are sought there first.
+
+A remote holds segments, files that never change, named after their content. So nobody waits for
+anybody, equal segments are one file, and a reader needs only those that it has not read.
+"""
+
+import re
+import sqlite3
+import tempfile
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NoReturn
+
+from stillhouse.base.errors import InputError, StillhouseError
+from stillhouse.base.stage import log, show_progress
+from stillhouse.teachers import outbox
+from stillhouse.teachers.heartbeat import beat
+from stillhouse.teachers.journal import Journal, open_beside
+from stillhouse.teachers.params import JournalParams
+from stillhouse.teachers.segments import (
+    LINE_BYTES,
+    SUFFIX,
+    Answer,
+    Line,
+    cut_segments,
+    read_segment,
+    write_line,
+    write_segment,
+)
+from stillhouse.teachers.stores import Store, UnreachableError, open_remote
+
+FOLDER: Final = "stillhouse/answers"
+_SEGMENT: Final = re.compile(rf"([0-9a-f]{{2}})/\1[0-9a-f]{{62}}{re.escape(SUFFIX)}")
+_TOGETHER: Final = 512  # answers that are taken from the journal, or brought into it, at once
+_DOWNLOADS: Final = 8  # at a time
+_NAMED: Final = 3
+
+
+class Remote:
+    """Answers of this journal and of others, in a place that all of them reach."""
+
+    def __init__(self, store: Store, journal: Path, upload_seconds: float) -> None:
+        self._store, self._journal, self._seconds = store, journal, upload_seconds
+        self._error: UnreachableError | None = None
+        self._damaged: list[str] = []
+        self._told = ""
+
+    def fetch(self, journal: Journal) -> None:
+        """Bring what others have put there into the journal; what cannot be read is a warning."""
+        self._error, self._damaged = None, []
+        try:
+            self._fetch_new(journal)
+        except UnreachableError as exc:
+            self._error = exc
+            log.warning("the journal's remote was not read: %s", exc)
+
+    def require(self, missing: int, stage: str) -> None:
+        """Refuse to ask for so many answers that cost if the remote may hold them unread.
+
+        Raises:
+            StillhouseError: it could not be reached, or a part of it is damaged.
+        """
+        if missing and (self._error or self._damaged):
+            self._refuse(missing, f"pay again with `stillhouse stage {stage} --allow-repay`")
+
+    @contextmanager
+    def keep_uploading(self) -> Iterator[None]:
+        """Upload every so many seconds while the block runs, and once more when it ends, however."""
+        try:
+            with beat(self._upload_quietly, self._seconds):
+                yield
+        finally:
+            self._upload_last()
+
+    def upload(self) -> int:
+        """Bring there what the journal has and the remote has not; return how many lines.
+
+        Raises:
+            StillhouseError: the remote or the journal cannot be used.
+        """
+        count, left_out = 0, set[str]()
+        with open_beside(self._journal) as base:
+            while lines := self._read_next(base, left_out):
+                for segment in cut_segments(lines.items()):
+                    self._put(base, segment)
+                    count += len(segment)
+        return count
+
+    def _fetch_new(self, journal: Journal) -> None:
+        names = self._list_segments()
+        with open_beside(self._journal) as base:
+            known = outbox.list_segments(base, self._store.place)
+            if gone := known - names:
+                log.warning(
+                    "%d files that were in %s are gone: their answers are uploaded again",
+                    len(gone),
+                    self._store.place,
+                )
+                outbox.forget_segments(base, self._store.place, gone)
+            new = sorted(names - known)
+            if not new:
+                return
+            count = 0
+            for name, lines in show_progress(self._download(new), "fetching answers", len(new)):
+                count += self._take(name, lines, journal, base)
+        log.info("%d answers came from %s", count, self._store.place)
+
+    def _list_segments(self) -> set[str]:
+        names = set(self._store.list_files(FOLDER))
+        segments = {name for name in names if _SEGMENT.fullmatch(name)}
+        for name in sorted(names - segments)[:_NAMED]:
+            log.warning("%s is no file of answers and is left out", self._place(name))
+        return segments
+
+    def _download(self, names: Sequence[str]) -> Iterator[tuple[str, Sequence[Line]]]:
+        """Yield what each segment says; several are on their way at a time, few are held."""
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            ThreadPoolExecutor(_DOWNLOADS) as pool,
+        ):
+            for start in range(0, len(names), _DOWNLOADS):
+                some = names[start : start + _DOWNLOADS]
+                loaded = pool.map(lambda name: self._load(name, Path(folder)), some)
+                yield from zip(some, loaded, strict=True)
+
+    def _load(self, name: str, folder: Path) -> Sequence[Line]:
+        """Return what a segment says, nothing where it is damaged."""
+        path = folder / name.rpartition("/")[2]
+        try:
+            if self._store.fetch(f"{FOLDER}/{name}", path):
+                return read_segment(path, name, self._place(name))
+            said = f"{self._place(name)} was there a moment ago and is gone"
+        except InputError as exc:
+            said = str(exc)
+        finally:
+            path.unlink(missing_ok=True)
+        log.warning("%s; it is left out", said)
+        self._damaged.append(self._place(name))
+        return ()
+
+    def _take(
+        self, name: str, lines: Sequence[Line], journal: Journal, base: sqlite3.Connection
+    ) -> int:
+        """Keep what a segment says; it counts as read when all of it is kept."""
+        answers = [line for line in lines if isinstance(line, Answer)]
+        for teacher in sorted({answer.teacher for answer in answers}):
+            given = [answer.response for answer in answers if answer.teacher == teacher]
+            for start in range(0, len(given), _TOGETHER):
+                journal.record(given[start : start + _TOGETHER], teacher=teacher)
+        for line in lines:
+            if not isinstance(line, Answer):
+                outbox.take_batch(base, line)
+        if lines:
+            names = [outbox.name_of(line) for line in lines]
+            outbox.mark_shared(base, self._store.place, name, names)
+        return len(answers)
+
+    def _read_next(self, base: sqlite3.Connection, left_out: set[str]) -> dict[str, bytes]:
+        """Return the next lines to upload, by what they are of."""
+        found = outbox.read_missing(base, self._store.place, _TOGETHER + len(left_out))
+        lines = {outbox.name_of(line): write_line(line) for line in found}
+        for name in [name for name, text in lines.items() if len(text) > LINE_BYTES]:
+            del lines[name]
+            if name not in left_out:
+                log.warning("the answer to %s is too long to be shared", name)
+            left_out.add(name)
+        return lines
+
+    def _put(self, base: sqlite3.Connection, segment: dict[str, bytes]) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "segment"
+            name = write_segment(list(segment.values()), path)
+            self._store.put(path, f"{FOLDER}/{name}")
+        outbox.mark_shared(base, self._store.place, name, segment)
+
+    def _upload_quietly(self) -> None:
+        """Upload; what prevents it is a warning, and is tried again."""
+        try:
+            self.upload()
+        except (StillhouseError, OSError) as exc:
+            if str(exc) != self._told:  # once, not at each beat
+                log.warning("answers are not uploaded now, which is tried again: %s", exc)
+            self._told = str(exc)
+
+    def _upload_last(self) -> None:
+        """Upload; what prevents it is a warning that says what lies here alone."""
+        try:
+            self.upload()
+        except (StillhouseError, OSError) as exc:
+            log.warning(
+                "%s answers are in this machine's journal alone, not in its remote: %s; the next run "
+                "of a stage that asks sends them",
+                self._count_missing(),
+                exc,
+            )
+
+    def _count_missing(self) -> str:
+        try:
+            with open_beside(self._journal) as base:
+                return f"{outbox.count_missing(base, self._store.place):,}"
+        except StillhouseError:
+            return "some"
+
+    def _place(self, name: str) -> str:
+        return f"{self._store.place}/{FOLDER}/{name}"
+
+    def _refuse(self, missing: int, repay: str) -> NoReturn:
+        lacking = f"{missing} answers that cost money are missing here, and the journal's remote"
+        if self._error:
+            raise UnreachableError(
+                f"{lacking}, which may hold them, cannot be reached: {self._error.what}",
+                where=self._error.where,
+                remedy=f"{self._error.remedy or 'run it again when it can be'}, or {repay}",
+            ) from self._error
+        raise InputError(
+            f"{lacking} may hold them in files that cannot be read: {_name(self._damaged)}",
+            where=self._store.place,
+            remedy=f"put them back from a copy, or remove them, or {repay}",
+        )
+
+
+def open_journal_remote(params: JournalParams, journal: Journal, project: Path) -> Remote | None:
+    """Return the remote that ``journal:`` names in a project, None where it names none.
+
+    Raises:
+        InputError: it is neither a folder nor a DVC remote.
+    """
+    if not params.remote:
+        return None
+    return Remote(open_remote(params.remote, project), journal.path, params.upload_seconds)
+
+
+def _name(places: Collection[str]) -> str:
+    names = sorted(places)
+    return ", ".join(names[:_NAMED]) + f" and {len(names) - _NAMED} more" * (len(names) > _NAMED)

@@ -1,0 +1,481 @@
+"""Journals that share a remote: nothing is bought twice, and nothing that came is lost."""
+
+import gzip
+import hashlib
+import json
+import logging
+import multiprocessing
+import os
+import shutil
+import signal
+import sqlite3
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from stillhouse.base.errors import InputError, StoppedError
+from stillhouse.base.records import Request
+from stillhouse.teachers import remote, segments
+from stillhouse.teachers.generate import Counts
+from stillhouse.teachers.journal import Journal
+from stillhouse.teachers.params import JournalParams
+from stillhouse.teachers.remote import FOLDER, Remote, open_journal_remote
+from stillhouse.teachers.stores import Folder, UnreachableError
+from tests.asking import commit_answers, git, make_request, make_response
+from tests.remote_project import Counting, Site, make_folder
+
+FORK = multiprocessing.get_context("fork")
+REQUESTS = [make_request(number) for number in range(12)]
+FIRST, SECOND, *_ = REQUESTS
+NONE_SENT = Counts(requests=12, answered=12, sent=0)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Folder:
+    return make_folder(tmp_path / "shared")
+
+
+def list_segments(store: Folder) -> list[Path]:
+    return sorted(Path(store.place).rglob("*.jsonl.gz"))
+
+
+def put_segment(store: Folder, content: bytes) -> Path:
+    digest = hashlib.sha256(content).hexdigest()
+    path = Path(store.place) / FOLDER / digest[:2] / f"{digest}.jsonl.gz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(content))
+    return path
+
+
+def test_a_colleague_with_an_empty_journal_sends_nothing(tmp_path: Path, store: Folder) -> None:
+    first, second = Site(tmp_path / "a", store), Site(tmp_path / "b", store)
+    assert first.ask(REQUESTS).counts.sent == 12
+    assert second.ask(REQUESTS).counts == NONE_SENT
+    with Journal(first.journal) as mine, Journal(second.journal) as theirs:
+        names = [request.request_id for request in REQUESTS]
+        assert mine.read(names) == theirs.read(names)
+
+
+def test_each_asks_only_what_the_other_has_not(tmp_path: Path, store: Folder) -> None:
+    Site(tmp_path / "a", store).ask(REQUESTS[:8])
+    assert Site(tmp_path / "b", store).ask(REQUESTS[4:]).counts == Counts(8, 4, 4)
+    assert Site(tmp_path / "a", store).ask(REQUESTS).counts == NONE_SENT
+
+
+def test_what_was_read_once_is_not_read_again(tmp_path: Path, store: Folder) -> None:
+    Site(tmp_path / "a", store).ask(REQUESTS[:4])
+    other = Site(tmp_path / "b", store)
+    other.ask(REQUESTS[:8])
+    for path in list_segments(store):
+        path.write_bytes(b"")  # whoever read it again would say so
+    assert other.ask(REQUESTS).counts == Counts(12, 8, 4)
+
+
+def test_answers_of_free_teachers_stay_here(tmp_path: Path, store: Folder) -> None:
+    mine = [make_request(number, teacher="offline") for number in range(3)]
+    Site(tmp_path / "a", store).ask(mine, name="offline", costs=False)
+    assert list_segments(store) == []
+
+
+def test_answers_of_local_models_are_shared(tmp_path: Path, store: Folder) -> None:
+    local = [make_request(number, teacher="huggingface") for number in range(3)]
+    Site(tmp_path / "a", store).ask(local, name="huggingface", costs=False)
+    other = Site(tmp_path / "b", store)
+    assert other.ask(local, name="huggingface", costs=False).counts == Counts(3, 3, 0)
+
+
+def test_what_came_before_an_error_is_shared(tmp_path: Path, store: Folder) -> None:
+    with pytest.raises(OSError, match="cable"):
+        Site(tmp_path / "a", store).ask(REQUESTS, breaks_after=5)
+    assert Site(tmp_path / "b", store).ask(REQUESTS).counts == Counts(12, 5, 7)
+
+
+def test_answers_from_before_there_was_a_remote_are_shared_too(
+    tmp_path: Path, store: Folder
+) -> None:
+    Site(tmp_path / "a").ask(REQUESTS)
+    assert Site(tmp_path / "a", store).ask(REQUESTS).counts == NONE_SENT
+    assert Site(tmp_path / "b", store).ask(REQUESTS).counts == NONE_SENT
+
+
+def test_what_was_found_in_an_earlier_output_is_shared(tmp_path: Path, store: Folder) -> None:
+    commit_answers(
+        make_repository(tmp_path), [make_response(one) for one in REQUESTS], commit=False
+    )
+    assert Site(tmp_path / "a", store, tmp_path / "repo").ask(REQUESTS).counts == NONE_SENT
+    assert Site(tmp_path / "b", store).ask(REQUESTS).counts == NONE_SENT
+
+
+def test_a_kill_loses_no_more_than_came_since_the_last_upload(
+    tmp_path: Path, store: Folder
+) -> None:
+    site = Site(tmp_path / "a", store, upload_seconds=0.2)
+    many = [make_request(number) for number in range(200)]
+    process = FORK.Process(target=site.ask, args=(many,), kwargs={"seconds": 0.02})
+    process.start()
+    while len(site.sent) < 60:
+        time.sleep(0.01)
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    came = len(site.sent)
+    shutil.rmtree(site.folder)  # the runner is gone with its disk
+    found = Site(tmp_path / "b", store).ask(many).counts.answered
+    # 0.2 s between two uploads, and up to a second for one on a busy machine.
+    assert came - 60 <= found <= came
+    assert found >= 10
+
+
+def test_an_answer_between_two_uploads_is_in_the_next(tmp_path: Path, store: Folder) -> None:
+    with Journal(tmp_path / "j") as journal:
+        share = Remote(store, journal.path, 60.0)
+        uploaded = []
+        for request in REQUESTS[:3]:
+            journal.record([make_response(request)], teacher="paid")
+            uploaded.append(share.upload())
+        assert uploaded == [1, 1, 1]
+        assert share.upload() == 0
+
+
+def test_equal_content_is_one_file(tmp_path: Path, store: Folder) -> None:
+    for name in ("a", "b"):
+        with Journal(tmp_path / name) as journal:
+            journal.record([make_response(one) for one in REQUESTS], teacher="paid")
+            assert Remote(store, journal.path, 60.0).upload() == 12
+    (path,) = list_segments(store)
+    content = gzip.decompress(path.read_bytes())
+    assert path.name == f"{hashlib.sha256(content).hexdigest()}.jsonl.gz"
+    assert path.parent.name == path.name[:2]
+    assert {tuple(sorted(json.loads(line))) for line in content.splitlines()} == {
+        (
+            "cached_tokens",
+            "confidences",
+            "input_tokens",
+            "kind",
+            "model",
+            "output_tokens",
+            "reasoning",
+            "request_id",
+            "stop_reason",
+            "teacher",
+            "text",
+        )
+    }
+
+
+def test_writers_at_once_lose_nothing(tmp_path: Path, store: Folder) -> None:
+    many = [make_request(number) for number in range(80)]
+    sites = [Site(tmp_path / name, store, upload_seconds=0.05) for name in "abcd"]
+    parts = [many[start::4] for start in range(4)]
+    processes = [
+        FORK.Process(target=site.ask, args=(part,), kwargs={"seconds": 0.01})
+        for site, part in zip(sites, parts, strict=True)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
+    assert Site(tmp_path / "e", store).ask(many).counts == Counts(80, 80, 0)
+    assert [path for path in Path(store.place).rglob("*") if path.name.endswith(".part")] == []
+
+
+def test_many_answers_are_several_segments(
+    tmp_path: Path, store: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "SEGMENT_BYTES", 1000)
+    monkeypatch.setattr(remote, "_TOGETHER", 5)
+    Site(tmp_path / "a", store).ask(REQUESTS)
+    assert len(list_segments(store)) > 3
+    assert Site(tmp_path / "b", store).ask(REQUESTS).counts == NONE_SENT
+
+
+def test_the_first_answer_stays(tmp_path: Path, store: Folder) -> None:
+    with Journal(tmp_path / "j") as journal:
+        journal.record([make_response(FIRST, "theirs")], teacher="paid")
+        Remote(store, journal.path, 60.0).upload()
+    with Journal(tmp_path / "k") as journal:
+        journal.record([make_response(FIRST, "mine")], teacher="paid")
+        share = Remote(store, journal.path, 60.0)
+        share.fetch(journal)
+        assert journal.read([FIRST.request_id])[FIRST.request_id].text == "mine"
+        assert share.upload() == 0  # the remote has an answer
+
+
+def test_segments_that_have_gone_are_written_again(
+    tmp_path: Path, store: Folder, caplog: pytest.LogCaptureFixture
+) -> None:
+    site = Site(tmp_path / "a", store)
+    site.ask(REQUESTS[:8])
+    shutil.rmtree(Path(store.place) / "stillhouse")
+    site.ask(REQUESTS)
+    assert "are gone: their answers are uploaded again" in caplog.text
+    assert Site(tmp_path / "b", store).ask(REQUESTS).counts == NONE_SENT
+
+
+BAD = {
+    b"not JSON\n": "invalid JSON",
+    b'{"kind": "answer"}\n': "`teacher`: field required",
+    b'{"kind": "secret"}\n': "secret",
+    b'{"kind": "answer", "teacher": "paid", "request_id": 3}\n': "`request_id`: input should be",
+    json.dumps({**json.loads(
+        segments.write_line(segments.make_answer("paid", make_response(FIRST)))
+    ), "input_tokens": -1}).encode(): "`input_tokens`: input should be greater",
+    b'{"kind": "batch", "teacher": "paid", "name": "b", "submitted": NaN, "request_ids": []}\n':
+        "`submitted`",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "said"), BAD.items())
+def test_a_segment_that_says_something_else_is_named_and_left_out(
+    tmp_path: Path, store: Folder, content: bytes, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = segments.write_line(segments.make_answer("paid", make_response(FIRST)))
+    path = put_segment(store, good + content)
+    with pytest.raises(InputError, match=r"1 answers that cost money .* cannot be read: .*repay"):
+        Site(tmp_path / "a", store).ask([FIRST])
+    assert Site(tmp_path / "a").sent == []
+    assert str(path) in caplog.text
+    assert said in caplog.text
+
+
+DAMAGES = {
+    "cut": lambda whole: whole[:-9],
+    "empty": lambda _: b"",
+    "no gzip": lambda _: b"hello",
+    "flipped": lambda whole: whole[:30] + bytes([whole[30] ^ 1]) + whole[31:],
+    "other content": lambda _: gzip.compress(b""),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_segment_stops_only_what_may_be_in_it(
+    tmp_path: Path, store: Folder, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = Site(tmp_path / "a", store)
+    first.ask(REQUESTS[:4])
+    (path,) = list_segments(store)
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    first.ask(REQUESTS[:8])
+    other = Site(tmp_path / "b", store)
+    assert other.ask(REQUESTS[4:8]).counts == Counts(4, 4, 0)
+    assert path.name in caplog.text
+    with pytest.raises(InputError, match=f"{path.name}.*--allow-repay"):
+        other.ask(REQUESTS[:8])
+    assert other.sent == []
+    assert other.ask(REQUESTS[:8], allow_repay=True).counts == Counts(8, 4, 4)
+
+
+def test_a_file_that_is_no_segment_stops_nothing(
+    tmp_path: Path, store: Folder, caplog: pytest.LogCaptureFixture
+) -> None:
+    (Path(store.place) / FOLDER).mkdir(parents=True)
+    (Path(store.place) / FOLDER / "notes.txt").write_text("mine")
+    assert Site(tmp_path / "a", store).ask([FIRST]).counts.sent == 1
+    assert "notes.txt is no file of answers" in caplog.text
+
+
+def test_a_remote_that_is_not_there_stops_what_costs(tmp_path: Path) -> None:
+    site = Site(tmp_path / "a", Folder(tmp_path / "unmounted"))
+    with pytest.raises(UnreachableError, match=r"12 answers .* cannot be reached.*mkdir -p"):
+        site.ask(REQUESTS)
+    assert site.sent == []
+    assert not (tmp_path / "unmounted").exists()
+    assert site.ask(REQUESTS, allow_repay=True).counts.sent == 12
+
+
+def test_a_remote_that_is_not_there_stops_nothing_that_is_free(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    local = [make_request(number, teacher="huggingface") for number in range(3)]
+    site = Site(tmp_path / "a", Folder(tmp_path / "unmounted"))
+    assert site.ask(local, name="huggingface", costs=False).counts.sent == 3
+    assert "3 answers are in this machine's journal alone" in caplog.text
+
+
+def test_a_remote_that_is_not_there_is_a_warning_when_all_is_answered(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Site(tmp_path / "a").ask(REQUESTS)
+    gone = Folder(tmp_path / "unmounted")
+    assert Site(tmp_path / "a", gone).ask(REQUESTS).counts == NONE_SENT
+    assert "12 answers are in this machine's journal alone" in caplog.text
+
+
+def test_a_remote_that_goes_away_meanwhile_is_tried_again(
+    tmp_path: Path, store: Folder, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Flaky(Folder):
+        def put(self, path: Path, name: str) -> None:
+            if time.monotonic() < ends:
+                raise UnreachableError("the cable is out", where=self.place)
+            super().put(path, name)
+
+    ends = time.monotonic() + 0.5
+    site = Site(tmp_path / "a", Flaky(Path(store.place)), upload_seconds=0.05)
+    assert site.ask(REQUESTS, seconds=0.1).counts.sent == 12
+    assert caplog.text.count("the cable is out") == 1
+    assert Site(tmp_path / "b", store).ask(REQUESTS).counts == NONE_SENT
+
+
+def make_repository(tmp_path: Path) -> Path:
+    project = tmp_path / "repo"
+    project.mkdir()
+    git(project, "init", "-b", "main")
+    return project
+
+
+def test_a_shallow_clone_with_the_remote_sends_nothing_and_without_refuses(
+    tmp_path: Path, store: Folder
+) -> None:
+    project, answers = make_repository(tmp_path), [make_response(one) for one in REQUESTS]
+    Site(tmp_path / "a", store).ask(REQUESTS)
+    commit_answers(project, answers[:6])
+    commit_answers(project, answers[6:])
+    clone = tmp_path / "clone"
+    git(project, "clone", "--depth", "1", project.as_uri(), str(clone))
+    shutil.copytree(project / ".dvc", clone / ".dvc")
+    without = Site(tmp_path / "b", archive=clone)
+    with pytest.raises(InputError, match="--unshallow"):
+        without.ask(REQUESTS)
+    assert without.sent == []
+    assert Site(tmp_path / "b", store, clone).ask(REQUESTS).counts == NONE_SENT
+
+
+def note_batch(site: Site, requests: Sequence[Request], *, ended: bool = False) -> None:
+    """Do as if a batch had been submitted from a machine."""
+    site.folder.mkdir(exist_ok=True)
+    with Journal(site.journal), sqlite3.connect(site.journal) as base:
+        base.execute("DELETE FROM batches")
+        base.execute("DELETE FROM batched")
+        base.execute(
+            "INSERT INTO batches VALUES (7, 'paid', 'msgbatch_1', ?, 2, ?)", (time.time(), ended)
+        )
+        base.executemany(
+            "INSERT INTO batched VALUES (?, 7, 0.5, 1.0)", [(one.request_id,) for one in requests]
+        )
+
+
+def read_batches(site: Site) -> tuple[list, list]:
+    with sqlite3.connect(site.journal) as base:
+        return (
+            base.execute("SELECT teacher, name, ended FROM batches").fetchall(),
+            base.execute(
+                "SELECT request_id, expected, reserved FROM batched ORDER BY 1"
+            ).fetchall(),
+        )
+
+
+def test_a_batch_that_was_submitted_elsewhere_is_known_until_it_ends(
+    tmp_path: Path, store: Folder
+) -> None:
+    runner, other = Site(tmp_path / "a", store), Site(tmp_path / "b", store)
+    note_batch(runner, [FIRST, SECOND])
+    assert Remote(store, runner.journal, 60.0).upload() == 1
+    with Journal(tmp_path / "b.sqlite") as journal:
+        other.folder.mkdir()
+    with Journal(other.journal) as journal:
+        Remote(store, journal.path, 60.0).fetch(journal)
+        names = sorted([FIRST.request_id, SECOND.request_id])
+        assert read_batches(other) == (
+            [("paid", "msgbatch_1", 0)],
+            [(name, 0.0, 0.0) for name in names],
+        )
+        assert journal.claim(names, 2) == []  # nobody buys what is on its way
+    note_batch(runner, [], ended=True)
+    with Journal(runner.journal) as journal:
+        journal.record([make_response(FIRST)], teacher="paid")
+    assert Remote(store, runner.journal, 60.0).upload() == 2
+    with Journal(other.journal) as journal:
+        share = Remote(store, journal.path, 60.0)
+        share.fetch(journal)
+        assert read_batches(other) == ([("paid", "msgbatch_1", 1)], [])
+        assert journal.claim(names, 2) == [SECOND.request_id]
+        assert share.upload() == 0
+
+
+def test_a_batch_whose_results_no_server_keeps_any_more_is_left_out(
+    tmp_path: Path, store: Folder
+) -> None:
+    put_segment(
+        store,
+        segments.write_line(
+            segments.Batch(
+                teacher="paid", name="old", submitted=1.0, request_ids=(FIRST.request_id,)
+            )
+        ),
+    )
+    assert Site(tmp_path / "a", store).ask([FIRST]).counts.sent == 1
+
+
+def open_named(name: str | None, project: Path) -> Remote | None:
+    with Journal(project / "j") as journal:
+        return open_journal_remote(JournalParams(remote=name), journal, project)
+
+
+def test_a_remote_is_a_folder_or_the_name_of_a_dvc_remote(tmp_path: Path) -> None:
+    assert open_named(None, tmp_path) is None
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config").write_text("['remote \"team\"']\n    url = ../store\n")
+    for name in ("team", "./store", str(tmp_path / "store")):
+        found = open_named(name, tmp_path)
+        assert found is not None
+        assert found._store.place == str(tmp_path / "store")
+    for name in ("tema", "s3://bucket/x"):
+        with pytest.raises(InputError, match=rf"`{name}` is neither .* remotes team"):
+            open_named(name, tmp_path)
+
+
+def test_a_kind_of_remote_that_is_not_installed_is_one_sentence(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config").write_text("['remote \"far\"']\n    url = hdfs://u:secret@h/x\n")
+    found = open_named("far", tmp_path)
+    assert found is not None
+    with pytest.raises(UnreachableError, match=r"package for hdfs is not installed; run `pip inst"):
+        Site(tmp_path / "a", found._store).ask(REQUESTS)
+    assert "secret" not in caplog.text
+
+
+def test_a_remote_that_dvc_reaches_itself_is_shared_through(tmp_path: Path) -> None:
+    # `remote://` is resolved by DVC alone, and leads to its own file system.
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config").write_text(
+        f"['remote \"base\"']\n    url = {tmp_path}\n"
+        "['remote \"team\"']\n    url = remote://base/store\n"
+    )
+    found = open_named("team", tmp_path)
+    assert found is not None
+    first, second = (Site(tmp_path / name, found._store) for name in "ab")
+    with pytest.raises(UnreachableError, match="is not there"):
+        first.ask(REQUESTS)
+    (tmp_path / "store").mkdir()
+    assert first.ask(REQUESTS).counts.sent == 12
+    assert second.ask(REQUESTS).counts == NONE_SENT
+    assert [path.suffix for path in (tmp_path / "store").rglob("*") if path.is_file()] == [".gz"]
+
+
+def test_ctrl_c_uploads_what_came(tmp_path: Path, store: Folder) -> None:
+    site = Site(tmp_path / "a", store)
+
+    def be_interrupted() -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        logging.disable()
+        try:
+            site.ask(REQUESTS, seconds=0.2)
+        except StoppedError as exc:
+            os._exit(exc.exit_code)
+
+    process = FORK.Process(target=be_interrupted)
+    process.start()
+    while len(site.sent) < 3:
+        time.sleep(0.01)
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGINT)
+    process.join()
+    assert process.exitcode == 130
+    came = len(Counting(site.folder / "ledger").read_ledger())
+    assert Site(tmp_path / "b", store).ask(REQUESTS).counts == Counts(12, came, 12 - came)
