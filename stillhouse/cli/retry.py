@@ -23,7 +23,7 @@ def retry(
 
     Where they were tolerated, `dvc repro --force --single-item generate` is that next run.
 
-    Example: stillhouse retry --teacher offline
+    Example: stillhouse retry --teacher anthropic
     """
     from stillhouse.base.errors import InputError, suggest
     from stillhouse.base.home import find_home
@@ -48,13 +48,20 @@ def retry(
             if teacher not in asked:
                 what = f"no request goes to a teacher called `{teacher}`"
                 raise InputError(
-                    what, where=str(_REQUESTS), expected=f"one of {', '.join(sorted(asked))}"
+                    what,
+                    where=str(_REQUESTS),
+                    expected=f"one of {', '.join(sorted(asked))}",
+                    remedy=suggest(teacher, asked),
                 )
             chosen &= asked[teacher]
         journal.forget_failures(chosen)
     forgotten = sorted(chosen)
     if as_json:
         print_json({"forgotten": list(forgotten)})
+        return
+    if not forgotten:
+        of = f" by `{teacher}`" if teacher else ""
+        typer.echo(f"nothing was refused for good{of}: there is nothing to forget")
         return
     for name in forgotten:
         typer.echo(name)

@@ -97,8 +97,8 @@ def collect_answers(
     """
     known = {teacher.name: teacher for teacher in teachers}
     found = _look_up(requests, known, journal)
-    if remote is not None and any(is_shared(name) for name in found.missing):
-        remote.fetch(journal)
+    asks_shared = any(is_shared(name) for name in found.missing)
+    if remote is not None and asks_shared and remote.fetch(journal):
         found = _look_up(requests, known, journal)
     left: dict[str, list[str]] = {}
     for name, missing in sorted(found.missing.items()):

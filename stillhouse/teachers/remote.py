@@ -47,14 +47,18 @@ class Remote:
         self._damaged: list[str] = []
         self._told = ""
 
-    def fetch(self, journal: Journal) -> None:
-        """Bring what others have put there into the journal; what cannot be read is a warning."""
+    def fetch(self, journal: Journal) -> bool:
+        """Bring what others have put there into the journal; say whether there was anything.
+
+        What cannot be read is a warning; see ``require``.
+        """
         self._error, self._damaged = None, []
         try:
-            self._fetch_new(journal)
+            return self._fetch_new(journal)
         except UnreachableError as exc:
             self._error = exc
             log.warning("the journal's remote was not read: %s", exc)
+            return True  # a part of it may have come
 
     def require(self, missing: int, stage: str) -> None:
         """Refuse to ask for so many answers that cost if the remote may hold them unread.
@@ -88,7 +92,7 @@ class Remote:
                     count += len(segment)
         return count
 
-    def _fetch_new(self, journal: Journal) -> None:
+    def _fetch_new(self, journal: Journal) -> bool:
         names = self._list_segments()
         with open_beside(self._journal) as base:
             known = outbox.list_segments(base, self._store.place)
@@ -101,11 +105,12 @@ class Remote:
                 outbox.forget_segments(base, self._store.place, gone)
             new = sorted(names - known)
             if not new:
-                return
+                return False
             count = 0
             for name, lines in show_progress(self._download(new), "fetching answers", len(new)):
                 count += self._take(name, lines, journal, base)
         log.info("%d answers came from %s", count, self._store.place)
+        return True
 
     def _list_segments(self) -> set[str]:
         names = set(self._store.list_files(FOLDER))

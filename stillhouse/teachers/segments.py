@@ -27,7 +27,7 @@ _MOST: Final = 2**53
 
 _Name = Annotated[str, Field(min_length=1, max_length=256)]
 _Count = Annotated[int, Field(ge=0, le=_MOST)]
-_Probability = Annotated[float, Field(gt=0, le=1)]
+_Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Line(BaseModel):
@@ -72,8 +72,10 @@ _LINES: Final[TypeAdapter[Line]] = TypeAdapter(Annotated[Line, Field(discriminat
 
 
 def make_answer(teacher: str, response: Response) -> Answer:
-    """Return an answer with who gave it."""
-    return Answer(teacher=teacher, **asdict(response))
+    """Return an answer with who gave it; the journal's own, which needs no looking over."""
+    values = asdict(response)
+    bounded = tuple(min(max(one, 0.0), 1.0) for one in response.confidences)  # rounding errors
+    return Answer.model_construct(**{**values, "teacher": teacher, "confidences": bounded})
 
 
 def write_line(line: Line) -> bytes:
@@ -81,7 +83,7 @@ def write_line(line: Line) -> bytes:
     return (canonical_json(line.model_dump(mode="json")) + "\n").encode()
 
 
-def read_lines(file: IO[bytes], where: str) -> Iterator[tuple[int, Line]]:
+def read_lines(file: IO[bytes] | gzip.GzipFile, where: str) -> Iterator[tuple[int, Line]]:
     """Yield (number, content) of each line that is not blank.
 
     Raises:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,6 @@ from typing import Final, Protocol
 
 from stillhouse.base.dvc_config import find_remote_url, read_dvc_config
 from stillhouse.base.errors import InputError, StillhouseError, suggest
-from stillhouse.base.files import replace_file
 
 _URL: Final = re.compile(r"\w+://")
 _FILE: Final = "file://"
@@ -87,12 +87,24 @@ class Folder:
         return True
 
     def put(self, path: Path, name: str) -> None:
-        """Copy a file to a name, beside it first."""
+        """Copy a file to a name, beside it first.
+
+        Without a lock, which not every shared folder has: no two writers share a name beside it.
+        """
         self._check()
+        target = self._path / name
+        part = target.with_name(f".{target.name}.{secrets.token_hex(8)}{PART}")
         try:
-            with replace_file(self._path / name) as part:
-                shutil.copyfile(path, part)
-        except (OSError, StillhouseError) as exc:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with path.open("rb") as source, part.open("wb") as file:
+                    shutil.copyfileobj(source, file)
+                    file.flush()
+                    os.fsync(file.fileno())
+                part.replace(target)
+            finally:
+                part.unlink(missing_ok=True)
+        except OSError as exc:
             raise unreachable(self.place, exc) from exc
 
     def _check(self) -> None:
