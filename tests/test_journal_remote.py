@@ -423,8 +423,12 @@ def test_a_remote_is_a_folder_or_the_name_of_a_dvc_remote(tmp_path: Path) -> Non
         found = open_named(name, tmp_path)
         assert found is not None
         assert found._store.place == str(tmp_path / "store")
-    for name in ("tema", "s3://bucket/x"):
-        with pytest.raises(InputError, match=rf"`{name}` is neither .* remotes team"):
+    for name, remedy in {
+        "tema": "did you mean `team`",
+        "elsewhere": "write `./elsewhere`",
+        "s3://bucket/x": "`dvc remote add NAME s3://bucket/x`",
+    }.items():
+        with pytest.raises(InputError, match=rf"`{name}` is neither .* remotes team; .*{remedy}"):
             open_named(name, tmp_path)
 
 

@@ -141,7 +141,12 @@ def open_remote(name: str, project: Path) -> Store:
         f"`{name}` is neither a folder nor a DVC remote",
         where="params.yaml: journal.remote",
         expected=f"a path, or one of the remotes {', '.join(known)}" if known else "a path",
-        remedy=suggest(name, known) or f"make it known with `dvc remote add NAME {name}`",
+        remedy=suggest(name, known)
+        or (
+            f"make it a remote with `dvc remote add NAME {name}`"
+            if _URL.match(name)
+            else f"write `./{name}` for a folder of the project"
+        ),
     )
 
 
