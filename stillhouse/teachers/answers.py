@@ -127,9 +127,12 @@ def _read_items(place: _Place, response: Response) -> Iterator[Pair | Rejection]
         passage for message in place.request.messages for passage in parse_passages(message.content)
     ]
     asked: set[str] = set()
-    for ordinal, entry in enumerate(load_entries(response.text)):
+    entries = load_entries(response.text)
+    measured = response.confidences if len(response.confidences) == len(entries) else ()
+    for ordinal, entry in enumerate(entries):
         here = _Place(place.request, place.occurrence, ordinal)
-        yield from _read_entry(here, entry, passages, asked)
+        sure = measured[ordinal] if measured else None
+        yield from _read_entry(here, entry, passages, asked, sure)
 
 
 def _read_plain(place: _Place, response: Response) -> Iterator[Pair | Rejection]:
@@ -137,13 +140,18 @@ def _read_plain(place: _Place, response: Response) -> Iterator[Pair | Rejection]
     if not text:
         yield _reject(place, "incomplete_pair", "the answer is empty")
         return
-    yield _build_pair(place, place.request.messages, _Fact(questions=[], answer=text))
+    sure = response.confidences[0] if len(response.confidences) == 1 else None
+    fact = _Fact(questions=[], answer=text, confidence=sure)
+    yield _build_pair(place, place.request.messages, fact)
 
 
 def _read_entry(
-    place: _Place, entry: object, passages: list[Passage], asked: set[str]
+    place: _Place, entry: object, passages: list[Passage], asked: set[str], sure: float | None
 ) -> Iterator[Pair | Rejection]:
-    """Yield a pair for each question of one entry; ``asked`` gathers the questions of the answer."""
+    """Yield a pair for each question of one entry; ``asked`` gathers the questions of the answer.
+
+    ``sure`` is the answer's measured probability: it counts before the one that the teacher claims.
+    """
     try:
         fact = _Fact.model_validate(entry)
     except ValidationError as exc:
@@ -151,6 +159,7 @@ def _read_entry(
         where = ".".join(str(part) for part in first["loc"]) or "entry"
         yield _reject(place, "incomplete_pair", f"{where}: {first['msg']}")
         return
+    fact = fact if sure is None else fact.model_copy(update={"confidence": sure})
     if not any(fact.questions):
         yield _reject(place, "incomplete_pair", f"no question for: {fact.answer[:_SHOWN]}")
     for ordinal, question in enumerate(fact.questions):
@@ -203,24 +212,35 @@ def _build_pair(
     )
 
 
-def load_entries(text: str) -> list[object]:
-    """Return the entries of ``pairs``; language models like to put a code fence around the JSON.
+def find_json(text: str) -> tuple[object, int, str]:
+    """Return the value that an answer holds, where its JSON begins in the text, and that JSON.
+
+    Language models like to put a code fence around it.
 
     Raises:
-        ValueError: it is no JSON, or not of this form.
+        ValueError: it is no JSON.
     """
     stripped = text.strip()
+    start = text.index(stripped)
     try:
         try:
-            value = json.loads(stripped)
+            return json.loads(stripped), start, stripped
         except json.JSONDecodeError:
             fenced = _FENCED.search(stripped)
             if fenced is None:
                 raise
-            value = json.loads(fenced[1])
+            return json.loads(fenced[1]), start + fenced.start(1), fenced[1]
     except RecursionError as exc:  # a model that goes on with opening brackets
         raise ValueError("brackets within brackets without end") from exc
-    match value:
+
+
+def load_entries(text: str) -> list[object]:
+    """Return the entries of ``pairs``.
+
+    Raises:
+        ValueError: it is no JSON, or not of this form.
+    """
+    match find_json(text)[0]:
         case {"pairs": [*entries]}:
             return entries
         case _:
