@@ -14,8 +14,12 @@ def is_student(name: str, root: Path = Path()) -> bool:
     return Path(os.path.realpath(root / name)).is_relative_to(os.path.realpath(root / MODELS))
 
 
-def _refuse_student(name: str) -> str:
-    """Refuse a student's folder: no stage depends on it, so its training would come too late or not count."""
+def refuse_student(name: str) -> str:
+    """Refuse a student's folder: no stage depends on it, so its training would come too late or not count.
+
+    Raises:
+        ValueError: the name leads into ``models/``.
+    """
     if is_student(name):
         raise ValueError(
             f"{name} is a student of this project, and DVC would not know that anything begins with "
@@ -25,4 +29,4 @@ def _refuse_student(name: str) -> str:
     return name
 
 
-BaseName = Annotated[str, AfterValidator(_refuse_student)]
+BaseName = Annotated[str, AfterValidator(refuse_student)]

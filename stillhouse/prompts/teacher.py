@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from stillhouse.base import versions
 from stillhouse.base.ids import Json
+from stillhouse.base.model_name import refuse_student
 from stillhouse.base.params import Params
 from stillhouse.base.records import join_slot
 
@@ -38,6 +39,8 @@ class Member(Params):
         given = self.model_fields_set
         if self.provider in ("openai", "huggingface") and self.model is None:
             raise ValueError(f"provider `{self.provider}` needs a `model`")
+        if self.provider == "huggingface" and self.model is not None:
+            refuse_student(self.model)
         if self.provider == "anthropic":
             for name in ("temperature", "seed"):
                 if getattr(self, name) is not None:

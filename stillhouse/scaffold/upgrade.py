@@ -25,11 +25,13 @@ from stillhouse.base.params import PARAMS, load_yaml
 from stillhouse.base.tables import count_values
 from stillhouse.scaffold.project import build_pipeline
 from stillhouse.scaffold.update import Updated, update_project
-from stillhouse.teachers.huggingface import LocalModel
+from stillhouse.teachers.huggingface import HuggingFace, LocalModel
 from stillhouse.teachers.reader import Reader
 
 REQUESTS: Final = Path("data/requests.parquet")
-_FREE: Final = tuple(teacher.name for teacher in (Reader, LocalModel) if not teacher.costs)
+_FREE: Final = tuple(
+    teacher.name for teacher in (Reader, LocalModel, HuggingFace) if not teacher.costs
+)
 # What stands above the section in the repository's own params.yaml.
 COMMENT: Final = """\
 # No knobs: the versions of formats that this project's data was made with (stillhouse/base/versions.py). Stages refuse to

@@ -1,46 +1,31 @@
-"""A local Hugging Face model as a teacher: the student's own base, greedy, free.
+"""Local Hugging Face models as teachers: the student's own base, and any other that one names.
 
-Prompts of one padded length are answered together. With weights in float32 the words then do not
-hang on who else is in the batch: 32 SmolLM2 prompts gave the same tokens alone, by eights, all
-together, in another order and with other padding; so did 36 of the bundled questions by sevens and
-by sixty-fours. In bfloat16 17 of those 32 came out otherwise, so the weights are always float32 here.
+Both are free, and answer batch by batch as ``local_model`` says.
 """
 
-import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypeAlias
 
 from stillhouse.base.records import Request, Response
 from stillhouse.base.runtime import Runtime, choose_device, use_threads
-from stillhouse.teachers.protocol import Failure, Reply, Source, take_all
+from stillhouse.teachers.confidence import Token, measure_confidence
+from stillhouse.teachers.local_model import Prompt, Weights, Written
+from stillhouse.teachers.protocol import Failure, Outcome, Reply, Source, take_all
 
-# A prompt's padded length comes from its own length alone, so that a neighbour never changes it.
-_STEP: Final = 16
 _TOGETHER: Final = 1024  # requests among which those of one length are put together
+_END_OF_THOUGHTS: Final = "</think>"  # of Qwen's, DeepSeek's and others' models
+_TORN: Final = "\N{REPLACEMENT CHARACTER}"
 
-
-@dataclass(frozen=True, slots=True)
-class _Prompt:
-    """A request as tokens."""
-
-    request: Request
-    tokens: tuple[int, ...]
-    max_tokens: int
-
-    @property
-    def width(self) -> int:
-        return -(-len(self.tokens) // _STEP) * _STEP
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return self.width, self.max_tokens
+_Load: TypeAlias = Callable[[str], Weights]
+_Read: TypeAlias = Callable[[Weights, Prompt, Written], Response]
 
 
 class LocalModel:
-    """Answers with the most likely tokens of the model that a request names."""
+    """Answers with the most likely tokens of the model that a request names: the student's base.
+
+    Its weights are float32 on every device, so that an answer is the same in any batch.
+    """
 
     name: Final = "base"
     costs: Final = False
@@ -53,91 +38,135 @@ class LocalModel:
     def answer(self, source: Source) -> Iterator[Sequence[Reply]]:
         """Yield a reply for each request, batch by batch, short prompts first."""
         use_threads(self._runtime)
-        models: dict[str, _Loaded] = {}
-        for requests in take_all(source, _TOGETHER):
-            for name in sorted({request.model for request in requests}):
-                if name not in models:
-                    models.clear()
-                    models[name] = _Loaded(self._open_folder(name), self._runtime)
-                theirs = [request for request in requests if request.model == name]
-                yield from ([Reply(one)] for one in models[name].answer(theirs))
+        yield from _answer_all(source, self._load, _read_plain)
+
+    def _load(self, model: str) -> Weights:
+        device, batch = choose_device(self._runtime), self._runtime.generation_batch
+        return Weights(self._open_folder(model), device, "float32", batch)
 
 
-class _Loaded:
-    """A model and its tokenizer, ready to answer."""
+class HuggingFace:
+    """Answers as the model that a request names, greedily or drawn, with the confidence it had.
 
-    def __init__(self, folder: Path, runtime: Runtime) -> None:
-        import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+    Its weights are float32 on a CPU: an answer is the same in any batch, but for numbers that round
+    otherwise on another kind of machine. On a GPU they are bfloat16, at half the memory and several
+    times the speed: there an answer may come out otherwise in another batch, and only the journal
+    keeps it the same.
+    """
 
-        self._batch = runtime.generation_batch
-        self._tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-        model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-        self._model: Any = model.to(choose_device(runtime)).eval()
-        ends = model.generation_config.eos_token_id
-        ends = self._tokenizer.eos_token_id if ends is None else ends
-        self._ends: list[int] = ends if isinstance(ends, list) else [ends]
+    name: Final = "huggingface"
+    costs: Final = False
 
-    def answer(self, requests: Sequence[Request]) -> Iterator[Response | Failure]:
-        prompts = [self._encode(request) for request in requests]
-        window = self._model.config.max_position_embeddings
-        fitting = [p for p in prompts if p.width + p.max_tokens <= window]
-        for prompt in prompts:
-            if prompt.width + prompt.max_tokens > window:
-                error = (
-                    f"{len(prompt.tokens)} tokens and their answer exceed the window of {window}"
-                )
-                yield Failure(prompt.request.request_id, error, permanent=True)
-        fitting.sort(key=lambda prompt: (prompt.shape, prompt.request.request_id))
-        for _, group in groupby(fitting, key=lambda prompt: prompt.shape):
-            alike = list(group)
-            for start in range(0, len(alike), self._batch):
-                yield from self._answer_batch(alike[start : start + self._batch])
+    def __init__(self, open_folder: Callable[[str], Path], runtime: Runtime) -> None:
+        """Take how to find a model's folder by its name; nothing is loaded before it is needed."""
+        self._open_folder = open_folder
+        self._runtime = runtime
 
-    def _encode(self, request: Request) -> _Prompt:
-        system = [{"role": "system", "content": request.system}] if request.system.strip() else []
-        turns = [{"role": turn.role, "content": turn.content} for turn in request.messages]
-        text = self._tokenizer.apply_chat_template(
-            system + turns, add_generation_prompt=True, tokenize=False
-        )
-        tokens = self._tokenizer(text, add_special_tokens=False)["input_ids"]
-        return _Prompt(request, tuple(tokens), int(json.loads(request.parameters)["max_tokens"]))
+    def answer(self, source: Source) -> Iterator[Sequence[Reply]]:
+        """Yield a reply for each request, batch by batch, short prompts first."""
+        use_threads(self._runtime)
+        yield from _answer_all(source, self._load, _read_measured)
 
-    def _answer_batch(self, prompts: Sequence[_Prompt]) -> Iterator[Response]:
-        for prompt, tokens in zip(prompts, self._generate(prompts), strict=True):
-            ended = next((i for i, token in enumerate(tokens) if token in self._ends), None)
-            yield Response(
-                request_id=prompt.request.request_id,
-                text=str(self._tokenizer.decode(tokens[:ended], skip_special_tokens=True)),
-                reasoning="",
-                stop_reason="max_tokens" if ended is None else "end_turn",
-                input_tokens=len(prompt.tokens),
-                output_tokens=len(tokens[:ended]),
-                cached_tokens=0,
-                model=prompt.request.model,
-            )
+    def _load(self, model: str) -> Weights:
+        device = choose_device(self._runtime)
+        dtype = "bfloat16" if device == "cuda" else "float32"
+        return Weights(self._open_folder(model), device, dtype, self._runtime.generation_batch)
 
-    def _generate(self, prompts: Sequence[_Prompt]) -> list[list[int]]:
-        """Return the new tokens of each prompt, padded at the end where it stopped early."""
-        import torch
-        from transformers import GenerationConfig
 
-        width, max_tokens = prompts[0].shape
-        pad = self._ends[0]
-        rows = [[pad] * (width - len(p.tokens)) + list(p.tokens) for p in prompts]
-        seen = [[0] * (width - len(p.tokens)) + [1] * len(p.tokens) for p in prompts]
-        device = self._model.device
-        # A configuration of its own: the model's may ask for sampling or a repetition penalty.
-        greedy: Any = GenerationConfig
-        with torch.inference_mode():
-            out = self._model.generate(
-                input_ids=torch.tensor(rows, device=device),
-                attention_mask=torch.tensor(seen, device=device),
-                generation_config=greedy(
-                    do_sample=False,
-                    max_new_tokens=max_tokens,
-                    pad_token_id=pad,
-                    eos_token_id=self._ends,
-                ),
-            )
-        return [row[width:] for row in out.tolist()]
+def _answer_all(source: Source, load: _Load, read: _Read) -> Iterator[Sequence[Reply]]:
+    """Yield all replies, with one model in memory at a time."""
+    models: dict[str, Weights] = {}
+    for requests in take_all(source, _TOGETHER):
+        left = {request.request_id: request for request in requests}
+        for name in sorted({request.model for request in requests}):
+            if name not in models:
+                models.clear()
+                models[name] = load(name)
+            theirs = [request for request in requests if request.model == name]
+            for outcomes in _answer(models[name], theirs, read):
+                for outcome in outcomes:
+                    del left[outcome.request_id]
+                yield [Reply(outcome) for outcome in outcomes]
+                if source.stopped:
+                    source.put_back(list(left.values()))
+                    return
+
+
+def _answer(
+    weights: Weights, requests: Sequence[Request], read: _Read
+) -> Iterator[Sequence[Outcome]]:
+    prompts = [weights.encode(request) for request in requests]
+    if overlong := [prompt for prompt in prompts if not weights.holds(prompt)]:
+        yield [_explain_overlong(prompt, weights.window) for prompt in overlong]
+    for batch in weights.write([prompt for prompt in prompts if weights.holds(prompt)]):
+        yield [
+            read(weights, prompt, written) if written else _explain_memory(prompt)
+            for prompt, written in batch
+        ]
+
+
+def _explain_overlong(prompt: Prompt, window: int | None) -> Failure:
+    error = f"{len(prompt.tokens)} tokens and their answer exceed the window of {window}"
+    return Failure(prompt.request.request_id, error, permanent=True)
+
+
+def _explain_memory(prompt: Prompt) -> Failure:
+    error = (
+        f"the device's memory does not hold {len(prompt.tokens)} tokens and an answer of up to "
+        f"{prompt.max_tokens}: choose a smaller model or `runtime.device: cpu`"
+    )
+    return Failure(prompt.request.request_id, error, permanent=False)
+
+
+def _read_plain(weights: Weights, prompt: Prompt, written: Written) -> Response:
+    text = weights.tokenizer.decode(written.tokens, skip_special_tokens=True)
+    return _respond(prompt, written, "", str(text), ())
+
+
+def _read_measured(weights: Weights, prompt: Prompt, written: Written) -> Response:
+    pieces = _spell(weights, written.tokens)
+    thoughts, end, text = "".join(pieces).rpartition(_END_OF_THOUGHTS)
+    reasoning = thoughts.strip().removeprefix("<think>").strip() if end else ""
+    answer = text.lstrip() if end else text
+    tokens: list[Token] = list(zip(pieces, written.logprobs, strict=True))
+    confidences = measure_confidence(prompt.request.task, answer, tokens)
+    return _respond(prompt, written, reasoning, answer, confidences)
+
+
+def _respond(
+    prompt: Prompt, written: Written, reasoning: str, text: str, confidences: tuple[float, ...]
+) -> Response:
+    return Response(
+        request_id=prompt.request.request_id,
+        text=text,
+        reasoning=reasoning,
+        stop_reason="end_turn" if written.ended else "max_tokens",
+        input_tokens=len(prompt.tokens),
+        output_tokens=len(written.tokens),
+        cached_tokens=0,
+        model=prompt.request.model,
+        confidences=confidences,
+    )
+
+
+def _spell(weights: Weights, tokens: Sequence[int]) -> list[str]:
+    """Return what each token adds to the text; a character is on the token that completes it.
+
+    A token's text may depend on the one before it (a space at the beginning), so each is decoded
+    behind the last whole piece, and what that piece says alone is taken off.
+    """
+
+    def decode(part: Sequence[int]) -> str:
+        tidy = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
+        return str(weights.tokenizer.decode(part, **tidy))
+
+    pieces: list[str] = []
+    start, done = 0, 0  # the last whole piece is tokens[start:done]
+    for end in range(1, len(tokens) + 1):
+        before, after = decode(tokens[start:done]), decode(tokens[start:end])
+        if after.endswith(_TORN) and end < len(tokens):
+            pieces.append("")
+            continue
+        pieces.append(after[len(before) :])
+        start, done = done, end
+    return pieces

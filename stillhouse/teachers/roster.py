@@ -1,12 +1,14 @@
 """Every teacher that requests may name, and the terms on which this machine asks them."""
 
+from pathlib import Path
+
 from stillhouse.base.home import home
 from stillhouse.base.runtime import Runtime
 from stillhouse.distill.bases import open_base
 from stillhouse.teachers.asking import Terms
 from stillhouse.teachers.claude import Claude
 from stillhouse.teachers.estimate import Estimator
-from stillhouse.teachers.huggingface import LocalModel
+from stillhouse.teachers.huggingface import HuggingFace, LocalModel
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.money import Budget
 from stillhouse.teachers.params import load_teachers
@@ -16,9 +18,17 @@ from stillhouse.teachers.reader import Reader
 
 def list_teachers(runtime: Runtime) -> list[Teacher]:
     """Return all teachers; none connects anywhere or loads anything before it is asked."""
-    base = LocalModel(lambda name: open_base(name, home() / "bases").folder, runtime)
     teachers = load_teachers()
-    return [Reader(), base, Claude(teachers, runtime)]
+    return [
+        Reader(),
+        LocalModel(_open_folder, runtime),
+        HuggingFace(_open_folder, runtime),
+        Claude(teachers, runtime),
+    ]
+
+
+def _open_folder(model: str) -> Path:
+    return open_base(model, home() / "bases").folder
 
 
 def make_terms(runtime: Runtime, journal: Journal) -> Terms:
