@@ -3,15 +3,26 @@
 import json
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import md5
 from pathlib import Path
 
 from stillhouse.base.ids import canonical_json, content_id
-from stillhouse.base.records import Message, Request, Response, join_slot
+from stillhouse.base.records import (
+    Message,
+    Pair,
+    Rejection,
+    Request,
+    Response,
+    join_slot,
+)
 from stillhouse.base.tables import write_table
-from stillhouse.teachers.protocol import Failure
+from stillhouse.teachers.asking import Asked, Terms, Walk, ask_teacher
+from stillhouse.teachers.generate import Counts, GenerateParams, collect_answers, read_answers
+from stillhouse.teachers.journal import Journal
+from stillhouse.teachers.lookup import Archive
+from stillhouse.teachers.protocol import Failure, Outcome, Reply, Source, Teacher, Usage
 
 OUT = "data/generated"
 FILE = f"{OUT}/responses.parquet"
@@ -53,23 +64,90 @@ def write_answer(*questions: str, fact: str = "A fact.", answer: str = "An answe
 
 @dataclass
 class FakeTeacher:
-    """Answers at once; notes each request in ``ledger``, one line each, also across processes."""
+    """Answers one request after the other, each for ``usd``; notes it in ``ledger``, one line each.
+
+    The ledger holds what several processes asked.
+    """
 
     ledger: Path
     name: str = "paid"
     costs: bool = True
     seconds: float = 0.0
     failing: dict[str, Failure] = field(default_factory=dict)
+    usd: float = 0.0
+    usage: Usage = field(default_factory=Usage)
 
-    def answer(self, requests: Sequence[Request]) -> Iterator[Response | Failure]:
-        for request in requests:
-            with self.ledger.open("a") as file:
-                file.write(request.request_id + "\n")
-            time.sleep(self.seconds)
-            yield self.failing.get(request.request_id) or make_response(request)
+    def answer(self, source: Source) -> Iterator[Sequence[Reply]]:
+        while not source.ended:
+            for request in source.take(1):
+                yield [self.reply(request)]
+                break
+            else:
+                time.sleep(0.005)  # what is left is reserved elsewhere
+
+    def reply(self, request: Request) -> Reply:
+        with self.ledger.open("a") as file:
+            file.write(request.request_id + "\n")
+        time.sleep(self.seconds)
+        return Reply(self.say(request), self.usage, self.usd)
+
+    def say(self, request: Request) -> Outcome:
+        return self.failing.get(request.request_id) or make_response(request)
 
     def read_ledger(self) -> list[str]:
         return self.ledger.read_text().split() if self.ledger.exists() else []
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What requests came to, in the order of the tables' rows."""
+
+    responses: tuple[Response, ...]
+    pairs: tuple[Pair, ...]
+    rejections: tuple[Rejection, ...]
+    counts: Counts
+
+
+def generate(
+    requests: Sequence[Request],
+    teachers: Collection[Teacher],
+    journal: Journal,
+    archive: Archive,
+    params: GenerateParams,
+    terms: Terms | None = None,
+    *,
+    allow_repay: bool = False,
+) -> Generated:
+    """Do what the stage does, with lists instead of tables."""
+    collected = collect_answers(
+        requests, teachers, journal, archive, params, terms, allow_repay=allow_repay
+    )
+    read = list(read_answers(requests, journal, collected.refused))
+    responses = (one.response for one in read if one.response is not None)
+    return Generated(
+        tuple(sorted(responses, key=lambda one: one.request_id)),
+        tuple(sorted((p for one in read for p in one.pairs), key=lambda one: one.pair_id)),
+        tuple(sorted((r for one in read for r in one.rejections), key=lambda one: one.rejected_id)),
+        collected.counts,
+    )
+
+
+def walk_over(requests: Sequence[Request]) -> Walk:
+    """Return what finds requests by their names, as the stage does in a table."""
+
+    def walk(names: Collection[str]) -> Iterator[Request]:
+        wanted = set(names)
+        return (request for request in requests if request.request_id in wanted)
+
+    return walk
+
+
+def ask(
+    teacher: Teacher, requests: Sequence[Request], journal: Journal, terms: Terms | None = None
+) -> Asked:
+    """Ask for all of a list."""
+    names = [request.request_id for request in requests]
+    return ask_teacher(teacher, names, walk_over(requests), journal, terms)
 
 
 def commit_answers(project: Path, responses: Sequence[Response], *, commit: bool = True) -> Path:

@@ -7,16 +7,17 @@ from threading import Timer
 
 import pytest
 
-from stillhouse.base.records import Request, Response
+from stillhouse.base.records import Request
 from stillhouse.teachers import asking, journal
-from stillhouse.teachers.asking import Asked, ask_teacher
+from stillhouse.teachers.asking import Asked
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.owner import Owner
-from stillhouse.teachers.protocol import Failure
-from tests.asking import FakeTeacher, make_request, make_response
+from stillhouse.teachers.protocol import Failure, Outcome, Reply, Source
+from tests.asking import FakeTeacher, ask, make_request, make_response
 
-REQUESTS = {request.request_id: request for request in map(make_request, range(30))}
-FIRST, SECOND, *_ = REQUESTS.values()
+REQUESTS = [make_request(number) for number in range(30)]
+NAMES = [request.request_id for request in REQUESTS]
+FIRST = REQUESTS[0]
 ELSEWHERE = Owner("another machine", 1, "1")
 
 
@@ -27,17 +28,16 @@ def open_elsewhere(folder: Path) -> Journal:
     return other
 
 
-def test_what_is_returned_is_what_the_journal_holds(tmp_path: Path) -> None:
+def test_what_counts_is_what_the_journal_holds(tmp_path: Path) -> None:
     class Late(FakeTeacher):
-        def answer(self, requests: Sequence[Request]) -> Iterator[Response]:
+        def say(self, request: Request) -> Outcome:
             with open_elsewhere(tmp_path) as other:  # whoever took the lease over was faster
                 other.record([make_response(FIRST, "first")])
-            yield make_response(FIRST, "second")
+            return Failure(FIRST.request_id, "400 bad", permanent=True)
 
     with Journal(tmp_path / "j") as mine:
-        asked = ask_teacher(Late(tmp_path / "l"), {FIRST.request_id: FIRST}, mine)
-        assert asked.answers == mine.read([FIRST.request_id])
-    assert asked.answers[FIRST.request_id].text == "first"
+        assert ask(Late(tmp_path / "l"), [FIRST], mine) == Asked(sent=1)
+        assert mine.read([FIRST.request_id]) == {FIRST.request_id: make_response(FIRST, "first")}
 
 
 def test_a_teacher_that_is_silent_for_long_keeps_its_lease(
@@ -47,14 +47,14 @@ def test_a_teacher_that_is_silent_for_long_keeps_its_lease(
     granted: list[str] = []
 
     class Slow(FakeTeacher):
-        def answer(self, requests: Sequence[Request]) -> Iterator[Response]:
+        def say(self, request: Request) -> Outcome:
             time.sleep(2.5)
             with open_elsewhere(tmp_path) as other:
                 granted.extend(other.claim([FIRST.request_id], 1))
-            yield make_response(FIRST)
+            return make_response(FIRST)
 
     with Journal(tmp_path / "j") as mine:
-        ask_teacher(Slow(tmp_path / "l"), {FIRST.request_id: FIRST}, mine)
+        ask(Slow(tmp_path / "l"), [FIRST], mine)
     assert granted == []
 
 
@@ -63,8 +63,8 @@ def test_a_refusal_that_another_process_got_is_taken_over(tmp_path: Path) -> Non
     with open_elsewhere(tmp_path) as other, Journal(tmp_path / "j") as mine:
         other.claim([FIRST.request_id], 1)
         Timer(0.5, lambda: record_elsewhere(tmp_path, refusal)).start()
-        asked = ask_teacher(FakeTeacher(tmp_path / "l"), {FIRST.request_id: FIRST}, mine)
-    assert asked == Asked({}, (refusal,), set())
+        asked = ask(FakeTeacher(tmp_path / "l"), [FIRST], mine)
+    assert asked == Asked(sent=0, failures=(refusal,))
 
 
 def record_elsewhere(folder: Path, outcome: Failure) -> None:
@@ -74,22 +74,21 @@ def record_elsewhere(folder: Path, outcome: Failure) -> None:
 
 def test_leases_are_given_back_when_a_teacher_breaks(tmp_path: Path) -> None:
     class Broken(FakeTeacher):
-        def answer(self, requests: Sequence[Request]) -> Iterator[Response]:
-            yield make_response(requests[0])
+        def answer(self, source: Source) -> Iterator[Sequence[Reply]]:
+            yield [self.reply(request) for request in source.take(3)[:1]]
             raise OSError("cable")
 
     with Journal(tmp_path / "j") as mine:
         with pytest.raises(OSError, match="cable"):
-            ask_teacher(Broken(tmp_path / "l"), REQUESTS, mine)
+            ask(Broken(tmp_path / "l"), REQUESTS, mine)
         with open_elsewhere(tmp_path) as other:
-            assert len(other.claim(list(REQUESTS), 99)) == len(REQUESTS) - 1
+            assert len(other.claim(NAMES, 99)) == len(REQUESTS) - 1
 
 
-def test_a_request_is_looked_up_few_times_however_many_there_are(
+def test_a_request_is_leased_once_however_many_there_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asking, "_BLOCK", 2)
-    monkeypatch.setattr(asking, "_WINDOW", 8)
     looked_up: list[str] = []
     claim = Journal.claim
 
@@ -99,7 +98,6 @@ def test_a_request_is_looked_up_few_times_however_many_there_are(
 
     monkeypatch.setattr(Journal, "claim", count)
     with Journal(tmp_path / "j") as mine:
-        asked = ask_teacher(FakeTeacher(tmp_path / "l"), REQUESTS, mine)
-    assert asked.answers.keys() == REQUESTS.keys()
-    assert asked.sent == REQUESTS.keys()
-    assert max(map(looked_up.count, REQUESTS)) <= 4  # a window holds four blocks
+        assert ask(FakeTeacher(tmp_path / "l"), REQUESTS, mine) == Asked(sent=len(REQUESTS))
+        assert mine.find_answered(NAMES) == set(NAMES)
+    assert sorted(looked_up) == sorted(NAMES)  # each once

@@ -345,7 +345,7 @@ PROMPTS = {
         "recall.md:7: unknown key `phrazings`",
     ),
     "wrong value": Case(
-        "render", edit(RECALL, "teacher: offline", "teacher: oracle"), "`teacher` is 'oracle'"
+        "render", edit(RECALL, "teacher: main", "teacher: oracle"), "`teacher` is 'oracle'"
     ),
     "a loop": Case(
         "render",

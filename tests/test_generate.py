@@ -1,5 +1,5 @@
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,12 +7,12 @@ import pytest
 
 from stillhouse.base.errors import InputError, TeacherError
 from stillhouse.base.records import Request
-from stillhouse.teachers.generate import Counts, Generated, GenerateParams, generate
+from stillhouse.teachers.generate import Counts, GenerateParams
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.lookup import Archive
-from stillhouse.teachers.protocol import Failure
+from stillhouse.teachers.protocol import Failure, Reply, Source
 from stillhouse.teachers.reader import Reader
-from tests.asking import FakeTeacher, make_request
+from tests.asking import FakeTeacher, Generated, generate, make_request
 
 REQUESTS = [make_request(number) for number in range(5)]
 FIRST, SECOND = (request.request_id for request in REQUESTS[:2])
@@ -70,21 +70,12 @@ def test_the_order_of_requests_changes_nothing(tmp_path: Path) -> None:
     assert (forth.pairs, forth.rejections) == (back.pairs, back.rejections)
 
 
-def test_a_request_of_two_slots_is_asked_once_and_gives_pairs_in_both(tmp_path: Path) -> None:
-    twin = replace(REQUESTS[0], slot_id="z" + REQUESTS[0].slot_id)
-    generated = run(tmp_path, [twin, REQUESTS[0]])
-    assert sent(tmp_path) == [FIRST]
-    assert len(generated.responses) == 1
-    assert {pair.slot_id for pair in generated.pairs} == {
-        f"{REQUESTS[0].slot_id}|0|0",
-        f"{twin.slot_id}|0|0",
-    }
-    assert len({pair.pair_id for pair in generated.pairs}) == 2
-
-
 def test_a_passing_failure_ends_the_run_after_the_rest_is_kept(tmp_path: Path) -> None:
     failure = Failure(FIRST, "529 overloaded", permanent=False)
-    with pytest.raises(TeacherError, match=r"1 requests failed .* 529 overloaded; run it again"):
+    with pytest.raises(
+        TeacherError,
+        match=r"1 requests failed .* 529 overloaded; 4 of 5 .* kept, 1 .*; run it again",
+    ):
         run(tmp_path, REQUESTS, [failure], tolerate=9)
     assert run(tmp_path, REQUESTS).counts == Counts(requests=5, answered=4, sent=1)
     assert sent(tmp_path).count(FIRST) == 2
@@ -92,7 +83,7 @@ def test_a_passing_failure_ends_the_run_after_the_rest_is_kept(tmp_path: Path) -
 
 def test_refusals_end_the_run_unless_the_parameter_tolerates_them(tmp_path: Path) -> None:
     refusals = [Failure(name, "400 bad", permanent=True) for name in (FIRST, SECOND)]
-    with pytest.raises(TeacherError, match="2 were refused for good"):
+    with pytest.raises(TeacherError, match="2 requests were refused for good"):
         run(tmp_path, REQUESTS, refusals, tolerate=1)
     generated = run(tmp_path, REQUESTS, refusals, tolerate=2)
     assert {(r.rejected_id, r.reason, r.detail) for r in generated.rejections} == {
@@ -110,7 +101,8 @@ def test_a_refusal_is_remembered_counted_and_not_sent_again(tmp_path: Path) -> N
     assert again.rejections == first.rejections
     assert (again.rejections[0].rejected_id, again.rejections[0].detail) == (FIRST, "400 bad")
     with pytest.raises(
-        TeacherError, match=r"1 were refused for good, first: 400 bad; .* `stillhouse retry`"
+        TeacherError,
+        match=r"1 requests were refused for good, first: 400 bad; .* `stillhouse retry`",
     ):
         run(tmp_path, REQUESTS)
     assert sorted(sent(tmp_path)) == sorted(request.request_id for request in REQUESTS)
@@ -125,8 +117,9 @@ def test_a_forgotten_refusal_is_asked_again(tmp_path: Path) -> None:
 
 def test_a_teacher_that_stays_silent_has_failed(tmp_path: Path) -> None:
     class Silent(FakeTeacher):
-        def answer(self, requests):  # type: ignore[no-untyped-def]
-            yield from super().answer(requests[1:])
+        def answer(self, source: Source) -> Iterator[Sequence[Reply]]:
+            assert source.take(1)
+            yield from super().answer(source)
 
     with pytest.raises(TeacherError, match="no outcome"):
         run_with(Silent(tmp_path / "paid"), tmp_path)
@@ -134,8 +127,8 @@ def test_a_teacher_that_stays_silent_has_failed(tmp_path: Path) -> None:
 
 def test_what_came_back_before_a_teacher_broke_is_kept(tmp_path: Path) -> None:
     class Broken(FakeTeacher):
-        def answer(self, requests):  # type: ignore[no-untyped-def]
-            yield from super().answer(requests[:3])
+        def answer(self, source: Source) -> Iterator[Sequence[Reply]]:
+            yield [self.reply(request) for request in source.take(3)]
             raise OSError("cable")
 
     with pytest.raises(OSError, match="cable"):

@@ -12,10 +12,18 @@ from stillhouse.base.cache import find_caches
 from stillhouse.base.errors import InputError
 from stillhouse.base.lock import Lock, LockedStage, read_lock
 from stillhouse.base.records import Request
-from stillhouse.teachers.generate import Counts, GenerateParams, generate
+from stillhouse.teachers.generate import Counts, GenerateParams
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.lookup import Archive, recall_answers
-from tests.asking import OUT, FakeTeacher, commit_answers, git, make_request, make_response
+from tests.asking import (
+    OUT,
+    FakeTeacher,
+    commit_answers,
+    generate,
+    git,
+    make_request,
+    make_response,
+)
 
 OLD, NEW = ([make_request(number) for number in span] for span in (range(3), range(3, 6)))
 
@@ -56,16 +64,17 @@ def test_the_previous_output_is_found_without_a_journal(project: Path) -> None:
 def test_what_was_found_in_an_output_is_kept_in_the_journal(project: Path) -> None:
     file = commit_answers(project, answer(OLD), commit=False)
     with Journal(project / "home" / "journal.sqlite") as journal:
-        recalled = recall_answers(
-            {request.request_id: request for request in OLD},
+        missing = recall_answers(
+            {request.request_id: request.task for request in OLD + NEW},
             costs=True,
             journal=journal,
             archive=Archive(project, project),
             allow_repay=False,
         )
         file.unlink()
-        assert len(recalled) == len(OLD)
-        assert journal.read(recalled) == recalled
+        assert missing == {request.request_id for request in NEW}
+        kept = journal.read([request.request_id for request in OLD])
+    assert kept == {response.request_id: response for response in answer(OLD)}
 
 
 def test_an_older_commit_on_any_ref_is_found(project: Path) -> None:

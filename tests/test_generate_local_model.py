@@ -1,6 +1,7 @@
 """A tiny model of random weights answers: what it says depends on the request alone."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -31,9 +32,26 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@dataclass
+class Given:
+    """Requests that are handed out once."""
+
+    requests: Sequence[Request]
+
+    @property
+    def ended(self) -> bool:
+        return not self.requests
+
+    def take(self, most: int) -> Sequence[Request]:
+        taken, self.requests = self.requests[:most], self.requests[most:]
+        return taken
+
+
 def ask(folder: Path, requests: Sequence[Request], batch: int) -> dict[str, Response | Failure]:
     teacher = LocalModel(lambda _: folder, Runtime(device="cpu", threads=1, generation_batch=batch))
-    return {outcome.request_id: outcome for outcome in teacher.answer(requests)}
+    replies = [reply for some in teacher.answer(Given(requests)) for reply in some]
+    assert all(reply.usd == 0 for reply in replies)
+    return {reply.outcome.request_id: reply.outcome for reply in replies}
 
 
 def test_an_answer_does_not_depend_on_who_else_is_asked(folder: Path) -> None:
@@ -64,4 +82,4 @@ def test_nothing_is_loaded_when_nothing_is_asked() -> None:
     def refuse(name: str) -> Path:
         raise AssertionError(name)
 
-    assert list(LocalModel(refuse, Runtime()).answer([])) == []
+    assert list(LocalModel(refuse, Runtime()).answer(Given([]))) == []

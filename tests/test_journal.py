@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from stillhouse.base import versions
 from stillhouse.base.errors import InputError
-from stillhouse.teachers.asking import ask_teacher
 from stillhouse.teachers.journal import Journal
+from stillhouse.teachers.money import Account
 from stillhouse.teachers.protocol import Failure
-from tests.asking import FakeTeacher, make_request, make_response
+from tests.asking import FakeTeacher, ask, make_request, make_response
 
 FORK = multiprocessing.get_context("fork")
 REQUESTS = {request.request_id: request for request in map(make_request, range(30))}
@@ -23,7 +24,8 @@ FIRST, SECOND, *_ = REQUESTS.values()
 def ask_all(folder: Path, seconds: float) -> None:
     with Journal(folder / "journal.sqlite") as journal:
         teacher = FakeTeacher(folder / "ledger", seconds=seconds)
-        assert ask_teacher(teacher, REQUESTS, journal).answers.keys() == REQUESTS.keys()
+        assert ask(teacher, list(REQUESTS.values()), journal).failures == ()
+        assert journal.find_answered(REQUESTS) == REQUESTS.keys()
 
 
 def wait_for_lines(path: Path, count: int) -> None:
@@ -71,7 +73,9 @@ def test_only_what_is_neither_answered_nor_leased_is_granted(tmp_path: Path) -> 
 def test_a_lease_from_another_machine_ends_with_its_time(tmp_path: Path) -> None:
     name, now = FIRST.request_id, time.time()
     with Journal(tmp_path / "j") as journal, sqlite3.connect(tmp_path / "j") as base:
-        base.execute("INSERT INTO leases VALUES (?, 'elsewhere', 1, '1', ?)", (name, now + 60))
+        base.execute(
+            "INSERT INTO leases VALUES (?, 'elsewhere', 1, '1', ?, 0, 0)", (name, now + 60)
+        )
         base.commit()
         assert journal.claim([name], 1) == []
         base.execute("UPDATE leases SET expires = ?", (now - 1,))
@@ -82,23 +86,55 @@ def test_a_lease_from_another_machine_ends_with_its_time(tmp_path: Path) -> None
 def test_another_layout_is_refused_and_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "j") as base:
         base.execute("PRAGMA user_version = 99")
-    with pytest.raises(InputError, match=r"layout 99.*expected layout 2 or an older one"):
+    with pytest.raises(InputError, match=r"layout 99.*expected layout 3 or an older one"):
         Journal(tmp_path / "j")
 
 
-def test_a_journal_of_the_former_layout_keeps_its_answers(tmp_path: Path) -> None:
+def _age(journal: Journal, layout: int) -> None:
+    """Take from a journal what the layouts after this one brought."""
+    brought = {
+        2: ["DROP TABLE unusable"],
+        3: [
+            "DROP INDEX spending_by_time",
+            "DROP INDEX spending_by_task",
+            *(f"DROP TABLE {name}" for name in ("spending", "batches", "batched")),
+            *(f"DROP TABLE {name}" for name in ("shared", "segments")),
+            "ALTER TABLE answers DROP COLUMN confidences",
+            "ALTER TABLE unusable DROP COLUMN confidences",
+            "ALTER TABLE leases DROP COLUMN expected",
+            "ALTER TABLE leases DROP COLUMN reserved",
+        ],
+    }
+    for newer in range(versions.JOURNAL, layout, -1):
+        for statement in brought[newer]:
+            journal._base.execute(statement)
+    journal._base.execute(f"PRAGMA user_version = {layout}")
+
+
+@pytest.mark.parametrize("layout", range(1, versions.JOURNAL))
+def test_a_journal_of_a_former_layout_keeps_its_answers(tmp_path: Path, layout: int) -> None:
     response, failure = make_response(FIRST), Failure(SECOND.request_id, "529", permanent=False)
     with Journal(tmp_path / "j") as journal:
         journal.record([response, failure])
-        journal._base.execute("DROP TABLE unusable")
-        journal._base.execute("PRAGMA user_version = 1")
+        whole = _describe(journal)
+        _age(journal, layout)
+        assert _describe(journal) != whole
     cut = replace(response, request_id="third", stop_reason="max_tokens")
     for _ in range(2):
         with Journal(tmp_path / "j") as journal:
+            assert _describe(journal) == whole
             assert journal.read([FIRST.request_id]) == {FIRST.request_id: response}
             assert journal.read_failures() == [failure]
+            assert journal.read_account() == Account(0, 0)
             journal.record([Failure("third", "cut off", permanent=True, response=cut)])
             journal._base.execute("DELETE FROM failures WHERE request_id = 'third'")
+
+
+def _describe(journal: Journal) -> dict[str, set[str]]:
+    """Return the columns of each table, and the indexes."""
+    base = journal._base
+    names = [name for (name,) in base.execute("SELECT name FROM sqlite_schema")]
+    return {name: {row[1] for row in base.execute(f"PRAGMA table_info({name})")} for name in names}
 
 
 def test_a_file_that_is_no_journal_is_an_error_in_one_sentence(tmp_path: Path) -> None:
@@ -156,7 +192,7 @@ def test_leases_that_cannot_be_given_back_end_with_their_process(tmp_path: Path)
 def test_paid_answers_are_flushed_to_the_disk_and_free_ones_are_not(tmp_path: Path) -> None:
     with Journal(tmp_path / "j") as journal:
         for costs, level in ((True, 2), (False, 1)):
-            ask_teacher(FakeTeacher(tmp_path / "l", costs=costs), {}, journal)
+            ask(FakeTeacher(tmp_path / "l", costs=costs), [], journal)
             assert journal._base.execute("PRAGMA synchronous").fetchone() == (level,)
 
 

@@ -1,6 +1,6 @@
 """A refusal and half an answer are failures; whatever was paid for is kept all the same."""
 
-from collections.abc import Iterator, Sequence
+import json
 from dataclasses import astuple, replace
 from pathlib import Path
 
@@ -8,12 +8,12 @@ import pytest
 
 from stillhouse.base.errors import TeacherError
 from stillhouse.base.records import Request, Response
-from stillhouse.teachers.generate import Generated, GenerateParams, generate
+from stillhouse.teachers.generate import GenerateParams
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.lookup import Archive
 from stillhouse.teachers.outcome import look_over
-from stillhouse.teachers.protocol import Failure
-from tests.asking import FakeTeacher, make_request, make_response
+from stillhouse.teachers.protocol import Outcome
+from tests.asking import FakeTeacher, Generated, generate, make_request, make_response
 
 REQUEST = make_request()
 WHOLE = make_response(REQUEST)
@@ -24,9 +24,8 @@ REFUSED = replace(WHOLE, text="I will not.", stop_reason="refusal")
 class Answers(FakeTeacher):
     response: Response = CUT
 
-    def answer(self, requests: Sequence[Request]) -> Iterator[Response | Failure]:
-        for outcome in super().answer(requests):
-            yield replace(self.response, request_id=outcome.request_id)
+    def say(self, request: Request) -> Outcome:
+        return replace(self.response, request_id=request.request_id)
 
 
 def run(folder: Path, response: Response, tolerate: int = 0) -> Generated:
@@ -39,7 +38,8 @@ def run(folder: Path, response: Response, tolerate: int = 0) -> Generated:
 
 def read_unusable(folder: Path) -> list[tuple[object, ...]]:
     with Journal(folder / "j") as journal:
-        return journal._base.execute("SELECT * FROM unusable").fetchall()
+        rows = journal._base.execute("SELECT * FROM unusable").fetchall()
+    return [(*row[:-1], tuple(json.loads(row[-1]))) for row in rows]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def read_unusable(folder: Path) -> list[tuple[object, ...]]:
 def test_a_response_that_is_no_answer_ends_the_run_and_is_kept(
     tmp_path: Path, response: Response, said: str
 ) -> None:
-    with pytest.raises(TeacherError, match="1 were refused for good") as end:
+    with pytest.raises(TeacherError, match="1 requests were refused for good") as end:
         run(tmp_path, response)
     assert said in str(end.value)
     assert read_unusable(tmp_path) == [astuple(response)]
@@ -81,7 +81,7 @@ def test_a_tolerated_cut_is_a_rejection_and_no_response(tmp_path: Path) -> None:
     ids=["plain text", "whole at the limit", "prose", "broken without a cut"],
 )
 def test_an_answer_stays_one(request_: Request, response: Response) -> None:
-    assert look_over(request_, response) == response
+    assert look_over(request_.task, response) == response
 
 
 @pytest.mark.parametrize("response", [CUT, REFUSED])
@@ -90,7 +90,7 @@ def test_what_an_earlier_version_kept_as_an_answer_is_none(
 ) -> None:
     with Journal(tmp_path / "j") as journal:
         journal.record([response])
-    with pytest.raises(TeacherError, match="1 were refused for good"):
+    with pytest.raises(TeacherError, match="1 requests were refused for good"):
         run(tmp_path, response)
     with Journal(tmp_path / "j") as journal:
         assert journal.read([REQUEST.request_id]) == {}

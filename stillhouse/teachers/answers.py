@@ -65,10 +65,9 @@ class Parsed:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Which question of which fact of which request; ``occurrence`` counts slots of one request."""
+    """Which question of which fact of which request."""
 
     request: Request
-    occurrence: int
     fact: int = 0
     question: int = 0
 
@@ -77,16 +76,9 @@ class _Place:
         return join_slot(*split_slot(self.request.slot_id), self.fact, self.question)
 
 
-def parse_answer(request: Request, response: Response, occurrence: int = 0) -> Parsed:
-    """Return the pairs of an answer, and a rejection for all in it that is none.
-
-    Args:
-        request: what was asked.
-        response: what came back for it.
-        occurrence: 0, 1, … where several slots ask one and the same request, so that their pairs,
-            equal in all but their place, keep apart.
-    """
-    place = _Place(request, occurrence)
+def parse_answer(request: Request, response: Response) -> Parsed:
+    """Return the pairs of an answer, and a rejection for all in it that is none."""
+    place = _Place(request)
     try:
         found = list(_read_items(place, response))
     except ValueError as exc:
@@ -130,7 +122,7 @@ def _read_items(place: _Place, response: Response) -> Iterator[Pair | Rejection]
     entries = load_entries(response.text)
     measured = response.confidences if len(response.confidences) == len(entries) else ()
     for ordinal, entry in enumerate(entries):
-        here = _Place(place.request, place.occurrence, ordinal)
+        here = _Place(place.request, ordinal)
         sure = measured[ordinal] if measured else None
         yield from _read_entry(here, entry, passages, asked, sure)
 
@@ -163,7 +155,7 @@ def _read_entry(
     if not any(fact.questions):
         yield _reject(place, "incomplete_pair", f"no question for: {fact.answer[:_SHOWN]}")
     for ordinal, question in enumerate(fact.questions):
-        here = _Place(place.request, place.occurrence, place.fact, ordinal)
+        here = _Place(place.request, place.fact, ordinal)
         if not question:
             if any(fact.questions):
                 yield _reject(here, "incomplete_pair", "an empty question")
@@ -195,7 +187,8 @@ def _build_pair(
         "context": context,
         "reasoning": fact.reasoning,
         "response": fact.answer,
-        "ordinals": [place.occurrence, place.fact, place.question],
+        # The first counted slots of one request, of which there is one alone since requests are distinct.
+        "ordinals": [0, place.fact, place.question],
     }
     return Pair(
         pair_id=content_id("pair", content),

@@ -124,7 +124,8 @@ class Desk:
 
     def expect(self, names: Collection[str]) -> list[Request]:
         """Take over requests that were sent before, by whomever; return those that are wanted."""
-        waiting = [name for name in names if name in set(self._elsewhere)]
+        elsewhere = set(self._elsewhere)
+        waiting = [name for name in names if name in elsewhere]
         found = list(self._walk(waiting)) if waiting else []
         self._out |= {request.request_id: request for request in found}
         return found
