@@ -12,7 +12,7 @@ import typing
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Generic, Literal, TypeVar
@@ -136,16 +136,20 @@ def read_table(path: Path, record_type: type[T]) -> Iterator[T]:
     """Yield the records of a Parquet file in their stored order, one row group in memory at a time.
 
     Raises:
-        InputError: the file is missing, is not whole Parquet, or lacks a declared column.
+        InputError: the file is missing, is not whole Parquet, or lacks a declared column. A column
+            whose field has a default may be lacking: earlier versions did not write it.
     """
     build = builder(record_type)
-    names = [field.name for field in fields(record_type)]  # type: ignore[arg-type]
+    declared = {field.name: field.default for field in fields(record_type)}  # type: ignore[arg-type]
     with _explain_unreadable(path), _open(path) as file:
-        missing = sorted(set(names) - set(file.schema_arrow.names))
+        stored = set(file.schema_arrow.names)
+        absent = {name: default for name, default in declared.items() if name not in stored}
+        missing = sorted(name for name, default in absent.items() if default is MISSING)
         if missing:
             raise InputError(f"column {missing[0]!r} is missing", where=str(path))
+        names = [name for name in declared if name in stored]
         for batch in file.iter_batches(batch_size=ROW_GROUP, columns=names):
-            yield from (build(values) for values in batch.to_pylist())
+            yield from (build({**absent, **values}) for values in batch.to_pylist())
 
 
 def _open(path: Path) -> pq.ParquetFile:

@@ -44,7 +44,7 @@ class Member(Params):
         if self.provider == "anthropic":
             for name in ("temperature", "seed"):
                 if getattr(self, name) is not None:
-                    raise ValueError(f"Claude takes no `{name}`: leave it null")
+                    raise ValueError(f"provider `anthropic` takes no `{name}`: leave it null")
         elif self.thinking != "default":
             raise ValueError("`thinking` is Claude's alone: leave it at default")
         if self.effort is not None and self.provider not in ("anthropic", "openai"):

@@ -1,9 +1,10 @@
 """Ask a teacher for what is missing, each request once among all processes of the project."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, TypeAlias
@@ -12,10 +13,10 @@ from stillhouse.base.records import Request, Response
 from stillhouse.base.stage import log, open_bar
 from stillhouse.teachers.estimate import Estimator, count_characters
 from stillhouse.teachers.journal import Journal
-from stillhouse.teachers.money import Bill, Budget
+from stillhouse.teachers.money import Bill, Budget, Reservation
 from stillhouse.teachers.outcome import is_malformed, look_over
 from stillhouse.teachers.params import TeachersParams
-from stillhouse.teachers.protocol import Failure, Outcome, Reply, Stop, Teacher
+from stillhouse.teachers.protocol import NOTHING_USED, Failure, Outcome, Reply, Stop, Teacher
 from stillhouse.teachers.signals import stop_gracefully
 
 _BLOCK: Final = 256  # requests that are leased at once
@@ -65,7 +66,9 @@ def ask_teacher(
     """
     journal.set_durable(teacher.costs)
     desk = Desk(journal, walk, terms or Terms(), costs=teacher.costs, teacher=teacher.name)
-    with open_bar(f"asking {teacher.name}", len(names)) as bar, stop_gracefully(desk.interrupt):
+    # What is free can be interrupted at once: no answer on its way was paid for.
+    graceful = stop_gracefully(desk.interrupt) if teacher.costs else nullcontext()
+    with open_bar(f"asking {teacher.name}", len(names)) as bar, graceful:
         left = list(names)
         while left and not desk.stopped:
             desk.lay_out(left)
@@ -87,7 +90,8 @@ class Desk:
     ) -> None:
         self._journal, self._walk, self._terms, self._costs = journal, walk, terms, costs
         self._teacher = teacher
-        self._ends = time.monotonic() + (terms.deadline_seconds or float("inf"))
+        seconds = math.inf if terms.deadline_seconds is None else terms.deadline_seconds
+        self._ends = time.monotonic() + seconds
         self._coming: Iterator[Request] = iter(())
         self._leased: list[Request] = []
         self._out: dict[str, Request] = {}
@@ -134,6 +138,9 @@ class Desk:
         """Take back what was not sent; it is asked when its turn comes, if it comes."""
         for request in requests:
             del self._out[request.request_id]
+        if self._costs:
+            nothing = [Reservation(request.request_id, 0, 0) for request in requests]
+            self._journal.reserve(nothing, None)
         self._leased = [*requests, *self._leased]
         self.sent -= len(requests)
 
@@ -157,37 +164,52 @@ class Desk:
     @contextmanager
     def hold(self) -> Iterator[None]:
         """Keep the leases while the block runs; what then has no outcome was in vain."""
+        before = self.sent
         with self._journal.keep_leases():
             try:
                 yield
             finally:
                 if self._out:
                     self._journal.write_off(self._out)
-            missing = list(self._out)
-            if not self.stopped and missing:
-                silent = "the teacher gave no outcome"
-                self._keep([Failure(name, silent, permanent=False) for name in missing], [])
+            if not self.stopped:
+                self._account_for_rest(took_any=self.sent > before)
             self._out.clear()
             self._leased = []
 
+    def _account_for_rest(self, *, took_any: bool) -> None:
+        """Have everything without an outcome fail, or asked in another round where it was not taken."""
+        silent = list(self._out)
+        left = [request.request_id for request in (*self._leased, *self._coming)]
+        if took_any:
+            self._elsewhere += left  # it came when the teacher took the source for ended already
+        else:
+            silent += left
+        error = "the teacher gave no outcome"
+        self._keep([Failure(name, error, permanent=False) for name in silent], [])
+
     def settle(self, replies: Sequence[Reply]) -> None:
         """Write replies down, before anything else is done with them."""
-        outcomes, bills, again = [], [], []
+        outcomes, bills, again, strange = [], [], [], 0
         for reply in replies:
             request = self._out.pop(reply.outcome.request_id, None)
             if request is None:
-                raise ValueError("an outcome that was not asked for, or twice")
+                strange += 1
+                continue
             outcome = _judge(request, reply.outcome)
             if isinstance(outcome, Response) and self._deserves_another(request, outcome):
                 again.append(request)
                 error = "the answer could not be read; it is asked for once more"
                 outcome = Failure(request.request_id, error, permanent=False, response=outcome)
             outcomes.append(outcome)
-            if self._costs:
+            # A call that used nothing, such as one that was turned away, says nothing of the others.
+            if self._costs and (reply.usd or reply.usage != NOTHING_USED):
                 bills.append(_bill(request, reply))
         self._keep(outcomes, bills)
         self.spent += sum(bill.usd for bill in bills)
-        self._lay_again(again)
+        if again:
+            self._lay_again(again)
+        if strange:
+            raise ValueError("an outcome that was not asked for, or twice")
 
     def await_others(self) -> list[str]:
         """Wait until another process has answered the rest; return what it has left to be asked."""
@@ -243,7 +265,8 @@ class Desk:
         affordable = self._journal.reserve(costs, terms.budget)
         if not affordable and terms.budget is not None and not self._out:
             account = self._journal.read_account(terms.budget.window_seconds)
-            if not account.reserved:  # else others' replies may cost less than was reserved
+            # Else the replies of others may cost less than is reserved, or have just done so.
+            if not account.reserved and not terms.budget.count_affordable(account, costs[:1]):
                 self.stop("budget")
         return affordable
 

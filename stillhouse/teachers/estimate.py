@@ -16,8 +16,9 @@ from stillhouse.teachers.protocol import Usage
 _TOKENS_PER_CHARACTER: Final = 0.25
 _TOKENS_PER_QUESTION: Final = 20  # ... of a JSON answer, and for each fact
 _TOKENS_PER_FACT: Final = 90
-# No text has more: half a token for a character is above digits, and code, in all vocabularies of note.
-_MOST_TOKENS_PER_CHARACTER: Final = 0.6
+# English, code and tables have fewer in the vocabularies of Claude and GPT. Of any other character
+# no vocabulary of bytes makes more tokens than it has bytes in UTF-8.
+_MOST_TOKENS_PER_ASCII: Final = 0.6
 _MOST_BESIDE: Final = 400  # what a schema and a server's own words may add
 _ENOUGH_CALLS: Final = 20  # so many say what a model reads of a text; below, the bound above holds
 _MARGIN: Final = 1.5  # above the known rate
@@ -42,6 +43,16 @@ def limit_output(request: Request) -> int:
     """Return how many tokens an answer may have, thoughts included."""
     parameters = read_parameters(request)
     return int(parameters["max_tokens"]) + int(parameters.get("thinking_tokens", 0))
+
+
+def _limit_input(request: Request) -> float:
+    """Return how many tokens the texts of a request can be at most, whatever the vocabulary."""
+    most = 0.0
+    for text in (request.system, *(message.content for message in request.messages)):
+        ascii_only = len(text.encode("ascii", "ignore"))
+        others = len(text.encode()) - ascii_only
+        most += ascii_only * _MOST_TOKENS_PER_ASCII + others
+    return most
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +97,10 @@ class Estimator:
 
     def bound(self, request: Request) -> Usage:
         """Return what a request can use at most."""
-        characters, rate = count_characters(request), _MOST_TOKENS_PER_CHARACTER
+        likely, most = self.estimate(request).input_tokens, _limit_input(request)
         if self._by_model.get(request.model, _Rates()).calls >= _ENOUGH_CALLS:
-            rate = min(rate, _MARGIN * self._read_rate(request.model))
-        return Usage(round(characters * rate) + _MOST_BESIDE, limit_output(request))
+            most = min(most, _MARGIN * likely)
+        return Usage(max(likely, round(most) + _MOST_BESIDE), limit_output(request))
 
     def price(self, request: Request, usage: Usage, *, batch: bool = False) -> float:
         """Return what a use costs in dollars; nothing where the model has no price."""

@@ -1,5 +1,6 @@
 """Requests into answers and pairs: recall what is known, ask for the rest, read every answer."""
 
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from stillhouse.teachers.protocol import Failure, Teacher
 from stillhouse.teachers.remote import Remote
 
 _BLOCK: Final = 512  # requests whose answers are held in memory together
+_GO_ON: Final = "`dvc repro` goes on from there"
 
 
 class GenerateParams(Params):
@@ -118,9 +120,11 @@ def collect_answers(
         remote.require(paid, archive.stage)
     _check_refusals(found.refused, requests, params.tolerate_refusals)
     terms = terms or Terms()
+    for name, names in left.items():
+        if known[name].costs:
+            _check_prices(_pick(requests, names), terms)
     with nullcontext() if remote is None else remote.keep_uploading():
         sent, failures = _ask_all(found.refused, left, known, requests, journal, params, terms)
-    _check_refusals(failures, requests, params.tolerate_refusals)
     return Collected(Counts(found.requests, found.answered, sent), failures)
 
 
@@ -150,7 +154,7 @@ def _ask_all(
     terms: Terms,
 ) -> tuple[int, dict[str, Failure]]:
     """Ask each teacher for what is left to it; return how many were sent, and all refusals."""
-    sent, failures = 0, dict(refused)
+    sent, failures, begun = 0, dict(refused), time.monotonic()
     for name, names in left.items():
         if not names:
             continue
@@ -160,12 +164,18 @@ def _ask_all(
             names,
             lambda wanted: _pick(requests, wanted),
             journal,
-            replace(terms, tolerated=allowed, ask_again=params.ask_again),
+            replace(
+                _shorten(terms, time.monotonic() - begun),
+                tolerated=allowed,
+                ask_again=params.ask_again,
+            ),
         )
         sent += asked.sent
         failures |= {failure.request_id: failure for failure in asked.failures}
-        if asked.stop or any(not failure.permanent for failure in asked.failures):
-            _explain_end(asked, names, requests, journal, terms, params.tolerate_refusals)
+        passing = any(not failure.permanent for failure in asked.failures)
+        if asked.stop != "refused" and (asked.stop or passing):
+            _explain_end(asked, names, requests, journal, terms)
+        _check_refusals(failures, requests, params.tolerate_refusals)
     return sent, failures
 
 
@@ -230,35 +240,49 @@ def _check_refusals(
         )
 
 
+def _check_prices(requests: Iterable[Request], terms: Terms) -> None:
+    """Refuse to ask a model without a price within a budget: it would count as free."""
+    if terms.budget is None:
+        return
+    for request in requests:
+        if not terms.estimator.knows_price(request.model):
+            raise InputError(
+                f"`runtime.budget_usd` cannot be kept: `{request.model}` has no price",
+                where="params.yaml: teachers.prices",
+                expected="dollars per million tokens for every model that is asked",
+                remedy="add it, such as {input: 3, output: 15}, with zeros for a server of your own",
+            )
+
+
+def _shorten(terms: Terms, seconds: float) -> Terms:
+    """Return the terms after so many seconds of the time that they allow."""
+    if terms.deadline_seconds is None:
+        return terms
+    return replace(terms, deadline_seconds=max(0.0, terms.deadline_seconds - seconds))
+
+
 def _explain_end(
-    asked: Asked,
-    names: Sequence[str],
-    requests: Iterable[Request],
-    journal: Journal,
-    terms: Terms,
-    tolerated: int,
+    asked: Asked, names: Sequence[str], requests: Iterable[Request], journal: Journal, terms: Terms
 ) -> None:
     """Raise what says why not everything was answered, what is kept, and what to do."""
-    failures = {failure.request_id: failure for failure in asked.failures}
     answered = sum(
         len(journal.find_answered(names[i : i + _BLOCK])) for i in range(0, len(names), _BLOCK)
     )
     refused = sum(failure.permanent for failure in asked.failures)
     missing = len(names) - answered - refused
     kept = f"{answered} of {len(names)} answers came and are kept, {missing} are missing"
+    if not missing and asked.stop != "interrupted":
+        return  # the time was up, or the server gone, when the last answer had come
     if asked.stop == "interrupted":
-        raise StoppedError(f"interrupted: {kept}", remedy="`dvc repro` goes on from there")
+        raise StoppedError(f"interrupted: {kept}", remedy=_GO_ON)
     if asked.stop == "deadline":
-        raise TeacherError(
-            f"the time is up (`runtime.deadline_minutes`): {kept}",
-            remedy="`dvc repro` goes on from there",
-        )
+        raise TeacherError(f"the time is up (`runtime.deadline_minutes`): {kept}", remedy=_GO_ON)
     if asked.stop == "budget":
         raise _explain_budget(kept, names, requests, journal, terms)
-    if asked.stop == "refused":
-        _check_refusals(failures, requests, min(tolerated, refused - 1))
-    passing = {name: failure for name, failure in failures.items() if not failure.permanent}
-    first = next(iter(_pick(requests, passing)))
+    passing = {failure.request_id: failure for failure in asked.failures if not failure.permanent}
+    first = next(iter(_pick(requests, passing)), None)
+    if first is None:
+        raise TeacherError(f"the teacher cannot be reached: {kept}", remedy=_GO_ON)
     raise TeacherError(
         f"{len(passing)} requests failed and {refused} were refused for good, first: "
         f"{passing[first.request_id].error}; {kept}",
@@ -282,5 +306,5 @@ def _explain_budget(
         f"spent; {kept}, which would cost about ${likely:,.4f} (one of them at most "
         f"${max(cost.at_most for cost in costs):,.4f})",
         where="params.yaml: runtime.budget_usd",
-        remedy="raise it, or ask for less; then `dvc repro` goes on from there",
+        remedy=f"raise it, or ask for less; then {_GO_ON}",
     )

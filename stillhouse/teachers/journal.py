@@ -150,7 +150,11 @@ class Journal:
         until its outcome is recorded.
         """
         with self._passing_transaction():
-            affordable = len(costs) if budget is None else self._count_affordable(costs, budget)
+            affordable = len(costs)
+            if budget is not None:
+                affordable = self._count_affordable(costs, budget)
+            if affordable < len(costs) and budget is not None and self._charge_ended():
+                affordable = self._count_affordable(costs, budget)
             self._base.executemany(
                 f"UPDATE leases SET expected = ?, reserved = ? WHERE request_id = ? AND {_MINE}",
                 [
@@ -161,16 +165,13 @@ class Journal:
         return affordable
 
     def read_account(self, window_seconds: float = math.inf) -> Account:
-        """Return what was spent within the window until now, and what is reserved."""
-        since = time.time() - window_seconds
+        """Return what was spent within the window until now, and what is reserved at the same moment."""
+        query = (
+            "SELECT (SELECT total(usd) FROM spending WHERE at > ?),"
+            " (SELECT total(reserved) FROM leases) + (SELECT total(reserved) FROM batched)"
+        )
         with self._explained():
-            (spent,) = self._wait_for(
-                "SELECT total(usd) FROM spending WHERE at > ?", since
-            ).fetchone()
-            (reserved,) = self._wait_for(
-                "SELECT (SELECT total(reserved) FROM leases) + (SELECT total(reserved) FROM batched)"
-            ).fetchone()
-        return Account(spent, reserved)
+            return Account(*self._wait_for(query, time.time() - window_seconds).fetchone())
 
     def read_rates(self) -> list[Rate]:
         """Return what the calls that were billed used, summed for each model and task."""
@@ -293,13 +294,27 @@ class Journal:
         return {name for (name,) in found}
 
     def _count_affordable(self, costs: Sequence[Reservation], budget: Budget) -> int:
-        account = self.read_account(budget.window_seconds)
-        left = budget.usd - account.spent - account.reserved
-        for number, one in enumerate(costs):
-            left -= one.at_most
-            if left < 0:
-                return number
-        return len(costs)
+        return budget.count_affordable(self.read_account(budget.window_seconds), costs)
+
+    def _charge_ended(self) -> bool:
+        """Count as spent what processes that have ended left in flight, if there is any.
+
+        Nobody may ever want those requests again, and what is reserved for them would weigh for ever.
+        """
+        query = (
+            "SELECT place, pid, started, max(expires) FROM leases WHERE reserved > 0"
+            " GROUP BY place, pid, started"
+        )
+        ended = [
+            owner
+            for *owner, expires in self._base.execute(query).fetchall()
+            if not self._is_live(Owner(*owner), expires)
+        ]
+        for owner in ended:
+            query = f"SELECT request_id, expected FROM leases WHERE {_MINE}"
+            self._charge_lost(self._base.execute(query, owner).fetchall())
+            self._base.execute(f"DELETE FROM leases WHERE {_MINE}", owner)
+        return bool(ended)
 
     def _charge(self, bills: Sequence[Bill], kind: str = "answer") -> None:
         now = time.time()
@@ -329,13 +344,16 @@ class Journal:
         """Return which of the requests are leased to a process that still counts."""
         query = f"SELECT request_id, place, pid, started, expires FROM leases WHERE {_AMONG}"
         leases = self._wait_for(query, _list(ids)).fetchall()
-        now, held = time.time(), {}
+        held: dict[Owner, bool] = {}
         for _, place, pid, started, expires in leases:
             owner = Owner(place, pid, started)
             if owner not in held:
-                gone = owner.is_gone(self._owner.place)
-                held[owner] = expires > now if gone is None else not gone
+                held[owner] = self._is_live(owner, expires)
         return {name for name, *owner, _ in leases if held[Owner(*owner)]}
+
+    def _is_live(self, owner: Owner, expires: float) -> bool:
+        gone = owner.is_gone(self._owner.place)
+        return expires > time.time() if gone is None else not gone
 
     def _renew(self) -> None:
         """Put off the end of this process's leases; from another thread, so on its own connection."""

@@ -1,7 +1,7 @@
 """What calls cost: reserved before they are sent, billed when they come back, kept within a budget."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,6 +40,15 @@ class Budget:
 
     usd: float
     window_seconds: float
+
+    def count_affordable(self, account: "Account", costs: Sequence[Reservation]) -> int:
+        """Return how many of the costs, from the first on, the budget allows at the most they can be."""
+        left = self.usd - account.spent - account.reserved
+        for number, one in enumerate(costs):
+            left -= one.at_most
+            if left < 0:
+                return number
+        return len(costs)
 
 
 @dataclass(frozen=True, slots=True)
