@@ -85,9 +85,12 @@ class FakeTeacher:
             else:
                 time.sleep(0.005)  # what is left is reserved elsewhere
 
-    def reply(self, request: Request) -> Reply:
+    def note(self, request: Request) -> None:
         with self.ledger.open("a") as file:
             file.write(request.request_id + "\n")
+
+    def reply(self, request: Request) -> Reply:
+        self.note(request)
         time.sleep(self.seconds)
         return Reply(self.say(request), self.usage, self.usd)
 
