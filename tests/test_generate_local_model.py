@@ -11,6 +11,7 @@ from stillhouse.base.runtime import Runtime
 from stillhouse.teachers.huggingface import LocalModel
 from stillhouse.teachers.protocol import Failure
 from tests.asking import make_request
+from tests.test_teacher_huggingface import stir
 from tests.tiny import build_tiny_model
 
 QUESTIONS = [f"What {'else ' * number}is the capital of Italy?" for number in range(12)]
@@ -29,6 +30,7 @@ REQUESTS = [
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tiny")
     build_tiny_model(path)
+    stir(path)
     return path
 
 
@@ -37,6 +39,10 @@ class Given:
     """Requests that are handed out once."""
 
     requests: Sequence[Request]
+    stopped = ""
+
+    def put_back(self, requests: Sequence[Request]) -> None:
+        self.requests = [*requests, *self.requests]
 
     @property
     def ended(self) -> bool:

@@ -99,6 +99,8 @@ def _age(journal: Journal, layout: int) -> None:
             "DROP INDEX spending_by_task",
             *(f"DROP TABLE {name}" for name in ("spending", "batches", "batched")),
             *(f"DROP TABLE {name}" for name in ("shared", "segments")),
+            "DROP INDEX answers_to_share",
+            "ALTER TABLE answers DROP COLUMN teacher",
             "ALTER TABLE answers DROP COLUMN confidences",
             "ALTER TABLE unusable DROP COLUMN confidences",
             "ALTER TABLE leases DROP COLUMN expected",

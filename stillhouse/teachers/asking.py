@@ -147,6 +147,8 @@ class Desk:
     @property
     def stopped(self) -> Stop:
         """Why nothing more is given out; empty while something is."""
+        if time.monotonic() > self._ends:
+            self.stop("deadline")
         return self._stopped
 
     def stop(self, why: Stop) -> None:
