@@ -8,12 +8,18 @@ _NAME: Final = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
 _SHORTEST: Final = 8  # a shorter value is no key, and may be any word
 _HIDDEN: Final = "***"
 _SHOWN: Final = 300
+_also_secret: set[str] = set()
+
+
+def keep_secret(name: str) -> None:
+    """Have the value of this variable hidden as well, whatever its name."""
+    _also_secret.add(name)
 
 
 def hide_secrets(text: str) -> str:
     """Return a text of others (a server's error) without the values of variables that hold secrets."""
     for name, value in os.environ.items():
-        if _NAME.search(name) and len(value) >= _SHORTEST:
+        if (name in _also_secret or _NAME.search(name)) and len(value) >= _SHORTEST:
             text = text.replace(value, _HIDDEN)
     return text
 

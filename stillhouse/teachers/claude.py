@@ -5,36 +5,36 @@ aiohttp transport and raw posts are used: building and checking typed parameters
 time for a call than all the rest (`python -m bench.teachers`).
 """
 
-import json
-import logging
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
-from stillhouse.base.errors import InputError, TeacherError
+from stillhouse.base.errors import InputError
 from stillhouse.base.records import Request, Response
 from stillhouse.base.runtime import Runtime
 from stillhouse.base.secrets import quote_server
+from stillhouse.teachers import http_errors
 from stillhouse.teachers.caching import Marker
 from stillhouse.teachers.estimate import limit_output, read_parameters
+from stillhouse.teachers.http_errors import Service
 from stillhouse.teachers.money import find_price, price_usage
 from stillhouse.teachers.params import TeachersParams
 from stillhouse.teachers.protocol import Failure, Reply, Source, Usage
-from stillhouse.teachers.scheduler import Call, Limits, PassingError, read_retry_after, run_calls
+from stillhouse.teachers.scheduler import Call, Limits, PassingError, run_calls
+from stillhouse.teachers.sdk import check_address, post_json, read_shared, write_options
 
 _PATH: Final = "/v1/messages"
-_REFUSED_FOR_GOOD: Final = frozenset({400, 413, 422})
-_OVERLOADED: Final = frozenset({429, 503, 529})
-_CONCERNS_ALL: Final = {
-    401: "the key is not accepted; set ANTHROPIC_API_KEY to a valid one",
-    402: "the account cannot pay; mend its billing",
-    403: "the key may not do this; ask for the right, or take another model",
-    404: "no such model or address; mend `teacher.model`, or `teachers.ids` and `teachers.anthropic`",
-}
-_JSON: Final = {"headers": {"Content-Type": "application/json"}}
-_NO_CREDIT: Final = "credit balance"  # a 400 that is about the account, not about the request
+_SERVICE: Final = Service(
+    "Claude",
+    {
+        401: "the key is not accepted; set ANTHROPIC_API_KEY to a valid one",
+        402: "the account cannot pay; mend its billing",
+        403: "the key may not do this; ask for the right, or take another model",
+        404: "no such model or address; mend `teacher.model`, or `teachers.ids` and `teachers.anthropic`",
+    },
+    no_money=("credit balance",),  # a 400 that is about the account, not about the request
+)
 
 
 class Claude:
@@ -64,7 +64,7 @@ class Claude:
             async def call(request: Request) -> Reply:
                 body = write_body(request, self._teachers, marker)
                 try:
-                    message = await _post(client, body, plain=plain)
+                    message = await post_json(anthropic, client, _PATH, body, plain=plain)
                 except anthropic.APIStatusError as exc:
                     said = exc.api_message or exc.response.text
                     return Reply(
@@ -85,15 +85,8 @@ def connect(teachers: TeachersParams, runtime: Runtime) -> Any:
     """
     import anthropic
 
-    for chatty in ("httpx2", "anthropic"):  # a line for each call would hide the progress bar
-        logging.getLogger(chatty).setLevel(logging.WARNING)
     access = teachers.anthropic
-    shared: dict[str, Any] = {
-        "max_retries": 0,  # the scheduler retries, and knows how many others wait
-        "http_client": anthropic.DefaultAioHttpClient(timeout=runtime.timeout_seconds),
-        "timeout": runtime.timeout_seconds,
-        "open_telemetry": False,
-    }
+    shared = write_options(anthropic, runtime) | {"open_telemetry": False}
     if access.base_url is not None:
         shared["base_url"] = access.base_url
     try:
@@ -114,6 +107,7 @@ def connect(teachers: TeachersParams, runtime: Runtime) -> Any:
             "`pip install 'stillhouse[bedrock]'` or `[vertex]`",
         ) from exc
     _check_key(client)
+    check_address(client, "params.yaml: teachers.anthropic.base_url, or ANTHROPIC_BASE_URL")
     return client
 
 
@@ -131,7 +125,7 @@ def write_body(
         body["system"] = request.system
     output: dict[str, Any] = {}
     if request.output_schema:
-        output["format"] = {"type": "json_schema", "schema": _read_json(request.output_schema)}
+        output["format"] = {"type": "json_schema", "schema": read_shared(request.output_schema)}
     if effort := parameters.get("effort"):
         output["effort"] = effort
     if output:
@@ -195,13 +189,7 @@ def explain_status(
         PassingError: it may pass.
         TeacherError: it concerns every request.
     """
-    error = f"{status} {quote_server(said)}"
-    if status in _CONCERNS_ALL or (status in _REFUSED_FOR_GOOD and _NO_CREDIT in said):
-        why = _CONCERNS_ALL.get(status, _CONCERNS_ALL[402])
-        raise TeacherError(f"Claude refuses every request ({error})", remedy=why)
-    if status in _REFUSED_FOR_GOOD:
-        return Failure(request_id, error, permanent=True)
-    raise PassingError(error, overload=status in _OVERLOADED, retry_after=read_retry_after(headers))
+    return http_errors.explain_status(_SERVICE, status, said, request_id, headers)
 
 
 def _check_key(client: Any) -> None:
@@ -212,32 +200,3 @@ def _check_key(client: Any) -> None:
             expected="ANTHROPIC_API_KEY",
             remedy="set it; it is never written anywhere",
         )
-
-
-@lru_cache(maxsize=64)
-def _read_json(text: str) -> Any:
-    """Return the value of a text that many requests share; nobody may change it."""
-    return json.loads(text)
-
-
-async def _post(client: Any, body: dict[str, Any], *, plain: bool) -> dict[str, Any]:
-    """Post a body; a ``plain`` one as bytes, which the SDK neither copies nor reads through."""
-    import anthropic
-    import httpx2
-
-    sent: dict[str, Any] = (
-        {"content": json.dumps(body).encode(), "options": _JSON} if plain else {"body": body}
-    )
-    try:
-        answer = await client.post(_PATH, cast_to=httpx2.Response, **sent)
-        message = json.loads(answer.content)
-    except anthropic.APIStatusError:
-        raise
-    except anthropic.APITimeoutError as exc:
-        raise PassingError("no answer came in time (`runtime.timeout_seconds`)") from exc
-    except anthropic.APIConnectionError as exc:
-        cause = exc.__cause__ or exc
-        raise PassingError(f"{client.base_url}: {quote_server(str(cause))}") from exc
-    except (ValueError, httpx2.HTTPError) as exc:
-        raise PassingError(f"half an answer came ({quote_server(str(exc))})") from exc
-    return message if isinstance(message, dict) else {}

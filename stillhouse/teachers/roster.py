@@ -11,6 +11,7 @@ from stillhouse.teachers.estimate import Estimator
 from stillhouse.teachers.huggingface import HuggingFace, LocalModel
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.money import Budget
+from stillhouse.teachers.openai_compatible import OpenaiCompatible
 from stillhouse.teachers.params import load_teachers
 from stillhouse.teachers.protocol import Teacher
 from stillhouse.teachers.reader import Reader
@@ -24,6 +25,7 @@ def list_teachers(runtime: Runtime) -> list[Teacher]:
         LocalModel(_open_folder, runtime),
         HuggingFace(_open_folder, runtime),
         Claude(teachers, runtime),
+        OpenaiCompatible(teachers, runtime),
     ]
 
 

@@ -1,0 +1,102 @@
+"""What the SDKs of Anthropic and of OpenAI share, as one generator makes both: connection and posts.
+
+Their aiohttp transport and raw posts are used: building and checking typed parameters and models costs
+more time for a call than all the rest (`python -m bench.teachers`).
+"""
+
+import json
+import logging
+import ssl
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+from stillhouse.base.errors import InputError, TeacherError
+from stillhouse.base.runtime import Runtime
+from stillhouse.base.secrets import quote_server
+from stillhouse.teachers.http_errors import PROXY_REFUSES, refuse_proxy
+from stillhouse.teachers.scheduler import PassingError
+
+_JSON: Final = {"headers": {"Content-Type": "application/json"}}
+_SCHEMES: Final = frozenset({"http", "https"})
+
+
+def write_options(sdk: Any, runtime: Runtime) -> dict[str, Any]:
+    """Return what every client is made with, and have the SDK write no line for each call."""
+    for chatty in ("httpx2", sdk.__name__):  # its lines would hide the progress bar
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    return {
+        "max_retries": 0,  # the scheduler retries, and knows how many others wait
+        "http_client": sdk.DefaultAioHttpClient(timeout=runtime.timeout_seconds),
+        "timeout": runtime.timeout_seconds,
+    }
+
+
+def check_address(client: Any, where: str) -> None:
+    """Refuse an address that no request can go to.
+
+    Raises:
+        InputError: it is not one of HTTP.
+    """
+    url = client.base_url
+    if url.scheme not in _SCHEMES or not url.host:
+        raise InputError(
+            "the address of the server is none", where=where, expected="http://host:port/path"
+        )
+
+
+@lru_cache(maxsize=64)
+def read_shared(text: str) -> Any:
+    """Return the value of a JSON text that many requests share; nobody may change it."""
+    return json.loads(text)
+
+
+async def post_json(
+    sdk: Any, client: Any, path: str, body: Mapping[str, Any], *, plain: bool
+) -> dict[str, Any]:
+    """Return the JSON object with which a server answers a post.
+
+    A ``plain`` body goes as bytes, which the SDK neither copies nor reads through.
+
+    Raises:
+        sdk.APIStatusError: the server refuses.
+        PassingError: no whole answer came.
+        TeacherError: the server's certificate is not trusted, or a proxy lets nothing through.
+    """
+    import httpx2
+
+    sent: dict[str, Any] = (
+        {"content": json.dumps(body).encode(), "options": _JSON} if plain else {"body": body}
+    )
+    try:
+        answer = await client.post(path, cast_to=httpx2.Response, **sent)
+        message = json.loads(answer.content)
+    except sdk.APIStatusError:
+        raise
+    except sdk.APIConnectionError as exc:
+        raise _explain_connection(client, _find_root(exc)) from exc
+    except (ValueError, httpx2.HTTPError) as exc:
+        raise PassingError(f"half an answer came ({quote_server(str(exc))})") from exc
+    return message if isinstance(message, dict) else {}
+
+
+def _explain_connection(client: Any, cause: BaseException) -> Exception:
+    # By the first cause: what the SDKs make of it calls a server that is down a timeout.
+    url = client.base_url
+    server = f"{url.scheme}://{url.netloc.decode()}"  # without the name and password it may hold
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return TeacherError(
+            f"{server}: its certificate is not trusted ({quote_server(cause.verify_message)})",
+            remedy="set SSL_CERT_FILE to a file with the certificates of your own authority",
+        )
+    if getattr(cause, "status", None) == PROXY_REFUSES:  # instead of a tunnel
+        return refuse_proxy(str(PROXY_REFUSES))
+    if isinstance(cause, TimeoutError):
+        return PassingError(f"{server}: no answer came in time (`runtime.timeout_seconds`)")
+    return PassingError(f"{server}: {quote_server(str(cause) or type(cause).__name__)}")
+
+
+def _find_root(exc: BaseException) -> BaseException:
+    while exc.__cause__ is not None:
+        exc = exc.__cause__
+    return exc
