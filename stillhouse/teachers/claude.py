@@ -16,7 +16,7 @@ from stillhouse.base.runtime import Runtime
 from stillhouse.base.secrets import quote_server
 from stillhouse.teachers import http_errors
 from stillhouse.teachers.caching import Marker
-from stillhouse.teachers.estimate import limit_output, read_parameters
+from stillhouse.teachers.estimate import Estimator, limit_output, read_parameters
 from stillhouse.teachers.http_errors import Service
 from stillhouse.teachers.money import find_price, price_usage
 from stillhouse.teachers.params import TeachersParams
@@ -46,10 +46,12 @@ class Claude:
     def __init__(self, teachers: TeachersParams, runtime: Runtime) -> None:
         """Take how it is reached; nothing connects before it is asked."""
         self._teachers, self._runtime = teachers, runtime
+        self._estimator = Estimator((), teachers)
 
     def answer(self, source: Source) -> Iterator[Sequence[Reply]]:
         """Yield replies as they come."""
-        yield from run_calls(self._open, source, Limits.of(self._runtime))
+        limits = Limits.of(self._runtime)
+        yield from run_calls(self._open, source, limits, self._estimator.count_tokens)
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[Call]:

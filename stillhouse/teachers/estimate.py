@@ -95,6 +95,11 @@ class Estimator:
             min(round(self._guess_output(request)), limit_output(request)),
         )
 
+    def count_tokens(self, request: Request) -> int:
+        """Return how many tokens a request is likely to use, read and written together."""
+        usage = self.estimate(request)
+        return usage.input_tokens + usage.output_tokens
+
     def bound(self, request: Request) -> Usage:
         """Return what a request can use at most."""
         likely, most = self.estimate(request).input_tokens, _limit_input(request)

@@ -58,16 +58,12 @@ class OpenaiCompatible:
     def answer(self, source: Source) -> Iterator[Sequence[Reply]]:
         """Yield replies as they come."""
         limits = Limits.of(self._runtime)
-        yield from run_calls(self._open, source, limits, self._count_tokens)
+        yield from run_calls(self._open, source, limits, self._estimator.count_tokens)
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[Call]:
         async with connect(self._teachers.openai, self._runtime) as client:
             yield _Chat(client, self._teachers).ask
-
-    def _count_tokens(self, request: Request) -> int:
-        usage = self._estimator.estimate(request)
-        return usage.input_tokens + usage.output_tokens
 
 
 def connect(access: OpenaiAccess, runtime: Runtime) -> Any:
