@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bench.copies import copy_tree, run_in
+from stillhouse.scaffold.copies import copy_tree, run_in
 
 COPY = Path(".stillhouse/quick")
 # A third of the core passages and no other documents: minutes instead of a quarter of an hour.

@@ -9,8 +9,8 @@ import os
 import sys
 from pathlib import Path
 
-from bench.copies import Settings, copy_tree, hash_tree, run_in
 from stillhouse.base.ids import content_id
+from stillhouse.scaffold.copies import Settings, copy_tree, hash_tree, run_in
 
 STUDY = Path(".stillhouse/study")
 STUDENT = "students.smollm2"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.copies import mirror_files
 from bench.study import VARIANTS, name_run
+from stillhouse.scaffold.copies import mirror_files
 
 FILES = ("params.yaml", "data/seed/documents/a.md", "data/seed/documents/b.md", "prompts/recall.md")
 

@@ -15,6 +15,7 @@ from stillhouse.cli.doctor import doctor
 from stillhouse.cli.init import init
 from stillhouse.cli.journal import app as journal
 from stillhouse.cli.output import replace_unknown_characters
+from stillhouse.cli.pilot import pilot
 from stillhouse.cli.register import register
 from stillhouse.cli.retry import retry
 from stillhouse.cli.stage import stage
@@ -73,7 +74,7 @@ def _begin(
     pass
 
 
-for command in (init, summary, trace, ask, register, retry, doctor, upgrade, version):
+for command in (init, pilot, summary, trace, ask, register, retry, doctor, upgrade, version):
     app.command()(command)
 app.add_typer(journal, name="journal")
 # Whatever stands behind the stage's name is the stage's own.

@@ -1,6 +1,5 @@
 """Which rows make which optimiser step, and those rows as padded tensors."""
 
-import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,8 +45,7 @@ def plan_batches(
     generator = random.Random(seed)
     kinds = sort_kinds(rows)
     share = mix.abstain if kinds.abstain else 0.0
-    taught_share = 1 - share * (1 - mix.abstain_from)
-    steps = max(1, math.ceil(epochs * len(kinds.taught) / (mix.taught * taught_share)))
+    steps = mix.count_steps(len(kinds.taught), epochs, declines=bool(kinds.abstain))
     early = round(steps * mix.abstain_from) * mix.taught
     places = steps * mix.taught
     declined = _cycle(kinds.abstain, round((places - early) * share), generator)

@@ -1,5 +1,6 @@
 """The parameters of one student: ``students.<name>`` in ``params.yaml``."""
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -30,6 +31,14 @@ class BatchMix(Params):
     abstain: Annotated[float, Field(ge=0, lt=1)]
     abstain_from: Annotated[float, Field(ge=0, lt=1)] = 0.0
     replay: Annotated[int, Field(ge=0)]
+
+    def taught_a_step(self, *, declines: bool) -> float:
+        """Return how many taught rows a step takes on average; ``declines``: are there rows that do."""
+        return self.taught * (1 - (self.abstain if declines else 0.0) * (1 - self.abstain_from))
+
+    def count_steps(self, taught: int, epochs: float, *, declines: bool) -> int:
+        """Return how many steps go through so many taught rows ``epochs`` times."""
+        return max(1, math.ceil(epochs * taught / self.taught_a_step(declines=declines)))
 
 
 class Student(Params):

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from dataclasses import dataclass
 
 from pydantic import Field
 
@@ -12,6 +13,18 @@ from stillhouse.base.text import words
 from stillhouse.prompts.focus import Group
 
 _OPENING_WORDS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """A place that a task of the plan asks about: ``group`` is ``core``, ``other`` or ``questions``.
+
+    It was drawn because its ``number`` in [0, 1) is less than the fraction.
+    """
+
+    group: str
+    task: str
+    number: float
 
 
 class TaskPlan(Params):
@@ -81,18 +94,16 @@ class Places:
 
 def draw_chunk(place: list[str], task: str, fraction: float, seed: int) -> bool:
     """Say whether the chunk at a place is among the ``fraction`` that a task asks about."""
-    return _draw(place, task, fraction, seed)
+    return number_place(place, task, seed) < fraction
 
 
-def draw_question(question_id: str, task: str, fraction: float, seed: int) -> bool:
-    """Say whether a question is among the ``fraction`` that a task asks, by its id alone."""
-    return _draw([question_id], task, fraction, seed)
+def number_place(place: list[str], task: str, seed: int) -> float:
+    """Return the number in [0, 1) by which a place is drawn: it is asked about where that is less.
 
-
-def _draw(place: list[str], task: str, fraction: float, seed: int) -> bool:
+    So what a smaller fraction asks about, a larger one asks about, too.
+    """
     key = "\n".join([str(seed), task, *place]).encode()
-    number = int.from_bytes(hashlib.blake2b(key, digest_size=6).digest())
-    return number < fraction * 2**48
+    return int.from_bytes(hashlib.blake2b(key, digest_size=6).digest()) / 2**48
 
 
 def _is_number(word: str) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import PurePosixPath
-from typing import Final, TypeAlias
+from typing import Final
 
 from stillhouse.base.errors import InputError, suggest
 from stillhouse.base.ids import Json, canonical_json, content_id
@@ -12,7 +12,7 @@ from stillhouse.base.records import Chunk, Document, Message, Request, join_slot
 from stillhouse.prompts.focus import Focus, Group, group_sources
 from stillhouse.prompts.pairing import RuleFinder, announces_exception
 from stillhouse.prompts.passages import join_section, render_passage, render_question
-from stillhouse.prompts.plan import Places, RenderParams, TaskPlan, draw_chunk, draw_question
+from stillhouse.prompts.plan import Draw, Places, RenderParams, TaskPlan, number_place
 from stillhouse.prompts.schema import ANSWER_SCHEMA
 from stillhouse.prompts.seeds import SeedQuestion
 from stillhouse.prompts.stock import Laid, Stock, lay_passages
@@ -55,9 +55,17 @@ class _Subject:
     statement: str = ""
 
 
-_OFFLINE: Final = TeacherParams()
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a place is asked: by which prompt, how much, and the draw that chose it."""
 
-_Asked: TypeAlias = tuple[Prompt, _Subject, TaskPlan]
+    draw: Draw
+    prompt: Prompt
+    subject: _Subject
+    plan: TaskPlan
+
+
+_OFFLINE: Final = TeacherParams()
 
 
 def render(
@@ -94,6 +102,32 @@ def render_each(
     Raises:
         InputError: the corpus is empty, or the plan or the focus names what does not exist.
     """
+    for asked in _ask_all(material, prompts, focus, params):
+        yield from _render_subject(asked, prompts, params, teacher or _OFFLINE)
+
+
+def render_drawn(
+    material: Material,
+    prompts: Prompts,
+    focus: Focus,
+    params: RenderParams,
+    teacher: TeacherParams | None = None,
+) -> Iterator[tuple[Draw, list[Request]]]:
+    """Yield the requests of ``render_each`` place by place, each with the draw that chose it."""
+    for asked in _ask_all(material, prompts, focus, params):
+        yield asked.draw, list(_render_subject(asked, prompts, params, teacher or _OFFLINE))
+
+
+def list_draws(
+    material: Material, prompts: Prompts, focus: Focus, params: RenderParams
+) -> Iterator[Draw]:
+    """Yield the draw of every place that the plan asks about; nothing is rendered."""
+    return (asked.draw for asked in _ask_all(material, prompts, focus, params))
+
+
+def _ask_all(
+    material: Material, prompts: Prompts, focus: Focus, params: RenderParams
+) -> Iterator[_Asked]:
     if next(iter(material.documents), None) is None:
         raise InputError(
             "there is no document in the corpus",
@@ -103,11 +137,10 @@ def render_each(
         )
     groups = group_sources({document.source for document in material.documents}, focus)
     _check_plan(prompts, params)
-    for prompt, subject, plan in chain(
+    yield from chain(
         _ask_questions(material, prompts, params),
         _ask_chunks(material, prompts, groups, params),
-    ):
-        yield from _render_subject(subject, plan, prompt, prompts, params, teacher or _OFFLINE)
+    )
 
 
 class _Used:
@@ -144,11 +177,12 @@ def _ask_questions(material: Material, prompts: Prompts, params: RenderParams) -
     for task, prompt in sorted(prompts.by_task.items()):
         plan = params.plan.questions.get(task, TaskPlan())
         for asked in questions.get(prompt.meta.source, ()):
-            if draw_question(asked.id, task, plan.fraction, params.seed):
+            number = number_place([asked.id], task, params.seed)
+            if number < plan.fraction:
                 subject = _Subject(
                     asked.file, asked.id, question=asked.question, statement=asked.statement
                 )
-                yield prompt, subject, plan
+                yield _Asked(Draw("questions", task, number), prompt, subject, plan)
 
 
 def _ask_chunks(
@@ -166,17 +200,16 @@ def _ask_chunks(
         finder = RuleFinder(used) if pairs else None
         places = Places()
         for lead in stock:
-            place, plans = (
-                places.name_place(lead.chunk),
-                params.plan.for_group(groups[lead.chunk.source]),
-            )
+            place, group = places.name_place(lead.chunk), groups[lead.chunk.source]
+            plans = params.plan.for_group(group)
             for task, prompt in asking:
                 plan = plans.get(task, TaskPlan())
-                if draw_chunk(place, task, plan.fraction, params.seed):
+                number = number_place(place, task, params.seed)
+                if number < plan.fraction:
                     alone = prompt.meta.passages == "one"
                     laid = (lead,) if alone else _find_pair(lead, stock, finder)
                     if laid:
-                        yield prompt, _make_subject(laid), plan
+                        yield _Asked(Draw(group, task, number), prompt, _make_subject(laid), plan)
 
 
 def _find_pair(lead: Laid, stock: Stock, finder: RuleFinder | None) -> tuple[Laid, ...]:
@@ -213,13 +246,9 @@ def _find_table_head(chunk: Chunk, text: str) -> str:
 
 
 def _render_subject(
-    subject: _Subject,
-    plan: TaskPlan,
-    prompt: Prompt,
-    prompts: Prompts,
-    params: RenderParams,
-    teacher: TeacherParams,
+    asked: _Asked, prompts: Prompts, params: RenderParams, teacher: TeacherParams
 ) -> Iterator[Request]:
+    subject, plan, prompt = asked.subject, asked.plan, asked.prompt
     for variation in plan.variations or prompt.meta.variations:
         for persona in plan.personas or prompt.meta.personas:
             rendering = _fill(subject, plan, prompt, prompts, (variation, persona))

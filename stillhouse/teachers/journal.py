@@ -173,6 +173,13 @@ class Journal:
         with self._explained():
             return Account(*self._wait_for(query, time.time() - window_seconds).fetchone())
 
+    def read_spent(self, request_ids: Collection[str]) -> float:
+        """Return the dollars that were ever spent on these requests."""
+        query = f"SELECT total(usd) FROM spending WHERE {_AMONG}"
+        with self._explained():
+            (spent,) = self._wait_for(query, _list(request_ids)).fetchone()
+        return float(spent)
+
     def read_rates(self) -> list[Rate]:
         """Return what the calls that were billed used, summed for each model and task."""
         query = (

@@ -1,0 +1,246 @@
+"""A pilot from its copy to its report, in the order in which money is spent: never before it is foreseen."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from stillhouse.base.alone import hold
+from stillhouse.base.errors import BudgetError
+from stillhouse.base.home import home
+from stillhouse.base.params import PARAMS, STUDENTS, list_keys, load_section, load_yaml
+from stillhouse.base.records import Chunk, Document, Request, Response
+from stillhouse.base.runtime import load_runtime
+from stillhouse.base.tables import StoredTable, count_values
+from stillhouse.distill.params import Student
+from stillhouse.pilot.foresight import Foresight, foresee
+from stillhouse.pilot.fractions import choose_fractions
+from stillhouse.pilot.outcome import (
+    Price,
+    measure_yield,
+    read_gain,
+    read_gate_report,
+)
+from stillhouse.pilot.report import Money, Report, build_report
+from stillhouse.pilot.run import Ran, refuse_failed, repro
+from stillhouse.pilot.settings import PROBE, build_params, check_student, list_local_bases
+from stillhouse.pilot.timing import measure_time
+from stillhouse.prompts.focus import load_focus
+from stillhouse.prompts.plan import RenderParams
+from stillhouse.prompts.render import Material, list_draws, render_drawn
+from stillhouse.prompts.seeds import load_questions
+from stillhouse.prompts.teacher import TeacherParams
+from stillhouse.prompts.templates import load_prompts
+from stillhouse.scaffold.copies import copy_tree, write_params
+from stillhouse.teachers.estimate import Estimator
+from stillhouse.teachers.journal import Journal
+from stillhouse.teachers.lookup import Archive, recall_answers
+from stillhouse.teachers.protocol import Usage
+from stillhouse.teachers.roster import list_teachers, make_terms
+
+PLACE: Final = Path(".stillhouse/pilot")
+TREE: Final = PLACE / "tree"
+_BESIDE: Final = ("abstain", "replay")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A copy that is ready to run, and what running it will ask."""
+
+    fraction: float
+    params: Mapping[str, Any]
+    fractions: Mapping[Any, float]
+    foresight: Foresight
+    seconds: Mapping[str, float]
+
+    @property
+    def costs(self) -> bool:
+        """Whether anything is sent to a teacher that costs."""
+        return self.foresight.pilot.cost.paid > 0
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Let one pilot at a time work in the project's copy."""
+    with hold(PLACE / "lock", "pilot", patience=1.0):
+        yield
+
+
+def prepare_pilot(fraction: float) -> Prepared:
+    """Bring the copy up to the working tree, read its documents, and count what is to be asked.
+
+    Nothing is sent to any teacher.
+
+    Raises:
+        StillhouseError: the project is not in order, or its documents cannot be read.
+    """
+    check_student()
+    params: dict[str, Any] = load_yaml(PARAMS)
+    copy_tree(TREE, {})
+    _link_bases(params)
+    write_params(TREE, build_params(params, {}))
+    ran = repro(TREE, "ingest")
+    refuse_failed(ran)
+    material = _open_material()
+    prompts, focus = load_prompts(Path("prompts")), load_focus(Path("data/seed/focus.yaml"))
+    render, teacher = load_section("render", RenderParams), load_section("teacher", TeacherParams)
+    fractions = choose_fractions(
+        render.plan, list_draws(material, prompts, focus, render), fraction
+    )
+    write_params(TREE, build_params(params, fractions))
+    drawn = render_drawn(material, prompts, focus, render, teacher)
+    runtime = load_runtime()
+    with Journal(home() / "journal.sqlite") as journal:
+        terms = make_terms(runtime, journal)
+        foresight = foresee(
+            drawn,
+            fractions,
+            journal,
+            terms.estimator,
+            _find_costs(),
+            _make_recall(journal),
+            batch=runtime.batch,
+            budget=terms.budget,
+        )
+    return Prepared(fraction, params, fractions, foresight, ran.seconds)
+
+
+def refuse_unaffordable(prepared: Prepared) -> None:
+    """Raise where the pilot alone is likely to go over the budget.
+
+    Raises:
+        BudgetError: what it would cost, and what is spent.
+    """
+    foresight = prepared.foresight
+    if prepared.costs and not foresight.affordable:
+        assert foresight.budget is not None
+        raise BudgetError(
+            f"the pilot would cost about ${foresight.pilot.cost.expected:,.4f}, and "
+            f"${foresight.spent:,.4f} of ${foresight.budget.usd:,.2f} are spent; nothing was asked",
+            where="params.yaml: runtime.budget_usd",
+            remedy="raise it, or take a smaller --fraction",
+        )
+
+
+def run_pilot(prepared: Prepared) -> Report:
+    """Run the prepared copy: data and gate, then the probe; return the verdict.
+
+    A failed gate is a verdict; whatever else ends DVC is an error.
+
+    Raises:
+        StillhouseError: a stage failed; what it has done so far is kept.
+    """
+    names = [name for place in prepared.foresight.places for name in place.requests]
+    with Journal(home() / "journal.sqlite") as journal:
+        before = journal.read_spent(names)
+    ran = repro(TREE, "validate")
+    if ran.failed and not _has_verdict(ran):
+        refuse_failed(ran)
+    seconds = {**prepared.seconds, **ran.seconds}
+    gate = read_gate_report(TREE)
+    gain = None
+    if gate.passed:
+        taught = _count_taught()
+        write_params(TREE, build_params(prepared.params, prepared.fractions, taught))
+        ran = repro(TREE, f"evaluate@{PROBE}")
+        refuse_failed(ran)
+        seconds |= ran.seconds
+        gain = read_gain(TREE)
+    runtime = load_runtime()
+    with Journal(home() / "journal.sqlite") as journal:
+        terms = make_terms(runtime, journal)
+        found = measure_yield(
+            TREE, prepared.foresight.places, _make_price(terms.estimator, batch=runtime.batch)
+        )
+        window = terms.budget.window_seconds if terms.budget else float("inf")
+        whole = prepared.foresight.whole.cost
+        money = Money(
+            spent=journal.read_spent(names) - before,
+            in_window=journal.read_account(window).spent,
+            budget=terms.budget.usd if terms.budget else None,
+            costs=whole.paid > 0 or found.usd > 0,
+            unpriced=tuple(sorted(whole.unpriced)),
+        )
+    sent = prepared.foresight.pilot.new
+    measured = measure_time(PLACE, TREE, prepared.fraction, seconds, sent, passed=gate.passed)
+    students = {name: load_section(f"{STUDENTS}.{name}", Student) for name in list_keys(STUDENTS)}
+    return build_report(
+        prepared.fraction,
+        prepared.foresight,
+        found,
+        gate,
+        gain,
+        money,
+        measured,
+        students,
+        str(TREE),
+    )
+
+
+def remove_copy() -> None:
+    """Throw the copy away: its answers are in the journal, its tables in DVC's cache."""
+    shutil.rmtree(TREE, ignore_errors=True)
+
+
+def _link_bases(params: Mapping[str, Any]) -> None:
+    """Lay base models that are folders here, and that git leaves out, into the copy as links."""
+    for name in list_local_bases(params):
+        place = TREE / name
+        if place.is_symlink():
+            place.unlink()
+        if not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(Path(name).resolve())
+
+
+def _open_material() -> Material:
+    corpus, seed = TREE / "data/corpus", Path("data/seed")
+    return Material(
+        documents=StoredTable(corpus / "documents.parquet", Document),
+        chunks=StoredTable(corpus / "chunks.parquet", Chunk),
+        everyday=load_questions(seed / "everyday.jsonl"),
+        unanswered=load_questions(seed / "unanswered.jsonl", statements=True),
+    )
+
+
+def _find_costs() -> Callable[[str], bool]:
+    """Return what says whether a teacher costs; one that is not known here may."""
+    free = {teacher.name for teacher in list_teachers(load_runtime()) if not teacher.costs}
+    return lambda name: name not in free
+
+
+def _make_recall(journal: Journal) -> Callable[[Mapping[str, str], bool, bool], set[str]]:
+    archive = Archive(repository=Path(os.environ.get("DVC_ROOT") or "."))
+
+    def recall(wanted: Mapping[str, str], costs: bool, anyway: bool) -> set[str]:
+        return recall_answers(
+            wanted, costs=costs, journal=journal, archive=archive, allow_repay=anyway
+        )
+
+    return recall
+
+
+def _make_price(estimator: Estimator, *, batch: bool) -> Price:
+    def price(request: Request, answer: Response) -> float:
+        fresh = answer.input_tokens - answer.cached_tokens
+        usage = Usage(fresh, answer.output_tokens, cache_read=answer.cached_tokens)
+        return estimator.price(request, usage, batch=batch)
+
+    return price
+
+
+def _has_verdict(ran: Ran) -> bool:
+    """Whether it was the gate that said no: DVC removes what a stage wrote before it runs it again."""
+    return (
+        ran.stage == "validate"
+        and (TREE / "reports/validation.json").exists()
+        and not read_gate_report(TREE).passed
+    )
+
+
+def _count_taught() -> int:
+    tasks = count_values(TREE / "data/dataset/train.parquet", "task")
+    return sum(count for task, count in tasks.items() if task not in _BESIDE)

@@ -1,0 +1,137 @@
+"""The parameters of a pilot: less is asked, a probe learns it in minutes, a short exam says what came of it."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from stillhouse.base.errors import InputError
+from stillhouse.base.params import PARAMS, STUDENTS, list_keys, load_section
+from stillhouse.distill.params import Student
+from stillhouse.pilot.fractions import Cell
+from stillhouse.scaffold.copies import change_params
+
+PROBE: Final = "probe"
+STEPS: Final = 60  # of the probe's training: about a minute and a half on two cores
+MOST_EPOCHS: Final = 4.0  # more, and few rows are learnt by heart
+_WARMUP: Final = 5
+
+# Limits of the gate that say how much there must be. A fraction has less, and where a task's
+# minimum raised it, the mix of tasks is another one. What finds bad rows stays as it is.
+RELAXED: Final[Mapping[str, object]] = {
+    "train_rows_min": 1,
+    "validation_rows_min": 0,
+    "test_rows_min": 0,
+    "rows_per_document_min": 0,
+    "untaught_documents_max": 1.0,
+    "rows_per_task_min": 0,
+    "abstain_share_max": 1.0,
+    "replay_share_max": 1.0,
+}
+# So much of the exam is asked, where the whole asks more. Gold and general questions are all asked.
+_EXAM: Final = {
+    "references.passage_questions_per_kind": 5,
+    "references.base_test_rows": 20,
+    "evaluate.exam.test_rows": 60,
+}
+
+
+def build_params(
+    params: Mapping[str, Any], fractions: Mapping[Cell, float], taught_rows: int | None = None
+) -> dict[str, object]:
+    """Return ``params.yaml`` of the pilot, from that of the whole.
+
+    Args:
+        params: of the whole.
+        fractions: of each task that is asked.
+        taught_rows: rows of train that teach, once they are known, and so how long the probe trains.
+    """
+    first = params[STUDENTS][list_keys(STUDENTS)[0]]
+    settings: dict[str, object] = {
+        f"render.plan.{cell.group}.{cell.task}.fraction": fraction
+        for cell, fraction in fractions.items()
+    }
+    settings |= {f"validate.{name}": limit for name, limit in RELAXED.items()}
+    settings |= {key: _lessen(params, key, most) for key, most in _EXAM.items()}
+    settings["references.bases"] = [first["model"]]
+    settings[STUDENTS] = {PROBE: _shorten(first, taught_rows)}
+    if remote := _find_remote(params):
+        settings["journal.remote"] = remote
+    return change_params(params, settings)
+
+
+def _shorten(student: Mapping[str, Any], taught_rows: int | None) -> dict[str, object]:
+    """Return a student's recipe with at most so many steps as a probe takes."""
+    recipe = Student.model_validate(student)
+    # The whole share of rows that decline: then a step takes the fewest that teach.
+    a_step = recipe.batch.taught_a_step(declines=True)
+    epochs = MOST_EPOCHS if not taught_rows else STEPS * a_step / taught_rows
+    return {
+        **student,
+        "epochs": round(min(MOST_EPOCHS, epochs), 6),
+        "warmup_steps": min(recipe.warmup_steps, _WARMUP),
+    }
+
+
+def _lessen(params: Mapping[str, Any], key: str, most: int) -> int:
+    """Return a limit of the exam, or ``most`` where the whole has none or a higher one."""
+    value: Any = params
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return min(value, most) if isinstance(value, int) else most
+
+
+def _find_remote(params: Mapping[str, Any]) -> str:
+    """Return where answers are shared as a full path, where it is a folder beside the project."""
+    remote = (params.get("journal") or {}).get("remote")
+    if isinstance(remote, str) and "://" not in remote and Path(remote).is_dir():
+        return str(Path(remote).resolve())
+    return ""
+
+
+def list_local_bases(params: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the base models that are folders of the project, as they are named."""
+    students = params.get(STUDENTS) or {}
+    names = [
+        params.get("render", {}).get("base", ""),
+        *(params.get("references", {}).get("bases") or ()),
+        *(student.get("model", "") for student in students.values()),
+        *_list_teachers(params.get("teacher") or {}),
+    ]
+    return tuple(
+        name
+        for name in dict.fromkeys(map(str, names))
+        if name and not Path(name).is_absolute() and Path(name).is_dir()
+    )
+
+
+def _list_teachers(teacher: Mapping[str, Any]) -> list[str]:
+    members = [teacher, *(teacher.get("others") or ())]
+    return [one["model"] for one in members if one.get("provider") == "huggingface"]
+
+
+def check_fraction(text: str) -> float:
+    """Return the fraction that a user typed.
+
+    Raises:
+        InputError: it is no number above 0 and up to 1.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= 1:
+        raise InputError(
+            f"--fraction: `{text}` is no fraction",
+            expected="a number above 0 and up to 1, such as 0.1",
+        )
+    return value
+
+
+def check_student() -> None:
+    """Refuse a project whose first student cannot be probed, before anything is asked.
+
+    Raises:
+        InputError: there is no student, or its recipe has a mistake.
+    """
+    load_section(f"{STUDENTS}.{list_keys(STUDENTS, PARAMS)[0]}", Student, PARAMS)
