@@ -43,6 +43,7 @@ from stillhouse.pilot.settings import (
     check_fraction,
     list_local_bases,
 )
+from stillhouse.pilot.timing import keep_seconds, measure_time
 from stillhouse.pilot.wording import word_foresight
 from stillhouse.prompts.focus import Focus, FocusDocument
 from stillhouse.prompts.plan import Draw, Plan, RenderParams
@@ -180,7 +181,7 @@ def test_the_pilots_parameters_are_those_of_the_whole_but_for_what_a_fraction_ne
     assert pilot == {**expected, "students": {PROBE: probe}}
     assert probe == {**student, "epochs": probe["epochs"]}
     recipe = Student.model_validate(probe)
-    assert recipe.batch.count_steps(600, recipe.epochs, declines=True) <= STEPS + 1
+    assert recipe.batch.count_steps(600, recipe.epochs, declines=True) == STEPS
     assert build_params(whole, {}, taught_rows=3)["students"][PROBE]["epochs"] == 4.0
     assert "references.passage_questions_per_kind" not in whole  # and the whole is untouched
     assert whole == load_yaml(ROOT / "params.yaml")
@@ -620,6 +621,15 @@ def test_seconds_of_stages_that_did_not_run_again_are_those_of_then(tmp_path: Pa
     assert remember_seconds(path, "0.1", {"judge": 3.0}) == {"judge": 3.0}
 
 
+def test_generate_is_timed_only_where_it_asked(tmp_path: Path) -> None:
+    keep_seconds(tmp_path, 0.1, 30)("generate", 60.0)
+    keep_seconds(tmp_path, 0.1, 0)("generate", 1.0)
+    keep_seconds(tmp_path, 0.1, 0)("judge", 2.0)
+    assert measure_time(tmp_path, tmp_path, 0.1, passed=False) == Measured(
+        {"generate": 60.0, "judge": 2.0}, sent=30
+    )
+
+
 def test_a_failed_gate_is_read_with_its_rows(tmp_path: Path) -> None:
     check = {"name": "a.b", "meaning": "M.", "passed": True, "observed": "0", "rows": []}
     failed = {**check, "passed": False, "rows": ["r1"]}
@@ -634,7 +644,7 @@ def test_a_failed_gate_is_read_with_its_rows(tmp_path: Path) -> None:
 def test_a_pilot_that_costs_is_not_sent_without_a_word_or_over_the_budget(
     foresight: Foresight, monkeypatch
 ) -> None:
-    prepared = steps.Prepared(0.1, {}, {}, foresight, {})
+    prepared = steps.Prepared(0.1, {}, {}, foresight)
     assert prepared.costs
     steps.refuse_unaffordable(prepared)
     poor = replace(foresight, spent=0.7, budget=Budget(1.0, 3600))
@@ -648,7 +658,7 @@ def test_nobody_to_ask_means_no_and_names_the_option(
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text("a: 1\n")
     monkeypatch.setattr(
-        steps, "prepare_pilot", lambda part: steps.Prepared(part, {}, {}, foresight, {})
+        steps, "prepare_pilot", lambda part: steps.Prepared(part, {}, {}, foresight)
     )
     monkeypatch.setattr(steps, "run_pilot", lambda prepared: pytest.fail("it was sent"))
     done = CliRunner().invoke(app, ["pilot"])

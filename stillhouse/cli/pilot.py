@@ -26,9 +26,9 @@ def pilot(
 ) -> None:
     """Run a fraction of it all: what the whole would give and cost.
 
-    The pipeline runs with a probe student in a copy of the working tree below .stillhouse/pilot, with a few of each task's
-    requests; their answers are those of the whole, and are not asked again. Nothing of the project
-    changes. Ends with 1 where the validation gate says no.
+    The pipeline runs with a probe student, in a copy of the working tree below .stillhouse/pilot,
+    on a few passages for each task. Their answers are those of the whole, and are not asked again.
+    Nothing of the project changes. Ends with 1 where the validation gate says no.
 
     Example: stillhouse pilot --fraction 0.05 --md
     """

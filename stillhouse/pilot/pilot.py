@@ -27,7 +27,7 @@ from stillhouse.pilot.outcome import (
 from stillhouse.pilot.report import Money, Report, build_report
 from stillhouse.pilot.run import Ran, refuse_failed, repro
 from stillhouse.pilot.settings import PROBE, build_params, check_student, list_local_bases
-from stillhouse.pilot.timing import measure_time
+from stillhouse.pilot.timing import keep_seconds, measure_time
 from stillhouse.prompts.focus import load_focus
 from stillhouse.prompts.plan import RenderParams
 from stillhouse.prompts.render import Material, list_draws, render_drawn
@@ -54,7 +54,6 @@ class Prepared:
     params: Mapping[str, Any]
     fractions: Mapping[Any, float]
     foresight: Foresight
-    seconds: Mapping[str, float]
 
     @property
     def costs(self) -> bool:
@@ -82,8 +81,7 @@ def prepare_pilot(fraction: float) -> Prepared:
     copy_tree(TREE, {})
     _link_bases(params)
     write_params(TREE, build_params(params, {}))
-    ran = repro(TREE, "ingest")
-    refuse_failed(ran)
+    refuse_failed(repro(TREE, "ingest", keep_seconds(PLACE, fraction, 0)))
     material = _open_material()
     prompts, focus = load_prompts(Path("prompts")), load_focus(Path("data/seed/focus.yaml"))
     render, teacher = load_section("render", RenderParams), load_section("teacher", TeacherParams)
@@ -105,7 +103,7 @@ def prepare_pilot(fraction: float) -> Prepared:
             batch=runtime.batch,
             budget=terms.budget,
         )
-    return Prepared(fraction, params, fractions, foresight, ran.seconds)
+    return Prepared(fraction, params, fractions, foresight)
 
 
 def refuse_unaffordable(prepared: Prepared) -> None:
@@ -136,18 +134,16 @@ def run_pilot(prepared: Prepared) -> Report:
     names = [name for place in prepared.foresight.places for name in place.requests]
     with Journal(home() / "journal.sqlite") as journal:
         before = journal.read_spent(names)
-    ran = repro(TREE, "validate")
+    note = keep_seconds(PLACE, prepared.fraction, prepared.foresight.pilot.new)
+    ran = repro(TREE, "validate", note)
     if ran.failed and not _has_verdict(ran):
         refuse_failed(ran)
-    seconds = {**prepared.seconds, **ran.seconds}
     gate = read_gate_report(TREE)
     gain = None
     if gate.passed:
         taught = _count_taught()
         write_params(TREE, build_params(prepared.params, prepared.fractions, taught))
-        ran = repro(TREE, f"evaluate@{PROBE}")
-        refuse_failed(ran)
-        seconds |= ran.seconds
+        refuse_failed(repro(TREE, f"evaluate@{PROBE}", note))
         gain = read_gain(TREE)
     runtime = load_runtime()
     with Journal(home() / "journal.sqlite") as journal:
@@ -164,8 +160,7 @@ def run_pilot(prepared: Prepared) -> Report:
             costs=whole.paid > 0 or found.usd > 0,
             unpriced=tuple(sorted(whole.unpriced)),
         )
-    sent = prepared.foresight.pilot.new
-    measured = measure_time(PLACE, TREE, prepared.fraction, seconds, sent, passed=gate.passed)
+    measured = measure_time(PLACE, TREE, prepared.fraction, passed=gate.passed)
     students = {name: load_section(f"{STUDENTS}.{name}", Student) for name in list_keys(STUDENTS)}
     return build_report(
         prepared.fraction,

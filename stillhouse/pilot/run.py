@@ -5,8 +5,8 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -26,12 +26,11 @@ _SAID: Final = re.compile(r"(?:error|ERROR): (.+)")
 
 @dataclass(slots=True)
 class Ran:
-    """How ``dvc repro`` ended: its exit code, the stage that failed, what it said, seconds by stage."""
+    """How ``dvc repro`` ended: its exit code, the stage that failed, what it said."""
 
     code: int = 0
     stage: str = ""
     said: str = ""
-    seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def failed(self) -> bool:
@@ -39,7 +38,11 @@ class Ran:
         return self.code != 0
 
 
-def repro(copy: Path, target: str, log: TextIO | None = None) -> Ran:
+# Takes the seconds of a stage as soon as it has ended well.
+Note = Callable[[str, float], None]
+
+
+def repro(copy: Path, target: str, note: Note, log: TextIO | None = None) -> Ran:
     """Run ``dvc repro`` up to a stage of the copy; everything it prints goes to ``log`` (stderr).
 
     On a terminal its stderr is that of this process, so that progress bars are seen.
@@ -63,7 +66,7 @@ def repro(copy: Path, target: str, log: TextIO | None = None) -> Ran:
             log.write(line)
             log.flush()
             if found := _BEGINS.search(line):
-                _stop(ran, running, began)
+                _stop(note, running, began)
                 running, began = found[1], time.monotonic()
             _listen(ran, line)
     finally:
@@ -72,13 +75,13 @@ def repro(copy: Path, target: str, log: TextIO | None = None) -> Ran:
     if ran.failed:
         ran.stage = ran.stage or running
     else:
-        _stop(ran, running, began)
+        _stop(note, running, began)
     return ran
 
 
-def _stop(ran: Ran, stage: str, began: float) -> None:
+def _stop(note: Note, stage: str, began: float) -> None:
     if stage:
-        ran.seconds[stage] = round(time.monotonic() - began, 2)
+        note(stage, round(time.monotonic() - began, 2))
 
 
 def _listen(ran: Ran, line: str) -> None:

@@ -65,7 +65,7 @@ def _shorten(student: Mapping[str, Any], taught_rows: int | None) -> dict[str, o
     recipe = Student.model_validate(student)
     # The whole share of rows that decline: then a step takes the fewest that teach.
     a_step = recipe.batch.taught_a_step(declines=True)
-    epochs = MOST_EPOCHS if not taught_rows else STEPS * a_step / taught_rows
+    epochs = MOST_EPOCHS if not taught_rows else (STEPS - 0.5) * a_step / taught_rows
     return {
         **student,
         "epochs": round(min(MOST_EPOCHS, epochs), 6),

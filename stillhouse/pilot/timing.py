@@ -2,8 +2,9 @@
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 from stillhouse.base.params import load_section
 from stillhouse.base.tables import read_table
@@ -11,33 +12,43 @@ from stillhouse.evaluation.evaluate import EvaluateParams
 from stillhouse.evaluation.records import Prediction
 from stillhouse.evaluation.references import ReferenceParams
 from stillhouse.pilot.report import ExamSize, Measured
-from stillhouse.pilot.run import remember_seconds
+from stillhouse.pilot.run import Note, remember_seconds
 from stillhouse.pilot.settings import PROBE
 
-_SENT = "sent"
+_FILE: Final = "seconds.json"
+_SENT: Final = "sent"
 
 
-def measure_time(
-    place: Path,
-    copy: Path,
-    fraction: float,
-    seconds: Mapping[str, float],
-    sent: int,
-    *,
-    passed: bool,
-) -> Measured:
+def keep_seconds(place: Path, fraction: float, sent: int) -> Note:
+    """Return what writes a stage's seconds down as it ends, so that a killed pilot keeps them.
+
+    Args:
+        place: the folder that outlives the copy.
+        fraction: of the whole; another one takes other times.
+        sent: requests without an answer: what ``generate`` takes its time for.
+    """
+
+    def note(stage: str, seconds: float) -> None:
+        told = {stage: seconds}
+        if stage == "generate":
+            if not sent:
+                return  # it only read what was known: that says nothing about asking
+            told[_SENT] = sent
+        remember_seconds(place / _FILE, f"{fraction:g}", told)
+
+    return note
+
+
+def measure_time(place: Path, copy: Path, fraction: float, *, passed: bool) -> Measured:
     """Return what is known of the time, also from earlier pilots on the same fraction.
 
     Args:
         place: the folder that outlives the copy.
         copy: where the tables lie.
         fraction: of the whole.
-        seconds: of the stages that ran now.
-        sent: requests that had no answer before.
         passed: whether the gate did, and so whether a probe was trained.
     """
-    told = {**seconds, _SENT: float(sent)} if sent and "generate" in seconds else seconds
-    known = remember_seconds(place / "seconds.json", f"{fraction:g}", told)
+    known = remember_seconds(place / _FILE, f"{fraction:g}", {})
     sent = round(known.pop(_SENT, 0.0))
     if not passed:
         return Measured(known, sent)
