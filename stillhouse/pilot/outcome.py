@@ -240,7 +240,7 @@ def find_poor(tasks: Sequence[TaskYield]) -> tuple[Flag, ...]:
         if not task.rows:
             problem = f"no row from {task.requests} requests"
             if task.pairs:
-                problem += f", though {task.pairs} pairs"
+                problem += f", though {task.pairs} {'pair' if task.pairs == 1 else 'pairs'}"
             most = f"at most {share.high:.0%} of its requests can be expected to give one"
             flags.append(Flag(task.task, task.prompt, f"{problem} ({most})"))
             continue
