@@ -8,8 +8,9 @@ from stillhouse.base.home import home
 from stillhouse.base.params import load_section
 from stillhouse.base.records import Pair, Rejection, Request, Response
 from stillhouse.base.runtime import load_runtime
-from stillhouse.base.stage import run_stage, say_counts, show_progress
+from stillhouse.base.stage import read_option, run_stage, say_counts, show_progress
 from stillhouse.base.tables import StoredTable, open_table
+from stillhouse.teachers.follow import VARIABLE, read_followed
 from stillhouse.teachers.generate import GenerateParams, collect_answers, read_answers
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.lookup import Archive
@@ -19,12 +20,17 @@ from stillhouse.teachers.roster import list_teachers, make_terms
 
 REQUESTS = Path("data/requests.parquet")
 OUT = Path("data/generated")
-REPAY = "--allow-repay"
+REPAY, PLAN = "--allow-repay", "--plan"
 
 
 def main() -> None:
-    """Answer every request; ``--allow-repay`` asks again for answers that cannot be read."""
+    """Answer every request.
+
+    ``--allow-repay`` asks again for answers that cannot be read; ``--plan FILE``, or the variable
+    ``STILLHOUSE_PLAN``, sends nothing that the plan in that file does not hold.
+    """
     params, runtime = load_section("generate", GenerateParams), load_runtime()
+    plan = read_option(PLAN) or os.environ.get(VARIABLE)
     requests = StoredTable(REQUESTS, Request)
     archive = Archive(repository=Path(os.environ.get("DVC_ROOT") or "."))
     with Journal(home() / "journal.sqlite") as journal:
@@ -37,6 +43,7 @@ def main() -> None:
             make_terms(runtime, journal),
             remote=open_journal_remote(load_journal(), journal, archive.repository),
             allow_repay=REPAY in sys.argv[1:],
+            followed=read_followed(Path(plan)) if plan else None,
         )
         with (
             open_table(OUT / "responses.parquet", Response) as responses,
@@ -63,4 +70,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_stage(main, options=[REPAY])
+    run_stage(main, options=[REPAY], valued=[PLAN])

@@ -26,6 +26,7 @@ from tests.tiny import build_tiny_model
 
 COMMANDS = (
     "init",
+    "plan",
     "pilot",
     "stage",
     "summary",

@@ -6,7 +6,7 @@ It says which bytes, by md5, each stage last read and wrote; ``cache`` says wher
 import re
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,11 +27,16 @@ _CONFLICT: Final = re.compile(r"^(?:<{7} |={7}$|>{7} )", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class LockedStage:
-    """What a stage last read and wrote: path -> md5, ending in ``.dir`` for a folder."""
+    """What a stage last read and wrote: path -> md5, ending in ``.dir`` for a folder.
+
+    ``params`` are file -> dotted name -> value, as PyYAML reads what DVC wrote.
+    """
 
     name: str
     deps: Mapping[str, str]
     outs: Mapping[str, str]
+    cmd: str = ""
+    params: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +139,11 @@ def _parse(text: str) -> Lock:
 
 
 def _read_stage(name: str, body: Mapping[str, Any]) -> LockedStage:
-    if not all(isinstance(values, Mapping) for values in body.get("params", {}).values()):
+    params = body.get("params", {})
+    if not all(isinstance(values, Mapping) for values in params.values()):
         raise _TornLockError
-    return LockedStage(name, _read_hashes(body.get("deps", [])), _read_hashes(body.get("outs", [])))
+    deps, outs = _read_hashes(body.get("deps", [])), _read_hashes(body.get("outs", []))
+    return LockedStage(name, deps, outs, str(body.get("cmd", "")), params)
 
 
 def _read_hashes(entries: list[Mapping[str, Any]]) -> dict[str, str]:

@@ -19,6 +19,7 @@ from stillhouse.base.ids import sha256_text
 from stillhouse.base.library import LIBRARY, check_library
 from stillhouse.base.params import PARAMS, STUDENTS, check_names, load_yaml
 from stillhouse.base.parent import die_with_parent
+from stillhouse.base.timings import time_stage
 
 T = TypeVar("T")
 
@@ -26,7 +27,11 @@ log = logging.getLogger("stillhouse")
 
 
 def run_stage(
-    main: Callable[[], None], *, student: bool = False, options: Collection[str] = ()
+    main: Callable[[], None],
+    *,
+    student: bool = False,
+    options: Collection[str] = (),
+    valued: Collection[str] = (),
 ) -> None:
     """Run a stage's ``main``; what a user can mend becomes one sentence and its exit code.
 
@@ -34,6 +39,7 @@ def run_stage(
         main: reads its arguments from ``sys.argv`` itself.
         student: whether it takes a student's name, which ``choose_student`` looks over.
         options: what else it takes. Options do not make it another stage: none runs beside itself.
+        valued: options that a value follows; ``read_option`` returns it.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
     name, *arguments = Path(sys.argv[0]).stem, *sys.argv[1:]
@@ -41,15 +47,41 @@ def run_stage(
         _silence_bars()
     with end_in_a_sentence():
         if not student:
-            refuse_arguments(name, arguments, options)
+            refuse_arguments(name, _drop_values(arguments, valued), [*options, *valued])
         check_place()
         # Here, because only the stages behind the gate would stumble over it.
         check_names(STUDENTS, load_yaml(PARAMS))
         check_contradictions(load_yaml(PARAMS))
         die_with_parent()
         what = " ".join([name, *arguments]) if student else name
-        with hold(_lock_file(what), what):
+        with hold(_lock_file(what), what), time_stage("@".join(what.split()), home()):
             main()
+
+
+def read_option(name: str) -> str | None:
+    """Return the value that follows an option on the command line; None without the option.
+
+    Raises:
+        InputError: no value follows it.
+    """
+    arguments = sys.argv[1:]
+    if name not in arguments:
+        return None
+    place = arguments.index(name) + 1
+    if place == len(arguments):
+        raise InputError(f"`{name}` needs a value behind it")
+    return arguments[place]
+
+
+def _drop_values(arguments: Iterable[str], valued: Collection[str]) -> Iterator[str]:
+    """Yield the arguments without those that are the value of the option before them."""
+    before = ""
+    for argument in arguments:
+        if before not in valued:
+            yield argument
+            before = argument
+        else:
+            before = ""
 
 
 def refuse_arguments(stage: str, arguments: Iterable[str], known: Collection[str]) -> None:

@@ -16,6 +16,7 @@ from stillhouse.cli.init import init
 from stillhouse.cli.journal import app as journal
 from stillhouse.cli.output import replace_unknown_characters
 from stillhouse.cli.pilot import pilot
+from stillhouse.cli.plan import plan
 from stillhouse.cli.register import register
 from stillhouse.cli.retry import retry
 from stillhouse.cli.stage import stage
@@ -74,7 +75,7 @@ def _begin(
     pass
 
 
-for command in (init, pilot, summary, trace, ask, register, retry, doctor, upgrade, version):
+for command in (init, plan, pilot, summary, trace, ask, register, retry, doctor, upgrade, version):
     app.command()(command)
 app.add_typer(journal, name="journal")
 # Whatever stands behind the stage's name is the stage's own.

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -26,13 +26,17 @@ class Out:
 class DeclaredStage:
     """What one stage declares; a path that holds a template nobody could fill in is left out.
 
-    ``params`` are dotted names in ``params.yaml``, or the names of other files that hold some.
+    ``params`` are dotted names in ``params.yaml``, or the names of other files that hold some;
+    ``tracked`` are all of them by file, and of a file without names the whole.
     """
 
     name: str
     deps: tuple[str, ...]
     outs: tuple[Out, ...]
     params: tuple[str, ...]
+    cmd: str = ""
+    tracked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    frozen: bool = False
 
 
 def read_stages(root: Path) -> list[DeclaredStage]:
@@ -94,7 +98,30 @@ def _read_stage(name: str, body: Mapping[str, object], values: Mapping[str, str]
     ]
     params = [path for path, options in _list_entries(body.get("params"), values) if not options]
     deps = [path for path, _ in _list_entries(body.get("deps"), values)]
-    return DeclaredStage(name, tuple(deps), tuple(outs), tuple(params))
+    return DeclaredStage(
+        name,
+        tuple(deps),
+        tuple(outs),
+        tuple(params),
+        _fill(str(body.get("cmd", "")), values),
+        _read_tracked(body.get("params"), values),
+        frozen=body.get("frozen") is True,
+    )
+
+
+def _read_tracked(entries: object, values: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Return file -> dotted names of what ``params`` lists; no names stand for the whole file."""
+    tracked: dict[str, tuple[str, ...]] = {}
+    for entry in entries if isinstance(entries, list) else ():
+        inner = entry.items() if isinstance(entry, Mapping) else ((PARAMS.name, [entry]),)
+        for file, names in inner:
+            filled = tuple(_fill(str(name), values) for name in names or ())
+            tracked[str(file)] = tracked.get(str(file), ()) + filled
+    return tracked
+
+
+def _fill(text: str, values: Mapping[str, str]) -> str:
+    return _WHOLE.sub(lambda found: values.get(found[1], found[0]), text)
 
 
 def _list_entries(
@@ -104,7 +131,7 @@ def _list_entries(
     for entry in entries if isinstance(entries, list) else ():
         pairs = entry.items() if isinstance(entry, Mapping) else ((entry, {}),)
         for name, options in pairs:
-            filled = _WHOLE.sub(lambda found: values.get(found[1], found[0]), str(name))
+            filled = _fill(str(name), values)
             if "${" not in filled:
                 yield filled, options if isinstance(options, Mapping) else {}
 

@@ -12,8 +12,10 @@ from pydantic import Field
 from stillhouse.base.errors import BudgetError, InputError, StoppedError, TeacherError
 from stillhouse.base.params import Params
 from stillhouse.base.records import Pair, Rejection, Request, Response
+from stillhouse.base.timings import note_part
 from stillhouse.teachers.answers import parse_answer, reject_request
 from stillhouse.teachers.asking import Asked, Terms, ask_teacher
+from stillhouse.teachers.follow import ToBeSent
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.lookup import Archive, recall_answers
 from stillhouse.teachers.outbox import is_shared
@@ -85,14 +87,17 @@ def collect_answers(
     *,
     remote: Remote | None = None,
     allow_repay: bool = False,
+    followed: ToBeSent | None = None,
 ) -> Collected:
     """Have the journal hold the answer to every request, asking only for what is found nowhere.
 
     ``requests`` have distinct ids and are walked several times, never held: neither are answers.
     What the journal then holds is in its ``remote``, too, as far as answers are shared.
+    ``followed`` is a plan: nothing is sent that it does not hold.
 
     Raises:
-        InputError: a request names an unknown teacher, or answers that were paid for cannot be read.
+        InputError: a request names an unknown teacher, answers that were paid for cannot be read, or
+            the plan does not hold all that would be sent.
         TeacherError: a request failed; whatever has been answered is kept, so run it again.
         BudgetError: the budget does not suffice.
         StoppedError: the user ended it.
@@ -118,6 +123,8 @@ def collect_answers(
     if remote is not None and not allow_repay:
         paid = sum(len(names) for name, names in left.items() if known[name].costs)
         remote.require(paid, archive.stage)
+    if followed is not None:
+        followed.check([request_id for names in left.values() for request_id in names])
     _check_refusals(found.refused, requests, params.tolerate_refusals)
     terms = terms or Terms()
     for name, names in left.items():
@@ -159,6 +166,7 @@ def _ask_all(
         if not names:
             continue
         allowed = params.tolerate_refusals - sum(one.permanent for one in failures.values())
+        began = time.monotonic()
         asked = ask_teacher(
             known[name],
             names,
@@ -171,6 +179,7 @@ def _ask_all(
             ),
         )
         sent += asked.sent
+        note_part(name, asked.sent, time.monotonic() - began)
         failures |= {failure.request_id: failure for failure in asked.failures}
         passing = any(not failure.permanent for failure in asked.failures)
         if asked.stop != "refused" and (asked.stop or passing):

@@ -149,17 +149,47 @@ def recall_answers(
         kept = journal.record(found, teacher=teacher)
         return {answer.request_id for answer in kept if isinstance(answer, Response)}
 
+    wanted, unread = _look_back(missing, archive, keep, costs=costs)
+    if wanted and unread and not allow_repay:
+        _refuse(len(wanted), unread, archive)
+    return wanted
+
+
+def find_recalled(
+    missing: Mapping[str, str], *, costs: bool, archive: Archive
+) -> tuple[set[str], tuple[str, ...]]:
+    """Return what ``recall_answers`` would leave missing, and write nothing.
+
+    Returns:
+        The requests that are found nowhere, and a word for each output that may hold some of them
+        and cannot be read: with a teacher that costs ``recall_answers`` then refuses to go on.
+    """
+
+    def keep(answers: Sequence[Response]) -> set[str]:
+        whole = (look_over(missing[answer.request_id], answer) for answer in answers)
+        return {answer.request_id for answer in whole if isinstance(answer, Response)}
+
+    wanted, unread = _look_back(missing, archive, keep, costs=costs)
+    return wanted, tuple(unread) if wanted else ()
+
+
+def _look_back(
+    missing: Collection[str], archive: Archive, keep: Keep, *, costs: bool
+) -> tuple[set[str], list[str]]:
+    """Look through earlier outputs.
+
+    Returns:
+        What is still missing and, of a teacher that costs, a word for each output that is unread.
+    """
     wanted = set(missing)
     unread = archive.read_own(wanted, keep)
     if not costs or not wanted:
-        return wanted
+        return wanted, []
     unread = tuple(dict.fromkeys((*unread, *archive.read_past(wanted, keep))))
     if wanted:
         unread = archive.read_remote(unread, wanted, keep)
     cut = (_CUT,) if wanted and is_shallow(archive.repository) else ()
-    if wanted and (unread or cut) and not allow_repay:
-        _refuse(len(wanted), [*(one.md5 for one in unread), *cut], archive)
-    return wanted
+    return wanted, [*(one.md5 for one in unread), *cut]
 
 
 def _refuse(missing: int, names: Sequence[str], archive: Archive) -> None:

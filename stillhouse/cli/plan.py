@@ -1,0 +1,64 @@
+"""``stillhouse plan``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stillhouse.cli.output import AsJson, print_json
+
+if TYPE_CHECKING:
+    from stillhouse.planning.plan import Plan
+
+
+def plan(
+    as_json: AsJson = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--md", help="Print Markdown, for a comment under a pull request.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the plan to this file, for `generate` to follow.")
+    ] = None,
+    exit_code: Annotated[
+        bool,
+        typer.Option(
+            "--exit-code",
+            help="End with 1 when over budget, when an obstacle is named, or, without a budget, "
+            "when anything is to be paid.",
+        ),
+    ] = False,
+) -> None:
+    """Say what the next `dvc repro` will ask and cost.
+
+    Nothing is sent, run or written, and no key is needed. `STILLHOUSE_PLAN=FILE dvc repro` sends
+    nothing that the plan in FILE does not hold.
+
+    Example: stillhouse plan --out plan.json
+    """
+    from stillhouse.base.params import check_project
+    from stillhouse.base.runtime import load_runtime
+    from stillhouse.planning.plan import make_plan
+    from stillhouse.planning.show import to_file, to_json, to_markdown, to_text
+    from stillhouse.teachers.roster import list_teachers
+
+    check_project()
+    made = make_plan(Path(), list_teachers(load_runtime()))
+    if out is not None:
+        from stillhouse.base.files import write_json
+
+        write_json(out, to_file(made))
+    if as_json:
+        print_json(to_json(made))
+    else:
+        for line in to_markdown(made) if as_markdown else to_text(made):
+            typer.echo(line)
+    if exit_code and says_no(made):
+        raise typer.Exit(1)
+
+
+def says_no(made: "Plan") -> bool:
+    """Whether somebody should look at a plan before it is carried out."""
+    budget = made.budget
+    to_be_paid = bool(made.paid.new) and made.cost.direct != 0
+    refused = budget.over is not False if budget.usd is not None else to_be_paid
+    return refused or bool(made.obstacles)

@@ -1,0 +1,1 @@
+"""What the next `dvc repro` will ask, cost and run again, found out before any of it happens."""

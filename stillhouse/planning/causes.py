@@ -1,0 +1,232 @@
+"""Why requests are to be sent: what differs from those of the last run, by what was recorded of it.
+
+A request is compared with the one that stood in its place (``lineage/slots.py``, so that a renamed
+file or a moved section is not another place). Where there was none, it is the passage that is new,
+or the prompt, or the plan that asks about more.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias
+
+from stillhouse.base.ids import canonical_json
+from stillhouse.base.records import Request, join_slot, split_slot
+from stillhouse.lineage.slots import Slot, pair_slots, slot_of_request
+from stillhouse.prompts.passages import (
+    parse_passages,
+    parse_questions,
+    render_passage,
+    render_question,
+)
+
+# `first`: no earlier run is recorded. `unknown`: it is, but its requests are not found here.
+Cause: TypeAlias = Literal[
+    "prompt", "document", "teacher", "parameters", "sampling", "unanswered", "first", "unknown"
+]
+# Up to so many requests on either side are paired by what they say; more only by their slots.
+_PAIRED: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """The last run: its requests (none where they are not found), and what it knew of their sources.
+
+    ``chunk_ids`` are its passages; ``changed`` names the inputs beside the corpus that are not as
+    they were then: ``prompts``, ``data/seed/everyday.jsonl``.
+    """
+
+    requests: Iterable[Request]
+    chunk_ids: Collection[str]
+    changed: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Caused:
+    """How many requests each cause makes new (one may have several), and what each is about."""
+
+    counts: Mapping[Cause, int]
+    named: Mapping[Cause, Mapping[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Traits:
+    """What a request is made of, texts as digests."""
+
+    request_id: str
+    slot_id: str
+    task: str
+    prompt: str
+    prompt_path: str
+    chunk_ids: tuple[str, ...]
+    shown: bytes
+    frame: bytes
+    teacher: str
+    sampling: str
+    parameters: str
+
+
+@dataclass(slots=True)
+class _Tally:
+    counts: Counter[Cause] = field(default_factory=Counter)
+    named: dict[Cause, Counter[str]] = field(default_factory=dict)
+
+    def add(self, causes: Iterable[Cause], now: _Traits) -> None:
+        for cause in causes:
+            self.counts[cause] += 1
+            self.named.setdefault(cause, Counter())[_name(cause, now)] += 1
+
+
+def explain_requests(
+    requests: Iterable[Request], to_be_sent: Collection[str], former: Former | None
+) -> Caused:
+    """Return why the requests of ``to_be_sent`` are.
+
+    Args:
+        requests: all of the next run; walked twice.
+        to_be_sent: the ids of those that are new.
+        former: the last run; None where there was none.
+    """
+    tally = _Tally()
+    if to_be_sent:
+        for causes, now in _find_causes(requests, to_be_sent, former):
+            tally.add(causes, now)
+    return Caused(dict(tally.counts), {cause: dict(c) for cause, c in tally.named.items()})
+
+
+def _find_causes(
+    requests: Iterable[Request], to_be_sent: Collection[str], former: Former | None
+) -> Iterator[tuple[tuple[Cause, ...], _Traits]]:
+    stood = {bytes.fromhex(r.request_id) for r in former.requests} if former else set()
+    if former is None or not stood:
+        cause: Cause = "first" if former is None else "unknown"
+        for request in requests:
+            if request.request_id in to_be_sent:
+                yield (cause,), _look_at(request)
+        return
+    stay: set[bytes] = set()
+    fresh: list[_Traits] = []
+    slots: list[Slot] = []
+    for request in requests:
+        name = bytes.fromhex(request.request_id)
+        if name not in stood:
+            fresh.append(_look_at(request))
+            slots.append(slot_of_request(request) if len(slots) < _PAIRED else Slot("", ""))
+            continue
+        stay.add(name)
+        if request.request_id in to_be_sent:
+            yield ("unanswered",), _look_at(request)
+    before = _Before(former, stay)
+    partners = before.pair(fresh, slots)
+    for number, now in enumerate(fresh):
+        if now.request_id in to_be_sent:
+            then = partners.get(number)
+            yield _compare(then, now) if then else before.place(now), now
+
+
+class _Before:
+    """The requests of the last run that are no more, and what was asked about then."""
+
+    def __init__(self, former: Former, stay: Collection[bytes]) -> None:
+        self._former = former
+        self._gone: list[_Traits] = []
+        self._slots: list[Slot] = []
+        self._tasks: set[str] = set()
+        self._places: set[str] = set()
+        chunk_ids = set(former.chunk_ids)
+        for request in former.requests:
+            self._tasks.add(request.task)
+            self._places.add(request.slot_id)
+            chunk_ids.update(request.chunk_ids)
+            if bytes.fromhex(request.request_id) not in stay:
+                self._gone.append(_look_at(request))
+                few = len(self._slots) < _PAIRED
+                self._slots.append(slot_of_request(request) if few else Slot("", ""))
+        self._chunk_ids = chunk_ids
+
+    def pair(self, fresh: list[_Traits], slots: list[Slot]) -> dict[int, _Traits]:
+        """Return, by the number of a new request, the one that stood in its place."""
+        if max(len(fresh), len(self._gone)) <= _PAIRED:
+            pairs = pair_slots(self._slots, slots).pairs
+            return {new: self._gone[old] for old, new in pairs}
+        by_slot = {then.slot_id: then for then in self._gone}
+        found = ((number, by_slot.get(now.slot_id)) for number, now in enumerate(fresh))
+        return {number: then for number, then in found if then is not None}
+
+    def place(self, now: _Traits) -> tuple[Cause, ...]:
+        """Return why a request stands where none stood."""
+        source, *_, last = parts = split_slot(now.slot_id)
+        if last.startswith("@") and join_slot(*parts[:-1]) in self._places:
+            return ("teacher",)
+        if now.task not in self._tasks and "prompts" in self._former.changed:
+            return ("prompt",)
+        if now.chunk_ids:
+            known = self._chunk_ids.issuperset(now.chunk_ids)
+        else:
+            known = f"data/seed/{source}" not in self._former.changed
+        return ("sampling",) if known else ("document",)
+
+
+def _compare(then: _Traits, now: _Traits) -> tuple[Cause, ...]:
+    causes: list[Cause] = []
+    if (then.task, then.prompt) != (now.task, now.prompt):
+        causes.append("prompt")
+    if (then.chunk_ids, then.shown) != (now.chunk_ids, now.shown):
+        causes.append("document")
+    if then.teacher != now.teacher:
+        causes.append("teacher")
+    if then.parameters != now.parameters:
+        causes.append("parameters")
+    if then.sampling != now.sampling:
+        causes.append("sampling")
+    # The wording of a variation or persona stands in files of its own beside the prompts.
+    if then.frame != now.frame and not {"prompt", "parameters", "sampling"} & set(causes):
+        causes.append("prompt")
+    return tuple(causes) or ("document",)
+
+
+def _look_at(request: Request) -> _Traits:
+    said = "\n".join(message.content for message in request.messages)
+    passages, questions = parse_passages(said), parse_questions(said)
+    shown = [[passage.section, passage.text] for passage in passages]
+    for passage in passages:
+        said = said.replace(render_passage(passage.source, passage.section, passage.text), "")
+    for question in questions:
+        said = said.replace(render_question(question), "")
+    sampling, parameters = _part(request.parameters)
+    return _Traits(
+        request.request_id,
+        request.slot_id,
+        request.task,
+        request.prompt_sha256,
+        request.prompt_path,
+        request.chunk_ids,
+        _digest(canonical_json([*shown, *questions])),
+        _digest(f"{request.system}\n{said}\n{request.output_schema}"),
+        f"{request.teacher} {request.model}",
+        canonical_json([request.variation, request.persona, request.sample, sampling]),
+        parameters,
+    )
+
+
+def _part(parameters: str) -> tuple[int | None, str]:
+    """Return the seed, and the parameters that neither it nor the variation sets."""
+    values = json.loads(parameters)
+    seed = values.pop("seed", None)
+    values.pop("style", None)  # the variation's name, or what the prompt file says
+    return seed, canonical_json(values)
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def _name(cause: Cause, now: _Traits) -> str:
+    """Return what a cause is about: a prompt, a source, a teacher, else the task."""
+    if cause == "prompt":
+        return now.prompt_path
+    if cause == "document":
+        return split_slot(now.slot_id)[0]
+    return now.teacher if cause == "teacher" else now.task

@@ -1,0 +1,137 @@
+"""What the requests to be sent will use and cost, and whether the budget allows it."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from stillhouse.base.records import Request
+from stillhouse.base.runtime import Runtime
+from stillhouse.teachers.estimate import Estimator
+from stillhouse.teachers.journal_view import JournalView
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCost:
+    """What one model will be asked: tokens and dollars as estimated; None where it has no price."""
+
+    teacher: str
+    model: str
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    direct: float | None
+    batch: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Estimates over all models that cost, learnt from ``calls`` earlier ones.
+
+    ``direct`` and ``batch`` are dollars without and with message batches; None where a model that
+    will be asked has no price.
+    """
+
+    models: tuple[ModelCost, ...]
+    calls: int
+
+    @property
+    def input_tokens(self) -> int:
+        """What all models will read."""
+        return sum(model.input_tokens for model in self.models)
+
+    @property
+    def output_tokens(self) -> int:
+        """What all models will write."""
+        return sum(model.output_tokens for model in self.models)
+
+    @property
+    def direct(self) -> float | None:
+        """Dollars when each request is sent by itself."""
+        return _add(model.direct for model in self.models)
+
+    @property
+    def batch(self) -> float | None:
+        """Dollars in message batches."""
+        return _add(model.batch for model in self.models)
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetState:
+    """The budget, what of it is gone within its window, and whether the plan needs more than is left.
+
+    ``usd`` and ``left`` are None without a budget; ``over`` is None where that cannot be told.
+    """
+
+    usd: float | None
+    window: str
+    spent: float
+    reserved: float
+    left: float | None
+    over: bool | None
+
+
+@dataclass(slots=True)
+class _Sum:
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    direct: float = 0.0
+    batch: float = 0.0
+
+
+def estimate_cost(
+    requests: Iterable[Request],
+    to_be_sent: Collection[str],
+    costs: Mapping[str, bool],
+    estimator: Estimator,
+) -> Cost:
+    """Return what the requests of ``to_be_sent`` to teachers that cost will use and cost."""
+    sums: dict[tuple[str, str], _Sum] = {}
+    for request in requests:
+        if request.request_id not in to_be_sent or not costs.get(request.teacher, True):
+            continue
+        one = sums.setdefault((request.teacher, request.model), _Sum())
+        usage = estimator.estimate(request)
+        one.requests += 1
+        one.input_tokens += usage.input_tokens
+        one.output_tokens += usage.output_tokens
+        one.direct += estimator.price(request, usage)
+        one.batch += estimator.price(request, usage, batch=True)
+    models = []
+    for (teacher, model), one in sorted(sums.items()):
+        known = estimator.knows_price(model)
+        models.append(
+            ModelCost(
+                teacher,
+                model,
+                one.requests,
+                one.input_tokens,
+                one.output_tokens,
+                one.direct if known else None,
+                one.batch if known else None,
+            )
+        )
+    return Cost(tuple(models), estimator.calls)
+
+
+def weigh_budget(cost: Cost, runtime: Runtime, journal: JournalView) -> BudgetState:
+    """Return how the plan stands to the budget; with ``runtime.batch`` by the price of batches."""
+    account = journal.read_account(runtime.window_seconds)
+    needed = cost.batch if runtime.batch else cost.direct
+    if runtime.budget_usd is None:
+        return BudgetState(
+            None, runtime.budget_window, account.spent, account.reserved, None, over=False
+        )
+    left = runtime.budget_usd - account.spent - account.reserved
+    over = None if needed is None else bool(cost.models) and needed > left
+    return BudgetState(
+        runtime.budget_usd, runtime.budget_window, account.spent, account.reserved, left, over
+    )
+
+
+def _add(amounts: Iterable[float | None]) -> float | None:
+    total = 0.0
+    for amount in amounts:
+        if amount is None:
+            return None
+        total += amount
+    return total

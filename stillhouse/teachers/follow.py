@@ -1,0 +1,98 @@
+"""A plan that was approved, and the refusal to send anything that it does not hold."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from stillhouse.base.errors import InputError
+from stillhouse.base.files import read_text
+from stillhouse.base.ids import Json, canonical_json, sha256_text
+from stillhouse.base.params import PARAMS, load_yaml
+
+VARIABLE: Final = "STILLHOUSE_PLAN"
+KEY: Final = "to_be_sent"  # of the plan's file
+# What shapes the requests beside documents and prompts.
+_SECTIONS: Final = ("ingest", "render", "teacher")
+
+
+@dataclass(frozen=True, slots=True)
+class ToBeSent:
+    """The requests that a plan says will be sent, and the parameters that they come of."""
+
+    request_ids: frozenset[str]
+    parameters_sha256: str
+    where: str
+
+    def check(self, wanted: Collection[str]) -> None:
+        """Refuse to go on where the plan does not hold every request of ``wanted``.
+
+        Raises:
+            InputError: the plan is stale.
+        """
+        beyond = len(set(wanted) - self.request_ids)
+        if beyond:
+            changed = hash_parameters() != self.parameters_sha256
+            raise InputError(
+                f"{beyond} of {len(wanted)} requests to be sent are not in the plan that is to be "
+                f"followed{f' ({PARAMS} has changed since)' if changed else ''}",
+                where=self.where,
+                expected="a plan of what lies here now",
+                remedy="run `stillhouse plan --out FILE` again, look at it, and follow that",
+            )
+
+
+def hash_parameters(path: Path = PARAMS) -> str:
+    """Return one sha256 over the parameters that shape requests."""
+    params = load_yaml(path)
+    return sha256_text(canonical_json({name: _plain(params.get(name)) for name in _SECTIONS}))
+
+
+def describe_requests(request_ids: Collection[str]) -> dict[str, Json]:
+    """Return what a plan's file says of the requests to be sent, under ``KEY``."""
+    ordered = sorted(request_ids)
+    return {
+        "request_ids": ordered,
+        "sha256": _digest(ordered),
+        "parameters_sha256": hash_parameters(),
+    }
+
+
+def read_followed(path: Path) -> ToBeSent:
+    """Return what the plan at ``path`` allows.
+
+    Raises:
+        InputError: there is no such file, or it is not a whole plan.
+    """
+    try:
+        said = json.loads(read_text(path))[KEY]
+        ordered = [str(name) for name in said["request_ids"]]
+        digest, parameters = said["sha256"], str(said["parameters_sha256"])
+    except (ValueError, KeyError, TypeError) as exc:
+        raise _refuse(path) from exc
+    if _digest(ordered) != digest:
+        raise _refuse(path)
+    return ToBeSent(frozenset(ordered), parameters, str(path))
+
+
+def _refuse(path: Path) -> InputError:
+    return InputError(
+        "not a plan that can be followed",
+        where=str(path),
+        expected="the whole file that `stillhouse plan --out FILE` wrote",
+        remedy="write it anew",
+    )
+
+
+def _digest(ordered: Sequence[str]) -> str:
+    return sha256_text("\n".join(ordered))
+
+
+def _plain(value: object) -> Json:
+    """Return a value of a YAML file as JSON has it: keys of texts, dates as they are written."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
