@@ -19,7 +19,7 @@ from stillhouse.base.ids import sha256_text
 from stillhouse.base.library import LIBRARY, check_library
 from stillhouse.base.params import PARAMS, STUDENTS, check_names, load_yaml
 from stillhouse.base.parent import die_with_parent
-from stillhouse.base.timings import time_stage
+from stillhouse.base.timings import read_age, time_stage
 
 T = TypeVar("T")
 
@@ -54,7 +54,8 @@ def run_stage(
         check_contradictions(load_yaml(PARAMS))
         die_with_parent()
         what = " ".join([name, *arguments]) if student else name
-        with hold(_lock_file(what), what), time_stage("@".join(what.split()), home()):
+        timed = time_stage("@".join(what.split()), home(), read_age())
+        with hold(_lock_file(what), what), timed:
             main()
 
 

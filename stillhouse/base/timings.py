@@ -5,6 +5,7 @@ Whoever asks what the next run will take reads it; where it says nothing, nothin
 
 import json
 import logging
+import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -72,20 +73,34 @@ def note_part(name: str, count: int, seconds: float) -> None:
 
 
 @contextmanager
-def time_stage(name: str, folder: Path) -> Iterator[None]:
-    """Keep in ``folder`` how long the block took, if it ends well and the file can be written."""
+def time_stage(name: str, folder: Path, before: float = 0.0) -> Iterator[None]:
+    """Keep in ``folder`` how long the block took, if it ends well and the file can be written.
+
+    ``before`` are seconds that had passed already: those in which a process starts count, too.
+    """
     token, began = _parts.set({}), time.monotonic()
     try:
         yield
         parts = _parts.get() or {}
     finally:
         _parts.reset(token)
-    timing = Timing(time.monotonic() - began, parts)
+    timing = Timing(before + time.monotonic() - began, parts)
     try:
         with hold(folder / "locks" / "timings.lock", "timings", _PATIENCE):
             _keep(folder, name, timing)
     except (StillhouseError, OSError) as exc:  # the stage itself has ended well
         _log.warning("how long it took could not be written down (%s)", exc)
+
+
+def read_age() -> float:
+    """Return for how many seconds this process has been running; 0 where the system does not say."""
+    try:
+        # The command's name may hold spaces and brackets; the fields after it may not (proc(5)).
+        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+        ticks = int(fields[19]) / os.sysconf("SC_CLK_TCK")
+        return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - ticks)
+    except (OSError, AttributeError):
+        return 0.0
 
 
 def _keep(folder: Path, name: str, timing: Timing) -> None:

@@ -35,12 +35,15 @@ def plan(
 
     Example: stillhouse plan --out plan.json
     """
+    from stillhouse.base.errors import InputError
     from stillhouse.base.params import check_project
     from stillhouse.base.runtime import load_runtime
     from stillhouse.planning.plan import make_plan
     from stillhouse.planning.show import to_file, to_json, to_markdown, to_text
     from stillhouse.teachers.roster import list_teachers
 
+    if as_json and as_markdown:
+        raise InputError("`--json` and `--md` are two forms of one answer", expected="one of them")
     check_project()
     made = make_plan(Path(), list_teachers(load_runtime()))
     if out is not None:
