@@ -61,7 +61,8 @@ class Scribe:
 
 
 def make_teachers() -> list[Scribe]:
-    return [Scribe("offline", False), Scribe("base", False), Scribe("anthropic", True)]
+    free = [Scribe(name, False) for name in ("offline", "base")]
+    return [*free, *(Scribe(name, True) for name in ("anthropic", "openai"))]
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +123,26 @@ def use_claude(folder: Path, **runtime: object) -> None:
     change_params(folder, lambda params: params["runtime"].update(runtime))
 
 
+def add_a_teacher(folder: Path) -> None:
+    other = {"provider": "openai", "model": "gpt-x"}
+    change_params(
+        folder, lambda params: params.update(teacher={"combine": "all", "others": [other]})
+    )
+
+
+def add_a_task(folder: Path) -> None:
+    text = (folder / PROMPT).read_text().replace("task: simplified", "task: plainer")
+    (folder / "prompts/plainer.md").write_text(text)
+    change_params(
+        folder, lambda params: params["render"]["plan"]["core"].update(plainer={"fraction": 1.0})
+    )
+
+
+def add_a_document(folder: Path) -> None:
+    path = folder / "data/seed/documents/new.md"
+    path.write_text("# Owls\n\nThe firm keeps nine owls. An owl costs 40 pounds a year.\n")
+
+
 def edit_prompt(folder: Path) -> None:
     edit(folder / PROMPT, "You ", "You do ")
 
@@ -172,6 +193,9 @@ EDITS: list[tuple[Callable[[Path], None], set[str]]] = [
     (ask_more_facts, {"parameters"}),
     (draw_more, {"sampling"}),
     (use_claude, {"teacher"}),
+    (add_a_teacher, {"teacher"}),
+    (add_a_task, {"prompt"}),
+    (add_a_document, {"document"}),
     (add_question, {"document"}),
 ]
 
@@ -374,6 +398,10 @@ def test_the_stage_ends_with_2_where_the_plan_is_stale(
     assert done.returncode == 2
     assert "are not in the plan that is to be followed" in done.stderr
     assert plan().requests.new > 0
+
+
+def test_two_forms_of_one_answer_are_refused(project: Path) -> None:
+    assert CliRunner().invoke(app, ["plan", "--json", "--md"]).exit_code == 2
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"to_be_sent": {}}', "{"])

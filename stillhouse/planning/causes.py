@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 from stillhouse.base.ids import canonical_json
-from stillhouse.base.records import Request, join_slot, split_slot
+from stillhouse.base.records import Request, split_slot
 from stillhouse.lineage.slots import Slot, pair_slots, slot_of_request
 from stillhouse.prompts.passages import (
     parse_passages,
@@ -157,8 +157,9 @@ class _Before:
 
     def place(self, now: _Traits) -> tuple[Cause, ...]:
         """Return why a request stands where none stood."""
-        source, *_, last = parts = split_slot(now.slot_id)
-        if last.startswith("@") and join_slot(*parts[:-1]) in self._places:
+        source, *_ = split_slot(now.slot_id)
+        first, mark, _ = now.slot_id.rpartition("@")  # of a teacher beside the first one
+        if mark and first.removesuffix("|") in self._places:
             return ("teacher",)
         if now.task not in self._tasks and "prompts" in self._former.changed:
             return ("prompt",)
