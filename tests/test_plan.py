@@ -30,8 +30,11 @@ from stillhouse.teachers.follow import read_followed
 from stillhouse.teachers.generate import GenerateParams, collect_answers
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.lookup import Archive
+from stillhouse.teachers.params import load_journal
 from stillhouse.teachers.protocol import Failure, Reply, Source, Usage, take_all
+from stillhouse.teachers.remote import open_journal_remote
 from stillhouse.teachers.roster import make_terms
+from tests.asking import write_answer
 from tests.test_pipeline import build_project, commit, edit, run
 
 PROMPT = "prompts/simplified.md"
@@ -56,7 +59,8 @@ class Scribe:
             yield [self._reply(request) for request in requests]
 
     def _reply(self, request: Request) -> Reply:
-        said = Response(request.request_id, "[]", "", "end_turn", 0, 0, 0, request.model)
+        text = write_answer("How many owls are there?")
+        said = Response(request.request_id, text, "", "end_turn", 0, 0, 0, request.model)
         return Reply(self.failing.get(request.request_id, said), Usage(400, 90), 0.001)
 
 
@@ -505,3 +509,23 @@ def test_time_is_that_of_the_last_runs_and_asking_grows_with_the_requests(projec
     assert times["judge"] is None
     use_claude(project)
     assert {t.rerun.stage: t.seconds for t in plan().reruns}["generate"] is None
+
+
+def test_answers_in_the_journals_remote_are_found_and_stay_there(
+    project: Path, tmp_path: Path
+) -> None:
+    use_claude(project)
+    change_params(project, lambda params: params["journal"].update(remote=str(tmp_path / "shared")))
+    (tmp_path / "shared").mkdir()
+    generate()
+    with Journal(Path(".stillhouse/journal.sqlite")) as journal:
+        remote = open_journal_remote(load_journal(), journal, project)
+        assert remote is not None
+        assert remote.upload() > 0
+    shutil.rmtree(project / ".stillhouse")
+    before = snapshot(tmp_path)
+    assert plan().requests.new == 0
+    assert snapshot(tmp_path) == before
+    shutil.rmtree(tmp_path / "shared")
+    made = plan()
+    assert made.requests.new == made.paid.total > 0

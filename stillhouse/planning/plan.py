@@ -3,13 +3,14 @@
 import os
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from stillhouse.base.accepted import compare_accepted
 from stillhouse.base.cache import find_cached, find_caches
-from stillhouse.base.errors import InputError
+from stillhouse.base.errors import InputError, StillhouseError
 from stillhouse.base.formats import check_formats, explain_changes
 from stillhouse.base.home import find_home
 from stillhouse.base.ids import md5_file
@@ -29,10 +30,12 @@ from stillhouse.planning.money import BudgetState, Cost, estimate_cost, weigh_bu
 from stillhouse.planning.sorting import Count, Kind, Sorted, sort_requests
 from stillhouse.teachers.estimate import Estimator
 from stillhouse.teachers.generate import GenerateParams
+from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.journal_view import JournalView
 from stillhouse.teachers.lookup import Archive
-from stillhouse.teachers.params import load_teachers
+from stillhouse.teachers.params import load_journal, load_teachers
 from stillhouse.teachers.protocol import Teacher
+from stillhouse.teachers.remote import Remote, open_journal_remote
 
 _GENERATE: Final = "generate"
 _NAMED: Final = 3
@@ -111,7 +114,7 @@ def make_plan(root: Path, teachers: Collection[Teacher]) -> Plan:
     home = find_home(root)
     with (
         tempfile.TemporaryDirectory(prefix="stillhouse-plan-") as scratch,
-        JournalView(home / "journal.sqlite") as journal,
+        _open_journal(root, Path(scratch)) as (journal, remote),
     ):
         foreseen = foresee(root, list_makers(root, Path(scratch)))
         requests = StoredTable(foreseen.tables.find(REQUESTS), Request)
@@ -126,7 +129,7 @@ def make_plan(root: Path, teachers: Collection[Teacher]) -> Plan:
             if Path(scratch) in foreseen.tables.find(name).parents
         )
     timed = _time(foreseen.reruns, found, read_timings(home))
-    obstacles = tuple(_find_obstacles(found, costs, params))
+    obstacles = (*_find_obstacles(found, costs, params, remote), *_find_unpriced(cost, budget))
     return Plan(
         found.counts,
         caused,
@@ -192,8 +195,26 @@ def _find_archive(root: Path) -> Archive:
     return Archive(project=root, repository=Path(os.environ.get("DVC_ROOT") or root))
 
 
+@contextmanager
+def _open_journal(root: Path, scratch: Path) -> Iterator[tuple[JournalView, Remote | None]]:
+    """Yield the journal with what its remote has, which is fetched into a copy, and the remote."""
+    params, remote = load_journal(root / PARAMS), None
+    path = find_home(root) / "journal.sqlite"
+    if params.remote:
+        copy = scratch / "journal.sqlite"
+        with JournalView(path) as view:
+            view.copy_to(copy)
+        path = copy
+        with Journal(path) as journal:
+            remote = open_journal_remote(params, journal, _find_archive(root).repository)
+            if remote is not None:
+                remote.fetch(journal)
+    with JournalView(path) as view:
+        yield view, remote
+
+
 def _find_obstacles(
-    found: Sorted, costs: Mapping[str, bool], params: GenerateParams
+    found: Sorted, costs: Mapping[str, bool], params: GenerateParams, remote: Remote | None
 ) -> Iterator[str]:
     unknown = sorted({kind.teacher for kind in found.counts} - costs.keys())
     if unknown:
@@ -205,12 +226,24 @@ def _find_obstacles(
             f"earlier outputs that may hold answers of `{teacher}` cannot be read ({names}{more}): "
             "`generate` refuses to pay again before `dvc pull`"
         )
+    paid = sum(count.new for kind, count in found.counts.items() if kind.costs)
+    try:
+        if remote is not None:
+            remote.require(paid, _GENERATE)
+    except StillhouseError as exc:
+        yield str(exc)
     refused = sum(count.refused for count in found.counts.values())
     if refused > params.tolerate_refusals:
         yield (
             f"{refused} requests were refused for good, and `generate.tolerate_refusals` is "
             f"{params.tolerate_refusals}: see `stillhouse retry`"
         )
+
+
+def _find_unpriced(cost: Cost, budget: BudgetState) -> Iterator[str]:
+    if budget.usd is not None and cost.direct is None:
+        names = ", ".join(f"`{one.model}`" for one in cost.models if one.direct is None)
+        yield f"`runtime.budget_usd` cannot be kept: {names} has no price"
 
 
 def _time(reruns: Sequence[Rerun], found: Sorted, timings: Timings) -> tuple[TimedRerun, ...]:

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Collection
+from contextlib import closing
 from pathlib import Path
 
 from stillhouse.base import versions
@@ -34,6 +35,11 @@ class JournalView(Journal):
         """Return which of the requests wait for the answers of a batch that was submitted."""
         with self._explained():
             return self._read_batched(request_ids)
+
+    def copy_to(self, path: Path) -> None:
+        """Write all of it to a new file, which may be opened as a journal."""
+        with self._explained(), closing(sqlite3.connect(path)) as base:
+            self._base.backup(base)
 
 
 def _open(path: Path) -> sqlite3.Connection:
