@@ -14,7 +14,7 @@ from stillhouse.base.lock import Lock, LockedStage, read_lock
 from stillhouse.base.records import Request
 from stillhouse.teachers.generate import Counts, GenerateParams
 from stillhouse.teachers.journal import Journal
-from stillhouse.teachers.lookup import Archive, recall_answers
+from stillhouse.teachers.lookup import Archive, may_hold, recall_answers
 from tests.asking import (
     OUT,
     FakeTeacher,
@@ -184,3 +184,49 @@ def test_a_cache_elsewhere_is_found_through_the_configuration(project: Path) -> 
         "[core]\n    analytics = false\n[cache]\n    dir = ../../shared\n['remote \"a\"']\n    url = b\n"
     )
     assert [path.resolve() for path in find_caches(project)] == [project.parent / "shared"]
+
+
+def lock_of(teacher: object) -> Lock:
+    params = {"params.yaml": {"render": {"seed": 1}} | ({"teacher": teacher} if teacher else {})}
+    return Lock({"render": LockedStage("render", {}, {}, "", params)})
+
+
+def test_only_versions_that_asked_a_teacher_may_hold_its_answers() -> None:
+    both = {"provider": "offline", "others": [{"provider": "anthropic"}]}
+    assert may_hold(lock_of({"provider": "anthropic"}), "anthropic")
+    assert may_hold(lock_of(both), "anthropic")
+    assert may_hold(lock_of({"model": "x"}), "offline")
+    assert not may_hold(lock_of({"provider": "offline"}), "anthropic")
+    assert not may_hold(lock_of(None), "anthropic")  # older than all teachers that cost
+    assert may_hold(lock_of({"provider": "offline"}), "")
+    assert may_hold(Lock({}), "anthropic")
+
+
+def test_an_unreadable_output_of_free_teachers_stops_nobody_who_pays(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    file = commit_answers(tmp_path, [make_response(make_request(1))])
+    file.unlink()
+    wanted = {make_request(2).request_id: "recall"}
+    lock = tmp_path / "dvc.lock"
+    told = (
+        "  render:\n    cmd: x\n    params:\n      params.yaml:\n        teacher: {provider: %s}\n"
+    )
+    lock.write_text(lock.read_text() + told % "offline")
+    archive = Archive(tmp_path, tmp_path)
+    git(tmp_path, "commit", "--amend", "-am", "free")
+    with Journal(tmp_path / "j") as journal:
+
+        def recall() -> set[str]:
+            return recall_answers(
+                wanted,
+                costs=True,
+                journal=journal,
+                archive=archive,
+                allow_repay=False,
+                teacher="anthropic",
+            )
+
+        assert recall() == wanted.keys()
+        lock.write_text(lock.read_text().replace("offline", "anthropic"))
+        with pytest.raises(InputError, match="cost money are missing here"):
+            recall()

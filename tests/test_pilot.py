@@ -286,8 +286,8 @@ def test_foresight_counts_what_is_asked_answered_and_to_be_paid(tmp_path: Path) 
     ]
     told: list[tuple[list[str], bool, bool]] = []
 
-    def recall(wanted, costs, anyway):
-        told.append((sorted(wanted), costs, anyway))
+    def recall(teacher, wanted, anyway):
+        told.append((sorted(wanted), costs(teacher), anyway))
         return set(wanted)
 
     estimator = Estimator((), TeachersParams(prices={"model-1": Price(input=1e6, output=0)}))

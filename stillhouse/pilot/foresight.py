@@ -16,9 +16,9 @@ from stillhouse.teachers.money import Budget, Reservation
 _BLOCK: Final = 512
 
 Drawn: TypeAlias = Iterable[tuple[Draw, Sequence[Request]]]
-# Task by id of requests without an answer, whether their teacher costs, whether an earlier output may
-# be unreadable -> those that are found nowhere.
-Recall: TypeAlias = Callable[[Mapping[str, str], bool, bool], set[str]]
+# A teacher, task by id of requests without an answer, whether an earlier output may be unreadable ->
+# those that are found nowhere.
+Recall: TypeAlias = Callable[[str, Mapping[str, str], bool], set[str]]
 
 
 @dataclass(slots=True)
@@ -199,9 +199,9 @@ def _recall_all(
         by_teacher.setdefault(one.teacher, {})[name] = one.task
     left: set[str] = set()
     for teacher, wanted in sorted(by_teacher.items()):
-        found_nowhere = recall(wanted, costs(teacher), True)
+        found_nowhere = recall(teacher, wanted, True)
         own = {name: wanted[name] for name in sorted(found_nowhere) if name in sampled}
         if own and costs(teacher):
-            recall(own, True, False)
+            recall(teacher, own, False)
         left |= found_nowhere
     return [name for name in missing if name in left]

@@ -16,7 +16,7 @@ from stillhouse.base.records import Chunk, Document, Request, Response
 from stillhouse.base.runtime import load_runtime
 from stillhouse.base.tables import StoredTable, count_values
 from stillhouse.distill.params import Student
-from stillhouse.pilot.foresight import Foresight, foresee
+from stillhouse.pilot.foresight import Foresight, Recall, foresee
 from stillhouse.pilot.fractions import choose_fractions
 from stillhouse.pilot.outcome import (
     Price,
@@ -91,6 +91,7 @@ def prepare_pilot(fraction: float) -> Prepared:
     write_params(TREE, build_params(params, fractions))
     drawn = render_drawn(material, prompts, focus, render, teacher)
     runtime = load_runtime()
+    costs = _find_costs()
     with Journal(home() / "journal.sqlite") as journal:
         terms = make_terms(runtime, journal)
         foresight = foresee(
@@ -98,8 +99,8 @@ def prepare_pilot(fraction: float) -> Prepared:
             fractions,
             journal,
             terms.estimator,
-            _find_costs(),
-            _make_recall(journal),
+            costs,
+            _make_recall(journal, costs),
             batch=runtime.batch,
             budget=terms.budget,
         )
@@ -207,12 +208,17 @@ def _find_costs() -> Callable[[str], bool]:
     return lambda name: name not in free
 
 
-def _make_recall(journal: Journal) -> Callable[[Mapping[str, str], bool, bool], set[str]]:
+def _make_recall(journal: Journal, costs: Callable[[str], bool]) -> Recall:
     archive = Archive(repository=Path(os.environ.get("DVC_ROOT") or "."))
 
-    def recall(wanted: Mapping[str, str], costs: bool, anyway: bool) -> set[str]:
+    def recall(teacher: str, wanted: Mapping[str, str], anyway: bool) -> set[str]:
         return recall_answers(
-            wanted, costs=costs, journal=journal, archive=archive, allow_repay=anyway
+            wanted,
+            costs=costs(teacher),
+            journal=journal,
+            archive=archive,
+            allow_repay=anyway,
+            teacher=teacher,
         )
 
     return recall

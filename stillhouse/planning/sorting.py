@@ -83,7 +83,7 @@ def sort_requests(
     for teacher, missing in sorted(tally.missing.items()):
         paid = costs.get(teacher, True)
         tasks = {name: kind.task for name, kind in missing.items()}
-        wanted, lost = find_recalled(tasks, costs=paid, archive=archive)
+        wanted, lost = find_recalled(tasks, costs=paid, archive=archive, teacher=teacher)
         for name, kind in missing.items():
             tally.add(kind, Count(new=1) if name in wanted else Count(answered=1))
         to_be_sent |= wanted

@@ -58,17 +58,18 @@ class Archive:
     stage: str = "generate"
     path: str = "data/generated/responses.parquet"
 
-    def read_own(self, wanted: set[str], keep: Keep) -> tuple[Unread, ...]:
+    def read_own(self, wanted: set[str], keep: Keep, teacher: str = "") -> tuple[Unread, ...]:
         """Hand over what of ``wanted`` the stage's previous output holds; see ``read_past``."""
-        return self._read_locks([read_lock(self.project)], wanted, keep)
+        return self._read_locks([read_lock(self.project)], wanted, keep, teacher)
 
-    def read_past(self, wanted: set[str], keep: Keep) -> tuple[Unread, ...]:
+    def read_past(self, wanted: set[str], keep: Keep, teacher: str = "") -> tuple[Unread, ...]:
         """Hand over what of ``wanted`` the outputs of any commit on any ref hold, newest first.
 
         Returns:
-            Each output that could not be read, unless nothing is wanted any more.
+            Each output that may hold this teacher's answers and could not be read, unless nothing
+            is wanted any more.
         """
-        return self._read_locks(past_locks(self.repository), wanted, keep)
+        return self._read_locks(past_locks(self.repository), wanted, keep, teacher)
 
     def read_remote(
         self, unread: Sequence[Unread], wanted: set[str], keep: Keep
@@ -99,7 +100,7 @@ class Archive:
         return tuple(lost)
 
     def _read_locks(
-        self, locks: Iterable[Lock], wanted: set[str], keep: Keep
+        self, locks: Iterable[Lock], wanted: set[str], keep: Keep, teacher: str
     ) -> tuple[Unread, ...]:
         """Take what is found out of ``wanted``."""
         caches = find_caches(self.project, self.repository)
@@ -110,14 +111,36 @@ class Archive:
             md5, file = find_cached(caches, outs, self.path)
             if md5 in seen:
                 continue
-            seen.add(md5)
             try:
                 _take(file, wanted, keep)
             except InputError:
+                if not may_hold(lock, teacher):
+                    continue  # another version may name the same output, and the teacher
                 unread.append(Unread(*find_out(outs, self.path)))
+            seen.add(md5)
             if not wanted:
                 break
         return tuple(unread)
+
+
+def may_hold(lock: Lock, teacher: str) -> bool:
+    """Say whether a version may hold answers of a teacher, by the parameters that it was rendered with.
+
+    Versions without the section ``teacher`` are older than all teachers that cost. Where the parameters
+    are not told, or nobody says which teacher, it may.
+    """
+    render = lock.stages.get("render")
+    if not teacher or render is None:
+        return True
+    told = {key: value for file in render.params.values() for key, value in file.items()}
+    section = told.get("teacher")
+    if section is None:
+        return any(key.startswith("teacher.") for key in told)
+    if not isinstance(section, dict):
+        return True
+    others = section.get("others") or ()
+    members = [section, *(other for other in others if isinstance(other, dict))]
+    return teacher in {member.get("provider", "offline") for member in members}
 
 
 def recall_answers(
@@ -149,14 +172,14 @@ def recall_answers(
         kept = journal.record(found, teacher=teacher)
         return {answer.request_id for answer in kept if isinstance(answer, Response)}
 
-    wanted, unread = _look_back(missing, archive, keep, costs=costs)
+    wanted, unread = _look_back(missing, archive, keep, teacher, costs=costs)
     if wanted and unread and not allow_repay:
         _refuse(len(wanted), unread, archive)
     return wanted
 
 
 def find_recalled(
-    missing: Mapping[str, str], *, costs: bool, archive: Archive
+    missing: Mapping[str, str], *, costs: bool, archive: Archive, teacher: str = ""
 ) -> tuple[set[str], tuple[str, ...]]:
     """Return what ``recall_answers`` would leave missing, and write nothing.
 
@@ -169,12 +192,12 @@ def find_recalled(
         whole = (look_over(missing[answer.request_id], answer) for answer in answers)
         return {answer.request_id for answer in whole if isinstance(answer, Response)}
 
-    wanted, unread = _look_back(missing, archive, keep, costs=costs)
+    wanted, unread = _look_back(missing, archive, keep, teacher, costs=costs)
     return wanted, tuple(unread) if wanted else ()
 
 
 def _look_back(
-    missing: Collection[str], archive: Archive, keep: Keep, *, costs: bool
+    missing: Collection[str], archive: Archive, keep: Keep, teacher: str, *, costs: bool
 ) -> tuple[set[str], list[str]]:
     """Look through earlier outputs.
 
@@ -182,10 +205,10 @@ def _look_back(
         What is still missing and, of a teacher that costs, a word for each output that is unread.
     """
     wanted = set(missing)
-    unread = archive.read_own(wanted, keep)
+    unread = archive.read_own(wanted, keep, teacher)
     if not costs or not wanted:
         return wanted, []
-    unread = tuple(dict.fromkeys((*unread, *archive.read_past(wanted, keep))))
+    unread = tuple(dict.fromkeys((*unread, *archive.read_past(wanted, keep, teacher))))
     if wanted:
         unread = archive.read_remote(unread, wanted, keep)
     cut = (_CUT,) if wanted and is_shallow(archive.repository) else ()
