@@ -14,7 +14,7 @@ from stillhouse.base.lock import Lock, LockedStage, read_lock
 from stillhouse.base.records import Request
 from stillhouse.teachers.generate import Counts, GenerateParams
 from stillhouse.teachers.journal import Journal
-from stillhouse.teachers.lookup import Archive, may_hold, recall_answers
+from stillhouse.teachers.lookup import Archive, _Askers, list_asked, recall_answers
 from tests.asking import (
     OUT,
     FakeTeacher,
@@ -186,47 +186,65 @@ def test_a_cache_elsewhere_is_found_through_the_configuration(project: Path) -> 
     assert [path.resolve() for path in find_caches(project)] == [project.parent / "shared"]
 
 
-def lock_of(teacher: object) -> Lock:
+def lock_of(teacher: object, made: str = "r", read: str = "r") -> Lock:
     params = {"params.yaml": {"render": {"seed": 1}} | ({"teacher": teacher} if teacher else {})}
-    return Lock({"render": LockedStage("render", {}, {}, "", params)})
+    render = LockedStage("render", {}, {"data/requests.parquet": made}, "", params)
+    generate = LockedStage("generate", {"data/requests.parquet": read}, {OUT: "g.dir"})
+    return Lock({"render": render, "generate": generate})
 
 
-def test_only_versions_that_asked_a_teacher_may_hold_its_answers() -> None:
+def test_a_version_tells_whom_its_requests_went_to() -> None:
     both = {"provider": "offline", "others": [{"provider": "anthropic"}]}
-    assert may_hold(lock_of({"provider": "anthropic"}), "anthropic")
-    assert may_hold(lock_of(both), "anthropic")
-    assert may_hold(lock_of({"model": "x"}), "offline")
-    assert not may_hold(lock_of({"provider": "offline"}), "anthropic")
-    assert not may_hold(lock_of(None), "anthropic")  # older than all teachers that cost
-    assert may_hold(lock_of({"provider": "offline"}), "")
-    assert may_hold(Lock({}), "anthropic")
+    assert list_asked(lock_of(both)) == {"offline", "anthropic"}
+    assert list_asked(lock_of({"model": "x"})) == {"offline"}
+    assert list_asked(lock_of(None)) == {"offline"}  # older than all teachers that cost
+    assert list_asked(lock_of("strange")) is None
+    assert list_asked(Lock({})) is None
+
+
+def test_an_output_belongs_to_the_version_whose_requests_it_was_made_of() -> None:
+    free, paid = lock_of({"provider": "offline"}), lock_of({"provider": "anthropic"}, "s", "s")
+    between = lock_of({"provider": "anthropic"}, made="s", read="r")  # only `render` ran again
+    askers = _Askers([free, paid, between], "generate")
+    assert not askers.may_hold(free, "anthropic")
+    assert not askers.may_hold(between, "anthropic")
+    assert askers.may_hold(paid, "anthropic")
+    assert askers.may_hold(free, "")
+    assert askers.may_hold(lock_of({"provider": "offline"}, read="unknown"), "anthropic")
+    assert askers.may_hold(Lock({}), "anthropic")
+    # Older than all teachers that cost, whatever it was made of.
+    assert not askers.may_hold(lock_of(None, read="unknown"), "anthropic")
 
 
 def test_an_unreadable_output_of_free_teachers_stops_nobody_who_pays(tmp_path: Path) -> None:
     git(tmp_path, "init", "-q")
-    file = commit_answers(tmp_path, [make_response(make_request(1))])
-    file.unlink()
-    wanted = {make_request(2).request_id: "recall"}
+    commit_answers(tmp_path, [make_response(make_request(1))]).unlink()
     lock = tmp_path / "dvc.lock"
-    told = (
-        "  render:\n    cmd: x\n    params:\n      params.yaml:\n        teacher: {provider: %s}\n"
+    text = lock.read_text().replace(
+        "    outs:",
+        "    deps:\n    - path: data/requests.parquet\n      md5: " + "a" * 32 + "\n    outs:",
+        1,
     )
-    lock.write_text(lock.read_text() + told % "offline")
-    archive = Archive(tmp_path, tmp_path)
-    git(tmp_path, "commit", "--amend", "-am", "free")
-    with Journal(tmp_path / "j") as journal:
+    render = (
+        "  render:\n    cmd: x\n    params:\n      params.yaml:\n        teacher: {provider: %s}\n"
+        "    outs:\n    - path: data/requests.parquet\n      md5: " + "a" * 32 + "\n"
+    )
+    wanted = {make_request(2).request_id: "recall"}
 
-        def recall() -> set[str]:
+    def recall() -> set[str]:
+        git(tmp_path, "commit", "--amend", "-am", "a version")
+        with Journal(tmp_path / "j") as journal:
             return recall_answers(
                 wanted,
                 costs=True,
                 journal=journal,
-                archive=archive,
+                archive=Archive(tmp_path, tmp_path),
                 allow_repay=False,
                 teacher="anthropic",
             )
 
-        assert recall() == wanted.keys()
-        lock.write_text(lock.read_text().replace("offline", "anthropic"))
-        with pytest.raises(InputError, match="cost money are missing here"):
-            recall()
+    lock.write_text(text + render % "offline")
+    assert recall() == wanted.keys()
+    lock.write_text(text + render % "anthropic")
+    with pytest.raises(InputError, match="cost money are missing here"):
+        recall()

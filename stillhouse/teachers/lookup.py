@@ -5,7 +5,7 @@ and when one of them should hold answers but cannot be read, nothing is asked at
 """
 
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -29,6 +29,7 @@ from stillhouse.teachers.outcome import look_over
 from stillhouse.teachers.stores import Store, UnreachableError, open_default_remote
 
 _NAMED: Final = 3
+_REQUESTS: Final = "data/requests.parquet"
 _CUT: Final = "what a shallow clone leaves out (`git fetch --unshallow` brings it)"
 _BLOCK: Final = 256  # answers that are brought into the journal together
 
@@ -99,13 +100,17 @@ class Archive:
                     break
         return tuple(lost)
 
+    def _list_locks(self) -> Iterator[Lock]:
+        yield read_lock(self.project)
+        yield from past_locks(self.repository)
+
     def _read_locks(
         self, locks: Iterable[Lock], wanted: set[str], keep: Keep, teacher: str
     ) -> tuple[Unread, ...]:
         """Take what is found out of ``wanted``."""
         caches = find_caches(self.project, self.repository)
         unread: list[Unread] = []
-        seen = {""}
+        seen, askers = {""}, None
         for lock in locks:
             outs = lock.outs_of(self.stage)
             md5, file = find_cached(caches, outs, self.path)
@@ -114,7 +119,8 @@ class Archive:
             try:
                 _take(file, wanted, keep)
             except InputError:
-                if not may_hold(lock, teacher):
+                askers = askers or _Askers(self._list_locks(), self.stage)
+                if not askers.may_hold(lock, teacher):
                     continue  # another version may name the same output, and the teacher
                 unread.append(Unread(*find_out(outs, self.path)))
             seen.add(md5)
@@ -123,24 +129,59 @@ class Archive:
         return tuple(unread)
 
 
-def may_hold(lock: Lock, teacher: str) -> bool:
-    """Say whether a version may hold answers of a teacher, by the parameters that it was rendered with.
+_FREE_ONLY: Final = frozenset({"offline"})
 
-    Versions without the section ``teacher`` are older than all teachers that cost. Where the parameters
-    are not told, or nobody says which teacher, it may.
+
+def list_asked(lock: Lock) -> frozenset[str] | None:
+    """Return the teachers that a version's requests go to, by the parameters of its `render`.
+
+    Versions without the section ``teacher`` are older than all teachers that cost. None where it
+    cannot be told.
     """
     render = lock.stages.get("render")
-    if not teacher or render is None:
-        return True
+    if render is None:
+        return None
     told = {key: value for file in render.params.values() for key, value in file.items()}
     section = told.get("teacher")
     if section is None:
-        return any(key.startswith("teacher.") for key in told)
+        return None if any(key.startswith("teacher.") for key in told) else _FREE_ONLY
     if not isinstance(section, dict):
-        return True
+        return None
     others = section.get("others") or ()
     members = [section, *(other for other in others if isinstance(other, dict))]
-    return teacher in {member.get("provider", "offline") for member in members}
+    return frozenset(str(member.get("provider", "offline")) for member in members)
+
+
+def _knows_teachers(lock: Lock) -> bool:
+    """Say whether a version is of a pipeline that had teachers to choose from."""
+    render = lock.stages.get("render")
+    files = render.params.values() if render else ()
+    return render is None or any(key.startswith("teacher") for file in files for key in file)
+
+
+class _Askers:
+    """Says which versions of the stage's output may hold a teacher's answers.
+
+    An output was made of the requests that its stage read, which an older version's `render` may
+    have written: between two stages ``dvc.lock`` names the new requests beside the old answers.
+    """
+
+    def __init__(self, locks: Iterable[Lock], stage: str) -> None:
+        self._stage = stage
+        self._by_requests: dict[str, set[str] | None] = {}
+        for lock in locks:
+            asked, made = list_asked(lock), lock.outs_of("render").get(_REQUESTS, "")
+            known = self._by_requests.get(made, set())
+            self._by_requests[made] = None if None in (asked, known) else {*known, *asked}  # type: ignore[misc]
+
+    def may_hold(self, lock: Lock, teacher: str) -> bool:
+        """Say whether it may; yes where that cannot be told."""
+        if teacher and not _knows_teachers(lock):
+            return teacher in _FREE_ONLY
+        stage = lock.stages.get(self._stage)
+        read = stage.deps.get(_REQUESTS, "") if stage else ""
+        asked = self._by_requests.get(read) if read else None
+        return not teacher or asked is None or teacher in asked
 
 
 def recall_answers(
