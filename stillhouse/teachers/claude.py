@@ -18,13 +18,14 @@ from stillhouse.teachers import http_errors
 from stillhouse.teachers.caching import Marker
 from stillhouse.teachers.estimate import Estimator, limit_output, read_parameters
 from stillhouse.teachers.http_errors import Service
-from stillhouse.teachers.money import find_price, price_usage
+from stillhouse.teachers.money import Bill, find_price, price_usage
 from stillhouse.teachers.params import TeachersParams
 from stillhouse.teachers.protocol import Failure, Reply, Source, Usage
 from stillhouse.teachers.scheduler import Call, Limits, PassingError, run_calls
 from stillhouse.teachers.sdk import check_address, post_json, read_shared, write_options
 
 _PATH: Final = "/v1/messages"
+NO_CREDIT: Final = "credit balance"  # a 400 that is about the account, not about the request
 _SERVICE: Final = Service(
     "Claude",
     {
@@ -33,7 +34,7 @@ _SERVICE: Final = Service(
         403: "the key may not do this; ask for the right, or take another model",
         404: "no such model or address; mend `teacher.model`, or `teachers.ids` and `teachers.anthropic`",
     },
-    no_money=("credit balance",),  # a 400 that is about the account, not about the request
+    no_money=(NO_CREDIT,),
 )
 
 
@@ -49,9 +50,17 @@ class Claude:
         self._estimator = Estimator((), teachers)
 
     def answer(self, source: Source) -> Iterator[Sequence[Reply]]:
-        """Yield replies as they come."""
-        limits = Limits.of(self._runtime)
-        yield from run_calls(self._open, source, limits, self._estimator.count_tokens)
+        """Yield replies as they come, first those of batches that were submitted before."""
+        from stillhouse.teachers.batches import open_batches
+
+        with open_batches(self._teachers, self._runtime, source) as batches:
+            if self._runtime.batch:
+                yield from batches.ask()
+                return
+            yield from batches.fetch_ended()
+            limits = Limits.of(self._runtime)
+            yield from run_calls(self._open, source, limits, self._estimator.count_tokens)
+            yield from batches.await_open()
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[Call]:
@@ -108,7 +117,7 @@ def connect(teachers: TeachersParams, runtime: Runtime) -> Any:
             remedy="give what is missing; bedrock and vertex need "
             "`pip install 'stillhouse[bedrock]'` or `[vertex]`",
         ) from exc
-    _check_key(client)
+    check_key(client)
     check_address(client, "params.yaml: teachers.anthropic.base_url, or ANTHROPIC_BASE_URL")
     return client
 
@@ -150,9 +159,11 @@ def write_body(
 
 
 def read_message(
-    message: dict[str, Any], request: Request, teachers: TeachersParams, *, batch: bool = False
+    message: dict[str, Any], asked: Request | Bill, teachers: TeachersParams, *, batch: bool = False
 ) -> Reply:
     """Return the reply that a message of the API is, thoughts apart from the answer.
+
+    ``asked`` is the request or what is known of it; without a model the server's word counts.
 
     Raises:
         PassingError: it is no such message.
@@ -167,7 +178,7 @@ def read_message(
         )
         blocks = message["content"]
         response = Response(
-            request_id=request.request_id,
+            request_id=asked.request_id,
             text="".join(block["text"] for block in blocks if block["type"] == "text"),
             reasoning="\n\n".join(b["thinking"] for b in blocks if b["type"] == "thinking"),
             stop_reason=str(message["stop_reason"]),
@@ -178,8 +189,8 @@ def read_message(
         )
     except (KeyError, TypeError) as exc:
         raise PassingError(f"the server's answer is no message (lacks {exc})") from exc
-    price = find_price(teachers.prices, request.model)
-    return Reply(response, usage, price_usage(price, usage, batch=batch))
+    price = find_price(teachers.prices, asked.model or response.model)
+    return Reply(response, usage, price_usage(price, usage, batch=batch), batched=batch)
 
 
 def explain_status(
@@ -194,7 +205,12 @@ def explain_status(
     return http_errors.explain_status(_SERVICE, status, said, request_id, headers)
 
 
-def _check_key(client: Any) -> None:
+def check_key(client: Any) -> None:
+    """Refuse a client of the SDK that has found no key.
+
+    Raises:
+        InputError: there is none.
+    """
     if not (client.api_key or client.auth_token or client.credentials):
         raise InputError(
             "there is no key for Claude",

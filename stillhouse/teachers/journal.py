@@ -20,6 +20,7 @@ from typing import Any, Final, Self
 from stillhouse.base.errors import InputError
 from stillhouse.base.records import Response
 from stillhouse.base.stage import log
+from stillhouse.teachers.batchbook import BatchBook
 from stillhouse.teachers.heartbeat import beat
 from stillhouse.teachers.layout import lay_out
 from stillhouse.teachers.money import Account, Bill, Budget, Rate, Reservation
@@ -137,6 +138,11 @@ class Journal:
             )
         return granted
 
+    def has_batched(self, request_ids: Collection[str]) -> bool:
+        """Say whether any of the requests waits for the answer of a batch."""
+        with self._explained():
+            return bool(self._read_batched(request_ids))
+
     def has_free(self, request_ids: Collection[str]) -> bool:
         """Say whether any of the requests could be claimed now, if it is not answered."""
         with self._explained():
@@ -168,10 +174,12 @@ class Journal:
         """Return what was spent within the window until now, and what is reserved at the same moment."""
         query = (
             "SELECT (SELECT total(usd) FROM spending WHERE at > ?),"
-            " (SELECT total(reserved) FROM leases) + (SELECT total(reserved) FROM batched)"
+            " (SELECT total(reserved) FROM leases), (SELECT total(reserved) FROM batched)"
         )
         with self._explained():
-            return Account(*self._wait_for(query, time.time() - window_seconds).fetchone())
+            row = self._wait_for(query, time.time() - window_seconds).fetchone()
+        spent, leased, batched = row
+        return Account(spent, leased + batched, batched)
 
     def read_spent(self, request_ids: Collection[str]) -> float:
         """Return the dollars that were ever spent on these requests."""
@@ -202,31 +210,47 @@ class Journal:
         finally:
             self.release()
 
+    @property
+    def batches(self) -> BatchBook:
+        """What is known of message batches."""
+        return BatchBook(self._base, self._transaction, self._owner, self._charge_lost)
+
     def record(
-        self, outcomes: Sequence[Outcome], bills: Sequence[Bill] = (), teacher: str = ""
+        self,
+        outcomes: Sequence[Outcome],
+        bills: Sequence[Bill] = (),
+        teacher: str = "",
+        *,
+        batched: bool = False,
     ) -> list[Outcome]:
         """Write answers, failures and what they cost, in one transaction, and give back their leases.
 
         ``teacher`` is who gave them, by the name in requests: those of some teachers are shared.
+        ``batched``: they come from a message batch, which two processes may read at a time. Only
+        what no other has written counts, and only once.
 
         Returns:
-            What the journal now holds for each: of two answers to one request the first.
+            What the journal now holds for each that was written: of two answers to one request the
+            first.
         """
         if not outcomes:
             return []
-        names = _list([outcome.request_id for outcome in outcomes])
+        ids = [outcome.request_id for outcome in outcomes]
         with self._transaction():
-            self._charge(bills)
+            due = self._read_batched(ids) if batched else set(ids)
+            self._charge([bill for bill in bills if bill.request_id in due])
             kept = [
                 self._write_answer(outcome, teacher)
                 if isinstance(outcome, Response)
                 else self._write_failure(outcome)
                 for outcome in outcomes
+                if outcome.request_id in due
             ]
-            self._base.execute(
-                f"DELETE FROM leases WHERE {_AMONG} AND {_MINE}", (names, *astuple(self._owner))
-            )
-            self._base.execute(f"DELETE FROM batched WHERE {_AMONG}", (names,))
+            if batched:
+                self._base.execute(f"DELETE FROM batched WHERE {_AMONG}", (_list(ids),))
+            else:
+                query = f"DELETE FROM leases WHERE {_AMONG} AND {_MINE}"
+                self._base.execute(query, (_list(ids), *astuple(self._owner)))
         return kept
 
     def write_off(self, request_ids: Collection[str]) -> None:

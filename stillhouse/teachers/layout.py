@@ -32,7 +32,8 @@ CREATE TABLE unusable (
 """
 # A lease carries what its request may cost at most and is likely to. `spending` is the account: an
 # entry for each call that was billed, and one (`lost`) for each that a process left behind unanswered.
-# `batches`: `name` is the server's, or empty between the decision to submit and the server's word.
+# `batches`: `name` is the server's, or empty between the decision to submit and the server's word;
+# place, pid and started are of the process that submits. `batched`: requests without an outcome yet.
 # `shared`: what a remote has (a request's answer, a batch), and in which of its `segments`: files that
 # were read or written here. Answers without a teacher's name are older than teachers that cost.
 _ADDED_IN_3: Final = """
@@ -51,14 +52,17 @@ CREATE INDEX spending_by_time ON spending (at, usd);
 CREATE INDEX spending_by_task ON spending (model, task, characters, input_tokens, output_tokens, cache_read, cache_write);
 CREATE TABLE batches (
     batch INTEGER PRIMARY KEY, teacher TEXT NOT NULL, name TEXT NOT NULL, submitted REAL NOT NULL,
-    requests INTEGER NOT NULL, ended INTEGER NOT NULL
+    requests INTEGER NOT NULL, ended INTEGER NOT NULL, place TEXT NOT NULL DEFAULT '',
+    pid INTEGER NOT NULL DEFAULT 0, started TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE TABLE batched (
     request_id TEXT PRIMARY KEY, batch INTEGER NOT NULL, expected REAL NOT NULL,
-    reserved REAL NOT NULL
+    reserved REAL NOT NULL, model TEXT NOT NULL DEFAULT '', task TEXT NOT NULL DEFAULT '',
+    characters INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX answers_to_share ON answers (teacher, request_id)
     WHERE teacher NOT IN ('', 'offline', 'base');
+CREATE INDEX batched_by_batch ON batched (batch);
 CREATE TABLE shared (
     remote TEXT NOT NULL, name TEXT NOT NULL, segment TEXT NOT NULL, PRIMARY KEY (remote, name)
 ) STRICT, WITHOUT ROWID;

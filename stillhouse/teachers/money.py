@@ -53,10 +53,19 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Dollars that were spent, and that requests in flight may cost at most."""
+    """Dollars that were spent, and that requests in flight may cost at most.
+
+    ``batched`` is the part of what is ``reserved`` that waits in message batches.
+    """
 
     spent: float
     reserved: float
+    batched: float = 0.0
+
+    @property
+    def leased(self) -> float:
+        """What those that processes are asking one by one may cost."""
+        return self.reserved - self.batched
 
 
 @dataclass(frozen=True, slots=True)

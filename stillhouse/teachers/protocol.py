@@ -1,10 +1,13 @@
 """What a teacher is: it takes requests and yields, for each, an answer or the reason for none."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
 
 from stillhouse.base.records import Request, Response
+
+if TYPE_CHECKING:
+    from stillhouse.teachers.batchbook import BatchBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +41,15 @@ NOTHING_USED: Final = Usage()
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came of one request, what it used, and what that cost in dollars."""
+    """What came of one request, what it used, and what that cost in dollars.
+
+    ``batched``: it comes from a message batch, which may have been submitted by another process.
+    """
 
     outcome: Outcome
     usage: Usage = NOTHING_USED
     usd: float = 0.0
+    batched: bool = False
 
 
 # Why asking ended before everything was asked: Ctrl-C, the clock, the budget, more refusals than
@@ -53,12 +60,37 @@ Stop: TypeAlias = Literal["", "interrupted", "deadline", "budget", "refused", "u
 class Source(Protocol):
     """Requests that are still to be asked; each one taken is leased to this process."""
 
-    def take(self, most: int) -> Sequence[Request]:
-        """Return up to so many; nothing where there is none at the moment."""
+    def take(self, most: int, *, batch: bool = False) -> Sequence[Request]:
+        """Return up to so many; nothing where there is none at the moment.
+
+        ``batch``: they are for a message batch, at its price; they count as sent once `enclose` has
+        them.
+        """
         ...
 
     def put_back(self, requests: Sequence[Request]) -> None:
         """Give back what was taken and not sent."""
+        ...
+
+    def withdraw(self, names: Collection[str]) -> None:
+        """Give back what was taken for a batch; it is not asked any more."""
+        ...
+
+    def enclose(self, names: Collection[str]) -> int:
+        """Note that what was taken for a batch is about to be submitted; return the batch's number."""
+        ...
+
+    def expect(self, number: int) -> bool:
+        """Say whether answers of a batch are wanted; learn what its requests are about."""
+        ...
+
+    def free(self, number: int, *, lost: bool = False) -> int:
+        """Have the requests of a batch asked anew: it was not submitted, or (``lost``) is gone."""
+        ...
+
+    @property
+    def batches(self) -> "BatchBook":
+        """The batches that the journal knows."""
         ...
 
     def stop(self, why: Stop) -> None:

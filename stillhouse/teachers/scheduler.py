@@ -35,9 +35,7 @@ class PassingError(Exception):
 _GATHER_SECONDS: Final = 0.015  # for which replies are gathered that are then written together
 _LOOK_SECONDS: Final = 0.1  # between two looks at the source while no reply comes
 _LEAST_WAITING: Final = 8
-_PATIENCE_SECONDS: Final = (
-    900.0  # for which a server may turn everything away before it is given up
-)
+PATIENCE_SECONDS: Final = 900.0  # for which a server may turn everything away before it is given up
 _PAUSE: Final = wait_random_exponential(multiplier=0.5, max=30)  # full jitter
 _MAY_PASS: Final = retry_if_exception_type(PassingError)
 _JITTER: Final = 0.1  # of what a server asks to wait, so that not all come back at once
@@ -239,7 +237,7 @@ class _Engine:
             nonlocal trouble, failed
             trouble = _read_trouble(state)
             if trouble.overload:
-                return time.monotonic() - self._last_success > _PATIENCE_SECONDS
+                return time.monotonic() - self._last_success > PATIENCE_SECONDS
             failed += 1
             return failed > self._limits.retries
 
@@ -267,7 +265,7 @@ class _Engine:
             except PassingError as exc:
                 first = exc  # few calls fail: the others need not pay for the machinery of retries
                 retrying = AsyncRetrying(
-                    sleep=pause, stop=give_up, wait=_choose_pause, retry=_MAY_PASS, reraise=True
+                    sleep=pause, stop=give_up, wait=choose_pause, retry=_MAY_PASS, reraise=True
                 )
                 reply = await retrying(go_on)
             self._last_success = time.monotonic()
@@ -324,7 +322,7 @@ def _read_trouble(state: RetryCallState) -> PassingError:
     return error
 
 
-def _choose_pause(state: RetryCallState) -> float:
+def choose_pause(state: RetryCallState) -> float:
     """Return the seconds to wait: what the server asks for, else more from time to time."""
     asked = _read_trouble(state).retry_after
     drawn: float = _PAUSE(state)
