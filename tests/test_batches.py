@@ -6,8 +6,9 @@ import random
 import signal
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from stillhouse.base.runtime import Runtime
 from stillhouse.prompts.schema import ANSWER_SCHEMA
 from stillhouse.teachers import batches
 from stillhouse.teachers.asking import Terms, ask_teacher
-from stillhouse.teachers.batch_api import BatchApi, _split_lines
+from stillhouse.teachers.batch_api import BatchApi, BatchState, _split_lines
 from stillhouse.teachers.claude import Claude
 from stillhouse.teachers.estimate import Estimator
 from stillhouse.teachers.journal import Journal
@@ -211,10 +212,38 @@ def test_what_the_server_calls_wrong_is_not_asked_again(path: Path) -> None:
 @pytest.mark.parametrize("fault", ["cut", "500", "529", "429"])
 def test_a_submission_that_fails_is_not_made_twice(path: Path, fault: str) -> None:
     plan = {"seed": 1, "shares": {fault: 1.0}, "only_first_attempts": True}
-    with start_stub(batch_seconds=0.1, plan=plan) as stub:
-        asked = ask(path, stub.url, make_requests(20))
+    with start_stub(batch_seconds=0.4, plan=plan) as stub:
+        asked = ask(path, stub.url, make_requests(70))
         assert (asked.failures, asked.stop) == ((), "")
-        check_all_once(path, stub, 20)
+        check_all_once(path, stub, 70)
+
+
+def test_several_intents_find_each_its_own_batch(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second ends before the first, and is of its size."""
+    monkeypatch.setattr(BatchApi, "list_since", _show_late(BatchApi.list_since, 1.5))
+    with start_stub(batch_seconds=0.1, plan={"seed": 1, "shares": {"cut": 1.0}}) as stub:
+        ask(path, stub.url, make_requests(40))
+        check_all_once(path, stub, 40)
+        assert stub.state()["batches"] == 2
+
+
+def _show_late(
+    list_since: Callable[..., Iterator[BatchState]], seconds: float
+) -> Callable[..., Iterator[BatchState]]:
+    """Have the oldest batch look as if it took that much longer."""
+    begun: list[float] = []
+
+    def list_late(api: BatchApi, moment: float) -> Iterator[BatchState]:
+        begun.append(time.monotonic())
+        *newer, oldest = list(list_since(api, moment)) or [None]
+        yield from newer
+        if oldest is not None:
+            late = begun[-1] - begun[0] < seconds
+            yield replace(oldest, ended=False, readable=False) if late else oldest
+
+    return list_late
 
 
 def test_an_intent_that_was_never_submitted_is_free_after_a_while(

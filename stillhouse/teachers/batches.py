@@ -85,7 +85,7 @@ class MessageBatches:
         self._refusals = 0
         self._good = time.monotonic()  # when the server last did what was asked
         self._met: dict[int, float] = {}  # intents, and when each was met
-        self._foreign: set[str] = set()
+        self._foreign: set[tuple[int, str]] = set()  # an intent, and a batch that is not its
         self._done: dict[int, int] = {}
         self._bar: Any = None
 
@@ -297,7 +297,7 @@ class MessageBatches:
                 log.info("found a message batch that was submitted before: %s", found.name)
                 return found.name
             else:
-                self._foreign.add(found.name)
+                self._foreign.add((batch.number, found.name))
         if certain:
             freed = self._source.free(batch.number)
             log.info("a message batch of %d requests was never submitted: they are free", freed)
@@ -305,7 +305,8 @@ class MessageBatches:
 
     def _list_candidates(self, batch: OpenBatch) -> list[BatchState]:
         """Return what the server has of the intent's size and time and nobody here knows, oldest first."""
-        known = self._book.list_names(TEACHER) | self._foreign
+        known = self._book.list_names(TEACHER)
+        known |= {name for number, name in self._foreign if number == batch.number}
         since = batch.submitted - _CLOCKS_SECONDS
         return [
             found
