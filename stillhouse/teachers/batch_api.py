@@ -12,9 +12,10 @@ from stillhouse.base.errors import InputError, TeacherError
 from stillhouse.base.runtime import Runtime
 from stillhouse.base.secrets import quote_server
 from stillhouse.teachers.claude import check_key, explain_status
+from stillhouse.teachers.http_errors import read_retry_after
 from stillhouse.teachers.params import TeachersParams
 from stillhouse.teachers.protocol import Failure
-from stillhouse.teachers.scheduler import PassingError, read_retry_after
+from stillhouse.teachers.scheduler import PassingError
 
 _PATH: Final = "/v1/messages/batches"
 _PAGE: Final = 100

@@ -103,7 +103,8 @@ def _add_batch(base: sqlite3.Connection, batch: Batch) -> None:
         (batch.teacher, batch.name, batch.submitted, len(batch.request_ids)),
     ).lastrowid
     base.executemany(
-        "INSERT OR IGNORE INTO batched VALUES (?, ?, 0, 0)", [(name, number) for name in wanted]
+        "INSERT OR IGNORE INTO batched (request_id, batch, expected, reserved) VALUES (?, ?, 0, 0)",
+        [(name, number) for name in wanted],
     )
 
 
