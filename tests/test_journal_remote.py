@@ -351,10 +351,13 @@ def note_batch(site: Site, requests: Sequence[Request], *, ended: bool = False) 
         base.execute("DELETE FROM batches")
         base.execute("DELETE FROM batched")
         base.execute(
-            "INSERT INTO batches VALUES (7, 'paid', 'msgbatch_1', ?, 2, ?)", (time.time(), ended)
+            "INSERT INTO batches (batch, teacher, name, submitted, requests, ended)"
+            " VALUES (7, 'paid', 'msgbatch_1', ?, 2, ?)",
+            (time.time(), ended),
         )
         base.executemany(
-            "INSERT INTO batched VALUES (?, 7, 0.5, 1.0)", [(one.request_id,) for one in requests]
+            "INSERT INTO batched (request_id, batch, expected, reserved) VALUES (?, 7, 0.5, 1.0)",
+            [(one.request_id,) for one in requests],
         )
 
 
@@ -394,6 +397,26 @@ def test_a_batch_that_was_submitted_elsewhere_is_known_until_it_ends(
         assert read_batches(other) == ([("paid", "msgbatch_1", 1)], [])
         assert journal.claim(names, 2) == [SECOND.request_id]
         assert share.upload() == 0
+
+
+def test_a_batch_of_ours_that_another_machine_fetched_counts_as_spent(
+    tmp_path: Path, store: Folder
+) -> None:
+    runner, other = Site(tmp_path / "a", store), Site(tmp_path / "b", store)
+    note_batch(runner, [FIRST, SECOND])
+    Remote(store, runner.journal, 60.0).upload()
+    other.folder.mkdir()
+    with Journal(other.journal) as journal:
+        share = Remote(store, journal.path, 60.0)
+        share.fetch(journal)
+        outcomes = [make_response(FIRST), make_response(SECOND)]
+        journal.record(outcomes, teacher="paid", batched=True)
+        journal._base.execute("UPDATE batches SET ended = 1")
+        share.upload()
+    with Journal(runner.journal) as journal:
+        Remote(store, journal.path, 60.0).fetch(journal)
+        account = journal.read_account()
+        assert (account.spent, account.reserved) == (1.0, 0.0)
 
 
 def test_a_batch_whose_results_no_server_keeps_any_more_is_left_out(

@@ -77,16 +77,24 @@ def forget_segments(base: sqlite3.Connection, remote: str, segments: Collection[
     base.execute("COMMIT")
 
 
+_WRITE_OFF: Final = (
+    "INSERT INTO spending SELECT ?, request_id, 'lost', expected, '', model, task, characters,"
+    " 0, 0, 0, 0 FROM batched WHERE batch = ? AND expected > 0"
+)
+
+
 def take_batch(base: sqlite3.Connection, batch: Batch) -> None:
     """Note a batch that was submitted elsewhere, so that it is resumed here, or that it has ended.
 
-    Nothing is reserved for it: what it costs was reserved where it was submitted.
+    Nothing is reserved for it: what it costs was reserved where it was submitted. There, what was
+    fetched elsewhere counts as spent at its likely price: the bill is in that other journal.
     """
     base.execute("BEGIN IMMEDIATE")
     known = base.execute(
         "SELECT batch FROM batches WHERE teacher = ? AND name = ?", (batch.teacher, batch.name)
     ).fetchone()
     if batch.ended and known:
+        base.execute(_WRITE_OFF, (time.time(), *known))
         base.execute("DELETE FROM batched WHERE batch = ?", known)
         base.execute("UPDATE batches SET ended = 1 WHERE batch = ?", known)
     elif not batch.ended and not known and time.time() - batch.submitted < _BATCH_SECONDS:
