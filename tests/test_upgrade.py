@@ -47,7 +47,7 @@ def write_project(root: Path) -> None:
     (seed / "sources.yaml").write_text("version: 1\n")
     (seed / "focus.yaml").write_text("version: 1\ncore: []\nheld_out: []\n")
     text = (root / "params.yaml").read_text()
-    start, end = text.index("  plan:"), text.index("generate: #")
+    start, end = text.index("  plan:"), text.index("# Who answers")
     plan = {"plan": {"core": {"recall": TASK}, "other": {"recall": TASK}, "questions": {}}}
     indented = "".join(f"  {line}\n" for line in yaml.safe_dump(plan).splitlines())
     (root / "params.yaml").write_text(f"{text[:start]}{indented}\n{text[end:]}")
