@@ -1,11 +1,12 @@
 """``make bench``: every benchmark that the machine can run in a few minutes, one after the other."""
 
-from bench import noop, train
+from bench import noop, teachers, train
 
 
 def main() -> None:
     """Run the benchmarks; each prints its own figures."""
     noop.main()
+    teachers.main()
     train.main()
 
 
