@@ -25,11 +25,12 @@ from typing import Any
 
 import psutil
 
-from tests.stub_teacher.process import start_stub
+from tests.stub_teacher.process import StubProcess, start_stub
 
 KEY = "bench-key-of-nobody"
 LATENCY = 0.1
 ANSWER_TOKENS = 250
+FAULTS = {"429": 0.02, "500": 0.01, "529": 0.02}
 LOOPS = ("ours", "sdk, aiohttp", "sdk, default", "raw posts", "raw aiohttp")
 PASSAGE = (
     "A shift of kind {0} has {0} breaks of {1} minutes, and begins at {2}:15 on weekdays. " * 8
@@ -56,6 +57,7 @@ def main() -> None:
     with start_stub(latency=LATENCY, answer_tokens=ANSWER_TOKENS) as stub:
         for in_flight in arguments.in_flight:
             compare(stub.url, arguments.requests, in_flight, arguments.rounds)
+        compare_with_faults(stub, arguments.requests, arguments.in_flight[0], arguments.rounds)
         if arguments.long:
             print_memory(stub.url, arguments.requests, arguments.long, arguments.in_flight[-1])
 
@@ -91,6 +93,21 @@ def compare(url: str, requests: int, in_flight: int, rounds: int) -> None:
         )
     print(
         f"  bookkeeping (ours above raw posts): {cpu['ours'] - cpu['raw posts']:.2f} ms CPU a request"
+    )
+
+
+def compare_with_faults(stub: StubProcess, requests: int, in_flight: int, rounds: int) -> None:
+    """Print how much longer it takes when one answer in twenty is 429, 500 or 529 at first."""
+    walls: dict[bool, list[float]] = {False: [], True: []}
+    for number in range(2 * rounds):
+        faulty = bool(number % 2)
+        stub.set_plan({"seed": number, "shares": FAULTS if faulty else {}})
+        walls[faulty].append(start_loop("ours", stub.url, requests, in_flight).wall)
+    stub.set_plan({})
+    clean, faulty_wall = (statistics.median(walls[faulty]) for faulty in (False, True))
+    print(
+        f"{requests} requests, {in_flight} in flight: clean {clean:.1f} s, "
+        f"5 % faults {faulty_wall:.1f} s, ratio {faulty_wall / clean:.2f}"
     )
 
 

@@ -172,6 +172,20 @@ def test_a_shallow_clone_refuses_and_pays_only_when_told(
     assert not (tmp_path / "shallow/data/generated").exists()
 
 
+def test_a_shallow_clone_with_the_journals_remote_asks_nothing(
+    project: Path, tmp_path: Path, stub: StubProcess
+) -> None:
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    edit_params(project, lambda params: params["journal"].update(remote=str(shelf)))
+    edit_prompt(project)
+    repro(project)  # what was answered before this remote was named goes there, too
+    commit(project, "Shared")
+    bought = Bought(stub)
+    run(tmp_path, "git", "clone", "--quiet", "--depth", "1", f"file://{project}", "runner")
+    assert sent_in(repro(tmp_path / "runner")) == bought.count() == 0
+
+
 def test_two_temporary_workspaces_at_once_buy_nothing_twice(
     project: Path, stub: StubProcess
 ) -> None:
