@@ -584,7 +584,7 @@ PLACES = {
     "a misspelt option": Case(
         "generate --alow-repay",
         lambda _: None,
-        "`generate` takes no argument `--alow-repay`; expected one of --allow-repay; "
+        "`generate` takes no argument `--alow-repay`; expected one of --allow-repay, --plan; "
         "did you mean `--allow-repay`?",
     ),
     "an argument too many": Case(
