@@ -219,11 +219,12 @@ def test_an_estimate_never_lies_above_its_bound(rate: float) -> None:
         assert likely.output_tokens <= most.output_tokens == 4500
 
 
-def test_a_bound_narrows_when_enough_calls_are_known() -> None:
-    request = make_sized(10_000)
-    few, enough = (Rate(MODEL, "recall", n, 100_000, 25_000, 900) for n in (19, 20))
-    assert estimate_with(few).bound(request).input_tokens == 6400
-    assert estimate_with(enough).bound(request).input_tokens == 3750 + 400
+def test_a_bound_hangs_on_no_other_texts_than_the_requests_own() -> None:
+    # Prose says little of a table of numbers, where each digit may be a token.
+    known = Rate(MODEL, "recall", 20, 100_000, 25_000, 900)
+    request = make_sized(1000, text="7")
+    assert estimate_with(known).bound(request) == estimate_with().bound(request)
+    assert estimate_with().bound(request).input_tokens == 1000 + 400
 
 
 def test_a_reservation_is_what_is_likely_and_what_is_the_most() -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from string import ascii_letters, whitespace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -16,12 +17,11 @@ from stillhouse.teachers.protocol import Usage
 _TOKENS_PER_CHARACTER: Final = 0.25
 _TOKENS_PER_QUESTION: Final = 20  # ... of a JSON answer, and for each fact
 _TOKENS_PER_FACT: Final = 90
-# English, code and tables have fewer in the vocabularies of Claude and GPT. Of any other character
-# no vocabulary of bytes makes more tokens than it has bytes in UTF-8.
-_MOST_TOKENS_PER_ASCII: Final = 0.6
+# Words of English and code have fewer, in the vocabularies of Claude and GPT. Of any other character (a
+# digit may be a token of its own) no vocabulary of bytes makes more tokens than it has bytes in UTF-8.
+_MOST_TOKENS_PER_LETTER: Final = 0.6
+_LETTERS: Final = (ascii_letters + whitespace).encode()
 _MOST_BESIDE: Final = 400  # what a schema and a server's own words may add
-_ENOUGH_CALLS: Final = 20  # so many say what a model reads of a text; below, the bound above holds
-_MARGIN: Final = 1.5  # above the known rate
 
 
 def count_characters(request: Request) -> int:
@@ -49,9 +49,9 @@ def _limit_input(request: Request) -> float:
     """Return how many tokens the texts of a request can be at most, whatever the vocabulary."""
     most = 0.0
     for text in (request.system, *(message.content for message in request.messages)):
-        ascii_only = len(text.encode("ascii", "ignore"))
-        others = len(text.encode()) - ascii_only
-        most += ascii_only * _MOST_TOKENS_PER_ASCII + others
+        encoded = text.encode()
+        others = len(encoded.translate(None, _LETTERS))
+        most += (len(encoded) - others) * _MOST_TOKENS_PER_LETTER + others
     return most
 
 
@@ -102,10 +102,9 @@ class Estimator:
 
     def bound(self, request: Request) -> Usage:
         """Return what a request can use at most."""
-        likely, most = self.estimate(request).input_tokens, _limit_input(request)
-        if self._by_model.get(request.model, _Rates()).calls >= _ENOUGH_CALLS:
-            most = min(most, _MARGIN * likely)
-        return Usage(max(likely, round(most) + _MOST_BESIDE), limit_output(request))
+        likely = self.estimate(request).input_tokens
+        most = max(likely, round(_limit_input(request))) + _MOST_BESIDE
+        return Usage(most, limit_output(request))
 
     def price(self, request: Request, usage: Usage, *, batch: bool = False) -> float:
         """Return what a use costs in dollars; nothing where the model has no price."""
