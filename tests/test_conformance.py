@@ -173,8 +173,21 @@ def test_a_clone_that_pulled_runs_what_is_not_kept_and_asks_for_nothing(
     assert sent_in(said) == count_task(clone, TASK)
 
 
-def test_a_clone_without_pull_pays_for_nothing(clone: Path, original: Path) -> None:
+def test_a_clone_without_pull_finds_what_was_paid_for_in_the_remote(
+    clone: Path, original: Path
+) -> None:
+    assert sent_in(run(clone, "dvc", "repro", "generate")) == count_free(original)
+    assert hashed_outs(clone)["data/generated"] == hashed_outs(original)["data/generated"]
+
+
+def count_free(folder: Path) -> int:
+    return count_task(folder, "replay")
+
+
+def test_a_clone_without_pull_and_remote_pays_for_nothing(clone: Path, original: Path) -> None:
+    run(clone, "dvc", "remote", "remove", "store")
     said = fail(clone, "dvc", "repro", "generate")
+    run(clone, "git", "checkout", "--quiet", ".dvc/config")
     assert "dvc pull" in said
     assert not (clone / "data/generated").exists()
     run(clone, "dvc", "pull", "generate")

@@ -234,8 +234,13 @@ def fill(project: Path) -> None:
         journal.reserve([Reservation("lost", 0.125, 2.0)], None)
         journal.write_off(["lost"])
     with sqlite3.connect(path) as base:
-        base.execute("INSERT INTO batches VALUES (1, 'anthropic', 'msgbatch_1', 1.0, 2, 0)")
-        base.execute("INSERT INTO batched VALUES ('z', 1, 0.5, 1.5)")
+        base.execute(
+            "INSERT INTO batches (batch, teacher, name, submitted, requests, ended)"
+            " VALUES (1, 'anthropic', 'msgbatch_1', 1.0, 2, 0)"
+        )
+        base.execute(
+            "INSERT INTO batched (request_id, batch, expected, reserved) VALUES ('z', 1, 0.5, 1.5)"
+        )
         base.execute(
             "INSERT INTO leases VALUES ('w', 'elsewhere', 1, '1', ?, 0.5, 3)", (time.time() + 600,)
         )

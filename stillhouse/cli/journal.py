@@ -21,7 +21,7 @@ _HEADS: Final = ("teacher", "model", "task", "calls", "read", "written", "dollar
 _WIDEST: Final = (11, 22, 10, 6, 7, 7, 9)
 
 app = typer.Typer(
-    help="What teachers were asked and answered here: figures, a copy, answers from elsewhere.",
+    help="What teachers answered here: figures, a copy, answers of others.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

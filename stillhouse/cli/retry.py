@@ -19,7 +19,7 @@ def retry(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Forget refusals for good: the next run asks again, and pays again.
+    """Forget what was refused for good: the next run asks it again.
 
     Where they were tolerated, `dvc repro --force --single-item generate` is that next run.
 
