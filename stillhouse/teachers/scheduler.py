@@ -118,6 +118,7 @@ class _Engine:
         ] = {}  # tasks that wait: for a turn, or to try again
         self._outbox: deque[tuple[Request, Reply | None]] = deque()
         self._came = threading.Event()
+        self._posting = threading.Lock()
         self._held = 0
         self._stopping = False
         self._last_success = time.monotonic()
@@ -161,7 +162,8 @@ class _Engine:
         """Begin no call any more, and try none again; those in flight go on."""
         if not self._stopping:
             self._stopping = True
-            self._post(self._cancel_unsent)
+            # A turn later: a task that is cancelled before its first step never runs, and puts nothing.
+            self._post(self._loop.call_soon, self._cancel_unsent)
 
     def gather(self) -> tuple[list[Reply], list[Request]]:
         """Wait a little; return the replies that have come, and requests that were not sent."""
@@ -178,10 +180,11 @@ class _Engine:
                 replies.append(reply)
         return replies, unsent
 
-    def _post(self, action: Callable[..., None], *values: object) -> bool:
+    def _post(self, action: Callable[..., object], *values: object) -> bool:
         """Have the thread do something; False if it has ended, as it does when it breaks."""
         try:
-            self._loop.call_soon_threadsafe(action, *values)
+            with self._posting:
+                self._loop.call_soon_threadsafe(action, *values)
         except RuntimeError:
             return False
         return True
@@ -193,8 +196,11 @@ class _Engine:
         except BaseException as exc:  # noqa: BLE001 - raised again in the caller's thread
             self._break(exc)
         finally:
-            self._return_waiting()
-            self._loop.close()
+            self._call = None
+            with self._posting:  # what is handed over until now comes back; from now on nothing is
+                self._loop.run_until_complete(asyncio.sleep(0))
+                self._return_waiting()
+                self._loop.close()
 
     async def _serve(self) -> None:
         async with self._open_calls() as call:
@@ -210,6 +216,10 @@ class _Engine:
     def _begin(self, requests: Sequence[Request]) -> None:
         if self._call is None:
             self._waiting += requests
+            return
+        if self._stopping:
+            for request in requests:
+                self._put(request, None)
             return
         for request in requests:
             task = self._loop.create_task(self._ask(request, self._call))
