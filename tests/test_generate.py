@@ -12,7 +12,7 @@ from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.lookup import Archive
 from stillhouse.teachers.protocol import Failure, Reply, Source
 from stillhouse.teachers.reader import Reader
-from tests.asking import FakeTeacher, Generated, generate, make_request
+from tests.asking import FakeTeacher, Generated, generate, make_request, make_response
 
 REQUESTS = [make_request(number) for number in range(5)]
 FIRST, SECOND = (request.request_id for request in REQUESTS[:2])
@@ -159,3 +159,22 @@ def test_the_offline_teacher_goes_through_the_same_journal_and_reader(tmp_path: 
     assert pair.messages[0].content == "Who waters the plants?"
     assert pair.response == "Nobody says."
     assert run(tmp_path, [request]).counts == Counts(requests=1, answered=1, sent=0)
+
+
+class Outrun(FakeTeacher):
+    """Fails for the moment with one request, which another process then answers."""
+
+    def reply(self, request: Request) -> Reply:
+        if request.request_id != FIRST:
+            folder = self.ledger.parent
+            with Journal(folder / "journal.sqlite") as other:
+                other.record([make_response(REQUESTS[0])], teacher="paid")
+        return super().reply(request)
+
+
+def test_what_failed_here_and_was_answered_elsewhere_is_an_answer(tmp_path: Path) -> None:
+    failing = {FIRST: Failure(FIRST, "529 overloaded", permanent=False)}
+    (tmp_path / "a").mkdir()
+    made = run_with(Outrun(tmp_path / "a" / "paid", failing=failing), tmp_path / "a")
+    assert made.rejections == ()
+    assert len(made.pairs) == len(REQUESTS)

@@ -180,10 +180,11 @@ def _ask_all(
         )
         sent += asked.sent
         note_part(name, asked.sent, time.monotonic() - began)
-        failures |= {failure.request_id: failure for failure in asked.failures}
         passing = any(not failure.permanent for failure in asked.failures)
         if asked.stop != "refused" and (asked.stop or passing):
             _explain_end(asked, names, requests, journal, terms)
+        # What failed here for the moment, and is not missing, has been answered by another process.
+        failures |= {one.request_id: one for one in asked.failures if one.permanent}
         _check_refusals(failures, requests, params.tolerate_refusals)
     return sent, failures
 
