@@ -132,6 +132,15 @@ def test_a_shallow_clone_does_not_pay_for_what_it_cannot_see(project: Path) -> N
     assert run(clone, NEW) == Counts(requests=3, answered=3, sent=0)
 
 
+def test_a_history_that_git_refuses_to_show_is_not_paid_for_again(project: Path) -> None:
+    commit_answers(project, answer(OLD))
+    commit_answers(project, answer(NEW))
+    (project / ".git" / "HEAD").write_text("nothing of git")
+    with pytest.raises(InputError, match="git does not show"):
+        run(project, OLD)
+    assert run(project, NEW).sent == 0
+
+
 def test_a_project_without_git_or_dvc_just_asks(tmp_path: Path) -> None:
     assert run(tmp_path, OLD) == Counts(requests=3, answered=0, sent=3)
 

@@ -6,6 +6,11 @@ from pathlib import Path
 
 def ask_git(repository: Path, *command: str) -> str:
     """Return what git prints; nothing where there is no git or no repository."""
+    return run_git(repository, *command) or ""
+
+
+def run_git(repository: Path, *command: str) -> str | None:
+    """Return what git prints; None where there is no git or it refuses."""
     try:
         done = subprocess.run(
             ["git", "--no-optional-locks", "-C", str(repository), *command],
@@ -14,5 +19,5 @@ def ask_git(repository: Path, *command: str) -> str:
             text=True,
         )
     except FileNotFoundError:
-        return ""
-    return done.stdout if done.returncode == 0 else ""
+        return None
+    return done.stdout if done.returncode == 0 else None

@@ -13,7 +13,7 @@ from typing import Any, Final
 import yaml
 
 from stillhouse.base.errors import InputError, explain_os_error
-from stillhouse.base.git import ask_git
+from stillhouse.base.git import ask_git, run_git
 
 LOCK: Final = "dvc.lock"
 
@@ -22,6 +22,18 @@ LOCK: Final = "dvc.lock"
 _LOOK_AGAIN_SECONDS: Final = 0.03
 _LOOKS: Final = 100
 _MD5: Final = re.compile(r"[0-9a-f]{32}(\.dir)?")
+_HISTORY: Final = (
+    "log",
+    "--all",
+    "--full-history",
+    "-m",
+    "--raw",
+    "--no-abbrev",
+    "--no-renames",
+    "--format=",
+    "--",
+    LOCK,
+)
 _CONFLICT: Final = re.compile(r"^(?:<{7} |={7}$|>{7} )", re.MULTILINE)
 
 
@@ -118,6 +130,14 @@ def is_shallow(repository: Path) -> bool:
     return ask_git(repository, "rev-parse", "--is-shallow-repository").strip() == "true"
 
 
+def is_unreadable(repository: Path) -> bool:
+    """Say whether git refuses to show a history that is there: not its owner's, damaged, no git."""
+    place = repository.resolve()
+    if not any((folder / ".git").exists() for folder in (place, *place.parents)):
+        return False
+    return run_git(repository, *_HISTORY) is None
+
+
 def _refuse_conflict(text: str, path: Path) -> None:
     if found := _CONFLICT.search(text):
         line = text.count("\n", 0, found.start()) + 1
@@ -165,15 +185,6 @@ def overlap(out: str, wanted: str) -> bool:
 
 def _list_blobs(repository: Path) -> list[str]:
     """Return the git blobs of every ``dvc.lock``; -m and full history show merged-away sides too."""
-    arguments = (
-        "--all",
-        "--full-history",
-        "-m",
-        "--raw",
-        "--no-abbrev",
-        "--no-renames",
-        "--format=",
-    )
-    lines = ask_git(repository, "log", *arguments, "--", LOCK).splitlines()
+    lines = ask_git(repository, *_HISTORY).splitlines()
     blobs = [line.split()[3] for line in lines if line.startswith(":")]
     return [blob for blob in dict.fromkeys(blobs) if blob.strip("0")]

@@ -20,7 +20,7 @@ from stillhouse.base.cache import (
     name_object,
 )
 from stillhouse.base.errors import InputError
-from stillhouse.base.lock import Lock, is_shallow, past_locks, read_lock
+from stillhouse.base.lock import Lock, is_shallow, is_unreadable, past_locks, read_lock
 from stillhouse.base.records import Response
 from stillhouse.base.stage import log
 from stillhouse.base.tables import read_table
@@ -31,6 +31,7 @@ from stillhouse.teachers.stores import Store, UnreachableError, open_default_rem
 _NAMED: Final = 3
 _REQUESTS: Final = "data/requests.parquet"
 _CUT: Final = "what a shallow clone leaves out (`git fetch --unshallow` brings it)"
+_REFUSED: Final = "a history that git does not show here (`git log` says why)"
 _BLOCK: Final = 256  # answers that are brought into the journal together
 
 
@@ -253,6 +254,8 @@ def _look_back(
     if wanted:
         unread = archive.read_remote(unread, wanted, keep)
     cut = (_CUT,) if wanted and is_shallow(archive.repository) else ()
+    if wanted and is_unreadable(archive.repository):
+        cut = (*cut, _REFUSED)
     return wanted, [*(one.md5 for one in unread), *cut]
 
 
