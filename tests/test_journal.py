@@ -234,3 +234,23 @@ def test_what_a_dying_process_left_is_taken_over_while_waiting(tmp_path: Path) -
     os.kill(first.pid, signal.SIGKILL)
     second.join()
     assert second.exitcode == 0
+
+
+def test_half_a_character_costs_no_answer(tmp_path: Path) -> None:
+    good, half = make_response(make_request(1)), make_response(make_request(2), "a \ud83d")
+    failed = Failure(make_request(3).request_id, "400 \udc00", permanent=True)
+    with Journal(tmp_path / "j") as journal:
+        journal.record([good, half, failed])
+        assert journal.read([half.request_id])[half.request_id].text == "a ?"
+        assert journal.find_answered([good.request_id]) == {good.request_id}
+        assert journal.read_failures()[0].error == "400 ?"
+
+
+def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j") as journal:
+        (pages,) = journal._base.execute("PRAGMA page_count").fetchone()
+        journal._base.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(InputError, match="disk is full"):
+            journal.record([make_response(make_request(1), "long " * 20_000)])
+        journal._base.execute("PRAGMA max_page_count = 100000")
+        journal.record([make_response(make_request(1))])

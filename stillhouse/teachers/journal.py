@@ -306,7 +306,7 @@ class Journal:
             "INSERT INTO failures VALUES (?, ?, ?, 1) ON CONFLICT (request_id) DO UPDATE SET"
             " error = excluded.error, permanent = excluded.permanent, attempts = attempts + 1"
             " WHERE NOT permanent",
-            (failure.request_id, failure.error, failure.permanent),
+            (failure.request_id, _mend(failure.error), failure.permanent),
         )
         return self.read_refusals([failure.request_id]).get(failure.request_id, failure)
 
@@ -427,7 +427,8 @@ class Journal:
             try:
                 yield
             except BaseException:
-                self._base.execute("ROLLBACK")
+                if self._base.in_transaction:  # SQLite itself ends it where the disk is full
+                    self._base.execute("ROLLBACK")
                 raise
             self._base.execute("COMMIT")
 
@@ -471,7 +472,13 @@ def pack(response: Response) -> tuple[str | int, ...]:
     """Return an answer as the columns of its table."""
     # Not `astuple`, which copies deeply: this is done for each answer.
     values = _read_columns(response)
-    return (*values[:-1], json.dumps(values[-1]))
+    whole = (_mend(value) if isinstance(value, str) else value for value in values[:-1])
+    return (*whole, json.dumps(values[-1]))
+
+
+def _mend(text: str) -> str:
+    """Return a text that can be written: servers send half of a character, which is no UTF-8."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def unpack(row: Sequence[Any]) -> Response:
