@@ -14,13 +14,15 @@ import pytest
 
 from stillhouse.base.errors import InputError, TeacherError
 from stillhouse.base.runtime import Runtime
+from stillhouse.base.secrets import hide_secrets
 from stillhouse.teachers.asking import Terms
-from stillhouse.teachers.claude import Claude, read_message, write_body
+from stillhouse.teachers.batch_results import read_result
+from stillhouse.teachers.claude import Claude, explain_status, read_message, write_body
 from stillhouse.teachers.estimate import Estimator
 from stillhouse.teachers.journal import Journal
-from stillhouse.teachers.money import Budget
+from stillhouse.teachers.money import Bill, Budget
 from stillhouse.teachers.params import AnthropicAccess
-from stillhouse.teachers.protocol import Reply
+from stillhouse.teachers.protocol import Failure, Reply
 from tests.claude_project import (
     KEY,
     SONNET,
@@ -113,7 +115,10 @@ def test_a_wrong_key_is_one_sentence_without_the_key(
         assert stub.state()["by_status"]["200"] == 50
 
 
-def test_no_key_at_all_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("batch", [False, True])
+def test_no_key_at_all_is_one_sentence(
+    batch: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     connect_to("http://127.0.0.1:9", monkeypatch)
     monkeypatch.delenv("ANTHROPIC_API_KEY")
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -121,7 +126,7 @@ def test_no_key_at_all_is_one_sentence(tmp_path: Path, monkeypatch: pytest.Monke
         Journal(tmp_path / "j") as journal,
         pytest.raises(InputError, match="no key for Claude; expected ANTHROPIC_API_KEY"),
     ):
-        ask_claude(journal, make_requests(3))
+        ask_claude(journal, make_requests(3), batch=batch)
 
 
 def test_an_unknown_model_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,3 +283,31 @@ def test_without_what_a_platform_needs_it_is_one_sentence(monkeypatch: pytest.Mo
 
         connect(teachers, Runtime())
     assert Claude(teachers, Runtime()).costs
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Your credit balance is too low to access the API.",
+        "You have reached your specified API usage limits. You will regain access on 2027-01-01.",
+    ],
+)
+def test_an_account_that_may_not_spend_is_no_refusal_of_a_request(said: str) -> None:
+    with pytest.raises(TeacherError, match="cannot pay"):
+        explain_status(400, said, "a")
+    error = {"error": {"type": "invalid_request_error", "message": said}}
+    line = {"result": {"type": "errored", "error": error}}
+    outcome = read_result(line, Bill("a", 0, "anthropic", SONNET, "recall", 1), TEACHERS).outcome
+    assert isinstance(outcome, Failure)
+    assert not outcome.permanent
+
+
+@pytest.mark.parametrize("batch", [False, True])
+def test_a_key_with_a_line_end_is_one_sentence_without_the_key(
+    batch: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect_to("http://127.0.0.1:9", monkeypatch, key=f"{KEY}\n")
+    with Journal(tmp_path / "j") as journal, pytest.raises(InputError, match="no key") as told:
+        ask_claude(journal, make_requests(1), batch=batch)
+    assert KEY not in str(told.value)
+    assert KEY not in hide_secrets(f"401 invalid x-api-key: {KEY}")

@@ -19,8 +19,9 @@ def keep_secret(name: str) -> None:
 def hide_secrets(text: str) -> str:
     """Return a text of others (a server's error) without the values of variables that hold secrets."""
     for name, value in os.environ.items():
-        if (name in _also_secret or _NAME.search(name)) and len(value) >= _SHORTEST:
-            text = text.replace(value, _HIDDEN)
+        secret = value.strip()  # a server repeats it without the line end that a file left there
+        if (name in _also_secret or _NAME.search(name)) and len(secret) >= _SHORTEST:
+            text = text.replace(secret, _HIDDEN)
     return text
 
 

@@ -41,5 +41,6 @@ def _explain(error: Any, request_id: str) -> Failure:
     inner = error.get("error", error) if isinstance(error, dict) else {}
     kind = str(inner.get("type")) if isinstance(inner, dict) else "error"
     said = str(inner.get("message")) if isinstance(inner, dict) else str(inner)
-    permanent = kind in _FOR_GOOD and NO_CREDIT not in said
+    words = said.lower()
+    permanent = kind in _FOR_GOOD and not any(one in words for one in NO_CREDIT)
     return Failure(request_id, f"{kind}: {quote_server(said)}", permanent=permanent)

@@ -94,9 +94,10 @@ class MessageBatches:
         if self._bar is not None:
             self._bar.close()
         if self._draft is not None:
-            if not self._draft.on_its_way:
+            if self._draft.on_its_way:
+                self._draft.close()
+            else:
                 self._give_up(self._draft)
-            self._draft.close()
         if self._opened is not None:
             self._opened.close()
 

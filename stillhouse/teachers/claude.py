@@ -25,7 +25,8 @@ from stillhouse.teachers.scheduler import Call, Limits, PassingError, run_calls
 from stillhouse.teachers.sdk import check_address, post_json, read_shared, write_options
 
 _PATH: Final = "/v1/messages"
-NO_CREDIT: Final = "credit balance"  # a 400 that is about the account, not about the request
+# Words of a 400 that is about the account, not about the request.
+NO_CREDIT: Final = ("credit balance", "specified api usage limits")
 _SERVICE: Final = Service(
     "Claude",
     {
@@ -34,7 +35,7 @@ _SERVICE: Final = Service(
         403: "the key may not do this; ask for the right, or take another model",
         404: "no such model or address; mend `teacher.model`, or `teachers.ids` and `teachers.anthropic`",
     },
-    no_money=(NO_CREDIT,),
+    no_money=NO_CREDIT,
 )
 
 
@@ -206,7 +207,7 @@ def explain_status(
 
 
 def check_key(client: Any) -> None:
-    """Refuse a client of the SDK that has found no key.
+    """Refuse a client of the SDK that has found no key, or what is none.
 
     Raises:
         InputError: there is none.
@@ -218,3 +219,12 @@ def check_key(client: Any) -> None:
             expected="ANTHROPIC_API_KEY",
             remedy="set it; it is never written anywhere",
         )
+    for key in (client.api_key, client.auth_token):
+        # As a header it would be refused with an error that shows it.
+        if key and (not (key.isascii() and key.isprintable()) or " " in key):
+            raise InputError(
+                "what holds the key for Claude is no key",
+                where="the environment",
+                expected="letters, digits and signs without spaces or line ends",
+                remedy="copy the key anew",
+            )
