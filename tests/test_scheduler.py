@@ -12,7 +12,7 @@ from stillhouse.base.errors import InputError
 from stillhouse.base.records import Request
 from stillhouse.teachers import scheduler
 from stillhouse.teachers.protocol import Failure, Reply, Stop
-from stillhouse.teachers.scheduler import Call, Limits, run_calls
+from stillhouse.teachers.scheduler import Call, Limits, PassingError, run_calls
 from tests.asking import make_request
 
 
@@ -99,3 +99,17 @@ def test_what_is_handed_over_just_as_the_thread_ends_comes_back(
 
 async def refuse(request: Request) -> Reply:
     return Reply(Failure(request.request_id, "no", permanent=True))
+
+
+def test_a_server_that_asks_for_a_day_is_not_waited_for() -> None:
+    @asynccontextmanager
+    async def open_calls() -> AsyncIterator[Call]:
+        async def call(_: Request) -> Reply:
+            raise PassingError("429 come back tomorrow", overload=True, retry_after=86_400)
+
+        yield call
+
+    replies = end_within(20, Pile(), open_calls)
+    failures = [reply.outcome for reply in replies]
+    assert failures
+    assert all(isinstance(one, Failure) and not one.permanent for one in failures)

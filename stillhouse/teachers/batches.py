@@ -363,7 +363,7 @@ class MessageBatches:
 
     def _pause(self) -> None:
         """Wait until the next look: each time longer, and no shorter than the server asks."""
-        self._sleep(max(self._pause_seconds, self._asked_seconds))
+        self._sleep(max(self._pause_seconds, min(self._asked_seconds, PATIENCE_SECONDS)))
         self._pause_seconds = min(self._pause_seconds * _GROWTH, _MOST_SECONDS)
         self._asked_seconds = 0.0
 

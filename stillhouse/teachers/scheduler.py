@@ -246,6 +246,8 @@ class _Engine:
         def give_up(state: RetryCallState) -> bool:
             nonlocal trouble, failed
             trouble = _read_trouble(state)
+            if (trouble.retry_after or 0) > PATIENCE_SECONDS:
+                return True  # whoever has to wait so long comes back in another run
             if trouble.overload:
                 return time.monotonic() - self._last_success > PATIENCE_SECONDS
             failed += 1
