@@ -129,6 +129,41 @@ def test_no_key_at_all_is_one_sentence(
         ask_claude(journal, make_requests(3), batch=batch)
 
 
+@pytest.mark.parametrize("value", ["sk-ant two words", "sk-ant-schlüssel", "sk-ant-a\nsk-ant-b"])
+def test_what_is_no_key_is_refused_unsent_and_not_shown(
+    value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect_to("http://127.0.0.1:9", monkeypatch)
+    monkeypatch.setenv("ANTHROPIC_API_KEY", value)
+    with (
+        Journal(tmp_path / "j") as journal,
+        pytest.raises(InputError, match="what ANTHROPIC_API_KEY holds is no key") as told,
+    ):
+        ask_claude(journal, make_requests(3))
+    assert value not in str(told.value)
+
+
+def test_a_line_end_behind_the_key_does_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with start_stub(key=KEY) as stub, Journal(tmp_path / "j") as journal:
+        connect_to(stub, monkeypatch)
+        monkeypatch.setenv("ANTHROPIC_API_KEY", f"{KEY}\r\n")
+        assert ask_claude(journal, make_requests(3)).failures == ()
+
+
+def test_a_password_in_the_address_is_refused_and_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect_to("http://me:geheim-geheim@127.0.0.1:9", monkeypatch)
+    with (
+        Journal(tmp_path / "j") as journal,
+        pytest.raises(InputError, match="holds a name or a password") as told,
+    ):
+        ask_claude(journal, make_requests(3))
+    assert "geheim" not in str(told.value)
+
+
 def test_an_unknown_model_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with start_stub(models=["claude-other"]) as stub, Journal(tmp_path / "j") as journal:
         connect_to(stub, monkeypatch)

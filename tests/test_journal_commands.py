@@ -193,7 +193,7 @@ def test_a_wrong_row_refuses_the_whole_table(project: Path) -> None:
         ("a.jsonl.gz", b"hello", "damaged or no gzip file"),
         ("a.jsonl.gz", gzip.compress(f"{GOOD}\n".encode() * 50)[:-12], "damaged or no gzip file"),
         ("a.jsonl", b"x" * (17 << 20), "the line is longer than 16 MiB"),
-        ("a.parquet", b"PAR1", "not a readable Parquet file"),
+        ("a.parquet", b"PAR1", "not a readable Parquet file; expected a file that `stillhouse"),
         ("a.jsonl", None, "file not found"),
     ],
 )
@@ -366,6 +366,7 @@ def test_a_retry_may_be_of_one_teacher(project: Path) -> None:
     assert retry(project, "--teacher", "paid").stdout.splitlines() == [
         LAST.request_id,
         "1 refusals forgotten: the next run of `generate` asks again",
+        "(where they were tolerated: `dvc repro --force --single-item generate`)",
     ]
     assert retry(project, "--teacher", "paid").stdout == (
         "nothing was refused for good by `paid`: there is nothing to forget\n"

@@ -353,12 +353,22 @@ def test_json_holds_what_the_contract_names(project: Path) -> None:
     assert said["judge"]["requests"] == [0, 0]
 
 
+def test_a_student_that_no_stage_would_train_is_refused(project: Path) -> None:
+    use_claude(project)
+    change_params(project, lambda params: params["students"].update(a={"method": "logits"}))
+    told = CliRunner().invoke(app, ["plan"])
+    assert (told.exit_code, told.stdout) == (2, "")
+    assert "`method: sft`, or a teacher that gives them" in told.stderr
+
+
 def test_text_keeps_to_80_columns_and_markdown_is_whole(project: Path) -> None:
     use_claude(project, budget_usd=0.01)
     edit_prompt(project)
     lines = invoke()[1].splitlines()
     assert max(map(len, lines)) <= 80
     assert "Nothing was sent, run or written." in lines
+    saved = " ".join(invoke("--out", "plan.json")[1].split())
+    assert saved.endswith("`STILLHOUSE_PLAN=plan.json dvc repro` follows this plan.")
     markdown = invoke("--md")[1]
     assert "**Over budget.**" in markdown
     table = [line for line in markdown.splitlines() if line.startswith("| simplified")]

@@ -6,12 +6,14 @@ import math
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
 from stillhouse.base.errors import InputError, TeacherError
+from stillhouse.base.params import load_section
 from stillhouse.base.records import Message, Request, Response
 from stillhouse.base.runtime import Runtime
 from stillhouse.prompts.schema import ANSWER_SCHEMA
@@ -513,6 +515,13 @@ def test_a_line_end_behind_the_key_does_not_matter(
     monkeypatch.setenv(VARIABLE, f"{KEY}\n")
     (reply,) = ask_stub(stub, make_request(70))
     assert isinstance(reply.outcome, Response)
+
+
+def test_a_key_in_place_of_its_variable_s_name_is_refused_and_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text("teachers: {openai: {key: sk-proj-0123456789}}\n")
+    with pytest.raises(InputError, match=r"`teachers\.openai\.key`: .* never the key") as told:
+        load_section("teachers", TeachersParams, tmp_path / "p.yaml")
+    assert "0123456789" not in str(told.value)
 
 
 def test_a_missing_extra_is_named_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,8 +35,9 @@ def plan(
 
     Example: stillhouse plan --out plan.json
     """
+    from stillhouse.base.contradictions import check_contradictions
     from stillhouse.base.errors import InputError
-    from stillhouse.base.params import check_project
+    from stillhouse.base.params import PARAMS, check_project, load_yaml
     from stillhouse.base.runtime import load_runtime
     from stillhouse.planning.plan import make_plan
     from stillhouse.planning.show import to_file, to_json, to_markdown, to_text
@@ -45,6 +46,7 @@ def plan(
     if as_json and as_markdown:
         raise InputError("`--json` and `--md` are two forms of one answer", expected="one of them")
     check_project()
+    check_contradictions(load_yaml(PARAMS))  # as every stage does: it would ask for nothing
     made = make_plan(Path(), list_teachers(load_runtime()))
     if out is not None:
         from stillhouse.base.files import write_json
@@ -53,7 +55,7 @@ def plan(
     if as_json:
         print_json(to_json(made))
     else:
-        for line in to_markdown(made) if as_markdown else to_text(made):
+        for line in to_markdown(made) if as_markdown else to_text(made, str(out or "")):
             typer.echo(line)
     if exit_code and says_no(made):
         raise typer.Exit(1)

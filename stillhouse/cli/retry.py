@@ -66,3 +66,4 @@ def retry(
     for name in forgotten:
         typer.echo(name)
     typer.echo(f"{len(forgotten)} refusals forgotten: the next run of `generate` asks again")
+    typer.echo("(where they were tolerated: `dvc repro --force --single-item generate`)")

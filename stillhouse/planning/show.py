@@ -67,8 +67,8 @@ def add_times(reruns: Sequence[TimedRerun]) -> tuple[float | None, float | None]
     return _add(sure), _add([timed.seconds for timed in reruns])
 
 
-def to_text(plan: Plan) -> Iterator[str]:
-    """Yield the plan as lines of 80 columns."""
+def to_text(plan: Plan, written: str = "") -> Iterator[str]:
+    """Yield the plan as lines of 80 columns; ``written`` is the file that holds it as well."""
     yield from _lines("Requests", _say_requests(plan))
     if plan.requests.new:
         yield from _lines("New", _list(_count_new(plan.count_tasks())))
@@ -86,7 +86,12 @@ def to_text(plan: Plan) -> Iterator[str]:
         label = f"  {rerun.stage:<{_STAGE - 1}} {_say_time(timed.seconds):>9}  "
         yield from fold(_say_why(timed), label, len(label))
     yield from _lines("Time", _say_times(plan))
-    yield "Nothing was sent, run or written."
+    if not written:
+        yield "Nothing was sent, run or written."
+        return
+    yield from fold(
+        f"Nothing was sent or run. `STILLHOUSE_PLAN={written} dvc repro` follows this plan.", "", 0
+    )
 
 
 def to_markdown(plan: Plan) -> Iterator[str]:
@@ -144,6 +149,10 @@ def _say_requests(plan: Plan) -> str:
         said += f", {whole.refused:,} refused for good"
     if not whole.new:
         return said
+    if not free.new:
+        return f"{said}, and all of the new ones cost money"
+    if not paid.new:
+        return f"{said}, and the new ones cost only time"
     return f"{said}; {paid.new:,} of the new ones cost money, {free.new:,} only time"
 
 
@@ -204,7 +213,7 @@ def _say_budget(plan: Plan) -> str:
     held = f", ${budget.reserved:,.4f} reserved" if budget.reserved else ""
     return (
         f"${budget.usd:,.2f} {within}: ${budget.spent:,.4f} spent{held}, "
-        f"${budget.left:,.4f} left: {verdict[budget.over]}"
+        f"${max(0.0, budget.left):,.4f} left: {verdict[budget.over]}"
     )
 
 

@@ -182,10 +182,8 @@ class Desk:
         """Stop because the user wants it."""
         self.stop("interrupted")
         if self._out:
-            log.info(
-                "stopping: %d answers are on their way and are waited for (again to leave them)",
-                len(self._out),
-            )
+            # Without their number: some of what was taken still waits to be sent, and will not be.
+            log.info("stopping: answers are on their way and are waited for (again to leave them)")
 
     @contextmanager
     def hold(self) -> Iterator[None]:

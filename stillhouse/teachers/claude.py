@@ -22,7 +22,13 @@ from stillhouse.teachers.money import Bill, find_price, price_usage
 from stillhouse.teachers.params import TeachersParams
 from stillhouse.teachers.protocol import Failure, Reply, Source, Usage
 from stillhouse.teachers.scheduler import Call, Limits, PassingError, run_calls
-from stillhouse.teachers.sdk import check_address, post_json, read_shared, write_options
+from stillhouse.teachers.sdk import (
+    check_address,
+    check_key_text,
+    post_json,
+    read_shared,
+    write_options,
+)
 
 _PATH: Final = "/v1/messages"
 # Words of a 400 that is about the account, not about the request.
@@ -209,8 +215,10 @@ def explain_status(
 def check_key(client: Any) -> None:
     """Refuse a client of the SDK that has found no key, or what is none.
 
+    A line end behind a key, as `$(cat file)` on Windows leaves it, is taken away.
+
     Raises:
-        InputError: there is none.
+        InputError: there is none, or ANTHROPIC_API_KEY holds something else.
     """
     if not (client.api_key or client.auth_token or client.credentials):
         raise InputError(
@@ -219,12 +227,7 @@ def check_key(client: Any) -> None:
             expected="ANTHROPIC_API_KEY",
             remedy="set it; it is never written anywhere",
         )
-    for key in (client.api_key, client.auth_token):
-        # As a header it would be refused with an error that shows it.
-        if key and (not (key.isascii() and key.isprintable()) or " " in key):
-            raise InputError(
-                "what holds the key for Claude is no key",
-                where="the environment",
-                expected="letters, digits and signs without spaces or line ends",
-                remedy="copy the key anew",
-            )
+    for name, variable in (("api_key", "ANTHROPIC_API_KEY"), ("auth_token", "ANTHROPIC_AUTH_TOKEN")):
+        if key := getattr(client, name):
+            setattr(client, name, key.strip())
+            check_key_text(key.strip(), variable)

@@ -164,11 +164,20 @@ def _open(file: Path) -> Iterator[IO[bytes]]:
 
 
 def _read_table(file: Path) -> Iterator[Answer]:
-    for number, row in enumerate(read_table(file, Exported), start=1):
+    for number, row in enumerate(_read_rows(file), start=1):
         try:
             yield Answer.model_validate(asdict(row))
         except ValidationError as exc:
             raise explain_mistake(exc, Answer, f"{file}, row {number}") from exc
+
+
+def _read_rows(file: Path) -> Iterator[Exported]:
+    try:
+        yield from read_table(file, Exported)
+    except InputError as exc:  # whose remedy is for the table of a stage
+        raise InputError(
+            exc.what, where=str(file), expected="a file that `stillhouse journal export` wrote"
+        ) from exc
 
 
 def _keep(base: sqlite3.Connection, answer: Answer) -> Literal["new", "equal", "different"]:

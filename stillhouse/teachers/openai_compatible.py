@@ -23,7 +23,7 @@ from stillhouse.teachers.http_errors import Service, explain_status
 from stillhouse.teachers.params import OpenaiAccess, TeachersParams
 from stillhouse.teachers.protocol import Reply, Source
 from stillhouse.teachers.scheduler import Call, Limits, run_calls
-from stillhouse.teachers.sdk import check_address, post_json, write_options
+from stillhouse.teachers.sdk import check_address, check_key_text, post_json, write_options
 
 _PATH: Final = "/chat/completions"
 _WHERE: Final = "params.yaml: teachers.openai"
@@ -97,12 +97,6 @@ def connect(access: OpenaiAccess, runtime: Runtime) -> Any:
             remedy="give what is missing",
         ) from exc
     check_address(client, _ADDRESS)
-    if client.base_url.userinfo:
-        raise InputError(
-            "the address of the server holds a name or a password",
-            where=_ADDRESS,
-            remedy="leave it out; a key stands in the variable that `teachers.openai.key` names",
-        )
     return client
 
 
@@ -124,13 +118,7 @@ def read_key(access: OpenaiAccess) -> str | None:
             remedy="set it (it is never written anywhere), or `teachers.openai.key: null` where "
             "the server wants none",
         )
-    if not (key.isascii() and key.isprintable()) or " " in key:
-        raise InputError(
-            f"what {access.key} holds is no key",
-            where="the environment",
-            expected="letters, digits and signs without spaces",
-            remedy="copy the key anew",
-        )
+    check_key_text(key, access.key)
     return key
 
 

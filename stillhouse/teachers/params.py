@@ -3,12 +3,15 @@
 No stage lists these sections: no edit here asks anything again. Keys stand in the environment alone.
 """
 
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from stillhouse.base.params import PARAMS, Params, load_section
+
+_VARIABLE: Final = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Price(Params):
@@ -38,6 +41,17 @@ class OpenaiAccess(Params):
     key: str | None = "OPENAI_API_KEY"
     azure_version: str | None = None
     logprobs: bool = True
+
+    @field_validator("key")
+    @classmethod
+    def _names_a_variable(cls, key: str | None) -> str | None:
+        # The message does not show it: who writes something else here has written the key itself.
+        if key is not None and not _VARIABLE.fullmatch(key):
+            raise ValueError(
+                "what stands there is not the name of an environment variable; "
+                "expected a name such as OPENAI_API_KEY, never the key itself"
+            )
+        return key
 
 
 class TeachersParams(Params):

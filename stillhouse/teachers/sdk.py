@@ -36,12 +36,33 @@ def check_address(client: Any, where: str) -> None:
     """Refuse an address that no request can go to.
 
     Raises:
-        InputError: it is not one of HTTP.
+        InputError: it is not one of HTTP, or holds a name or a password.
     """
     url = client.base_url
     if url.scheme not in _SCHEMES or not url.host:
         raise InputError(
             "the address of the server is none", where=where, expected="http://host:port/path"
+        )
+    if url.userinfo:
+        raise InputError(
+            "the address of the server holds a name or a password",
+            where=where,
+            remedy="leave it out; a key stands in an environment variable of its own",
+        )
+
+
+def check_key_text(key: str, variable: str) -> None:
+    """Refuse a text that no server takes for a key, and no header can hold.
+
+    Raises:
+        InputError: it has spaces, line ends, or letters that are not ASCII.
+    """
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise InputError(
+            f"what {variable} holds is no key",
+            where="the environment",
+            expected="letters, digits and signs without spaces",
+            remedy="copy the key anew",
         )
 
 
