@@ -152,8 +152,8 @@ def prepare_ours(folder: Path, _loop: str, requests: int, in_flight: int) -> Cal
     from stillhouse.base.records import Request
     from stillhouse.base.runtime import Runtime
     from stillhouse.base.tables import StoredTable, open_table
-    from stillhouse.teachers.asking import Terms
     from stillhouse.teachers.claude import Claude
+    from stillhouse.teachers.desk import Terms
     from stillhouse.teachers.estimate import Estimator
     from stillhouse.teachers.generate import GenerateParams, collect_answers
     from stillhouse.teachers.journal import Journal

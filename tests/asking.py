@@ -18,7 +18,8 @@ from stillhouse.base.records import (
     join_slot,
 )
 from stillhouse.base.tables import write_table
-from stillhouse.teachers.asking import Asked, Terms, Walk, ask_teacher
+from stillhouse.teachers.asking import Asked, ask_teacher
+from stillhouse.teachers.desk import Terms, Walk
 from stillhouse.teachers.generate import Counts, GenerateParams, collect_answers, read_answers
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.lookup import Archive

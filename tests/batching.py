@@ -19,10 +19,11 @@ from stillhouse.base.ids import canonical_json
 from stillhouse.base.records import Request
 from stillhouse.base.runtime import Runtime
 from stillhouse.teachers import batch_draft, batches
-from stillhouse.teachers.asking import Asked, Terms, ask_teacher
+from stillhouse.teachers.asking import Asked, ask_teacher
 from stillhouse.teachers.batch_api import BatchApi
 from stillhouse.teachers.batchbook import BatchBook
 from stillhouse.teachers.claude import Claude
+from stillhouse.teachers.desk import Terms
 from stillhouse.teachers.estimate import Estimator
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.params import AnthropicAccess, Price, TeachersParams

@@ -12,8 +12,9 @@ from stillhouse.base.records import Message, Request
 from stillhouse.base.runtime import Runtime
 from stillhouse.prompts.passages import render_passage
 from stillhouse.prompts.schema import ANSWER_SCHEMA
-from stillhouse.teachers.asking import Asked, Terms, ask_teacher
+from stillhouse.teachers.asking import Asked, ask_teacher
 from stillhouse.teachers.claude import Claude
+from stillhouse.teachers.desk import Terms
 from stillhouse.teachers.estimate import Estimator
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.params import TeachersParams

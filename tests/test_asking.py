@@ -16,8 +16,9 @@ import pytest
 from stillhouse.base.ending import end_in_a_sentence
 from stillhouse.base.errors import TeacherError
 from stillhouse.base.records import Message, Request
-from stillhouse.teachers import asking, journal
-from stillhouse.teachers.asking import Asked, Terms
+from stillhouse.teachers import desk, journal
+from stillhouse.teachers.asking import Asked
+from stillhouse.teachers.desk import Terms
 from stillhouse.teachers.estimate import Estimator
 from stillhouse.teachers.generate import Counts, GenerateParams, collect_answers, read_answers
 from stillhouse.teachers.journal import Journal
@@ -109,7 +110,7 @@ def test_leases_are_given_back_when_a_teacher_breaks(tmp_path: Path) -> None:
 def test_a_request_is_leased_once_however_many_there_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "_BLOCK", 2)
+    monkeypatch.setattr(desk, "_BLOCK", 2)
     looked_up: list[str] = []
     claim = Journal.claim
 

@@ -17,9 +17,10 @@ from stillhouse.base.errors import InputError, TeacherError
 from stillhouse.base.runtime import Runtime
 from stillhouse.prompts.schema import ANSWER_SCHEMA
 from stillhouse.teachers import batches
-from stillhouse.teachers.asking import Terms, ask_teacher
+from stillhouse.teachers.asking import ask_teacher
 from stillhouse.teachers.batch_api import BatchApi, BatchState, _split_lines
 from stillhouse.teachers.claude import Claude
+from stillhouse.teachers.desk import Terms
 from stillhouse.teachers.estimate import Estimator
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.money import Budget

@@ -15,9 +15,9 @@ import pytest
 from stillhouse.base.errors import InputError, TeacherError
 from stillhouse.base.runtime import Runtime
 from stillhouse.base.secrets import hide_secrets
-from stillhouse.teachers.asking import Terms
 from stillhouse.teachers.batch_results import read_result
 from stillhouse.teachers.claude import Claude, explain_status, read_message, write_body
+from stillhouse.teachers.desk import Terms
 from stillhouse.teachers.estimate import Estimator
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.money import Bill, Budget
@@ -338,10 +338,10 @@ def test_an_account_that_may_not_spend_is_no_refusal_of_a_request(said: str) -> 
 
 
 @pytest.mark.parametrize("batch", [False, True])
-def test_a_key_with_a_line_end_is_one_sentence_without_the_key(
+def test_a_key_with_a_line_end_inside_is_one_sentence_without_the_key(
     batch: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connect_to("http://127.0.0.1:9", monkeypatch, key=f"{KEY}\n")
+    connect_to("http://127.0.0.1:9", monkeypatch, key=f"{KEY}\n{KEY}")
     with Journal(tmp_path / "j") as journal, pytest.raises(InputError, match="no key") as told:
         ask_claude(journal, make_requests(1), batch=batch)
     assert KEY not in str(told.value)

@@ -14,7 +14,8 @@ from stillhouse.base.errors import BudgetError, InputError
 from stillhouse.base.params import load_section
 from stillhouse.base.records import Message, Request
 from stillhouse.base.runtime import Runtime
-from stillhouse.teachers.asking import Asked, Terms
+from stillhouse.teachers.asking import Asked
+from stillhouse.teachers.desk import Terms
 from stillhouse.teachers.estimate import Estimator, count_characters
 from stillhouse.teachers.generate import Counts, GenerateParams
 from stillhouse.teachers.journal import Journal

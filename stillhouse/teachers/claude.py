@@ -227,7 +227,10 @@ def check_key(client: Any) -> None:
             expected="ANTHROPIC_API_KEY",
             remedy="set it; it is never written anywhere",
         )
-    for name, variable in (("api_key", "ANTHROPIC_API_KEY"), ("auth_token", "ANTHROPIC_AUTH_TOKEN")):
+    for name, variable in (
+        ("api_key", "ANTHROPIC_API_KEY"),
+        ("auth_token", "ANTHROPIC_AUTH_TOKEN"),
+    ):
         if key := getattr(client, name):
             setattr(client, name, key.strip())
             check_key_text(key.strip(), variable)

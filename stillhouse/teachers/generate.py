@@ -14,7 +14,8 @@ from stillhouse.base.params import Params
 from stillhouse.base.records import Pair, Rejection, Request, Response
 from stillhouse.base.timings import note_part
 from stillhouse.teachers.answers import parse_answer, reject_request
-from stillhouse.teachers.asking import Asked, Terms, ask_teacher
+from stillhouse.teachers.asking import Asked, ask_teacher
+from stillhouse.teachers.desk import Terms
 from stillhouse.teachers.follow import ToBeSent
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.lookup import Archive, recall_answers
@@ -296,7 +297,7 @@ def _explain_end(
     raise TeacherError(
         f"{len(passing)} requests failed and {refused} were refused for good, first: "
         f"{passing[first.request_id].error}; {kept}",
-        where=first.prompt_path,
+        where=None if asked.stop == "unreachable" else first.prompt_path,
         remedy="run it again: only the missing ones are asked",
     )
 

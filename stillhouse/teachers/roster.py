@@ -5,8 +5,8 @@ from pathlib import Path
 from stillhouse.base.home import home
 from stillhouse.base.runtime import Runtime
 from stillhouse.distill.bases import open_base
-from stillhouse.teachers.asking import Terms
 from stillhouse.teachers.claude import Claude
+from stillhouse.teachers.desk import Terms
 from stillhouse.teachers.estimate import Estimator
 from stillhouse.teachers.huggingface import HuggingFace, LocalModel
 from stillhouse.teachers.journal import Journal
