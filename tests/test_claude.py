@@ -345,4 +345,10 @@ def test_a_key_with_a_line_end_inside_is_one_sentence_without_the_key(
     with Journal(tmp_path / "j") as journal, pytest.raises(InputError, match="no key") as told:
         ask_claude(journal, make_requests(1), batch=batch)
     assert KEY not in str(told.value)
+
+
+def test_a_key_is_hidden_without_the_line_end_that_stands_behind_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", f"{KEY}\r\n")
     assert KEY not in hide_secrets(f"401 invalid x-api-key: {KEY}")
