@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,6 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from stillhouse.base.records import Request
+from stillhouse.teachers.batchbook import BatchBook
+from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.protocol import Reply, Teacher
 
 HOST = "teacher.example"  # known to no name server: only the proxy leads there
@@ -45,6 +48,11 @@ class Tray:
 
     def stop(self, why: str) -> None:
         self.stopped = self.stopped or why
+
+    @cached_property
+    def batches(self) -> BatchBook:
+        """What a new journal knows of message batches: of none."""
+        return Journal(Path(":memory:")).batches
 
 
 def ask(teacher: Teacher, requests: Sequence[Request]) -> list[Reply]:
