@@ -16,7 +16,7 @@ from stillhouse.base import lock
 from stillhouse.base.errors import InputError
 
 TEXT = (Path(__file__).parent.parent / "dvc.lock").read_text()
-CUT_HASH = re.compile(r" md5:(?! [0-9a-f]{32}(\.dir)?\n)[^\n]*\Z")
+CUT_HASH = re.compile(r" md5:(?! [0-9a-f]{32}(\.dir)?(\n|\Z))[^\n]*\Z")
 LINE_ENDS = [at + 1 for at, sign in enumerate(TEXT) if sign == "\n"]
 
 
