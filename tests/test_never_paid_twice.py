@@ -24,7 +24,15 @@ from stillhouse.base.tables import read_all
 from tests.claude_project import KEY, connect_to
 from tests.stub_teacher.process import StubProcess, start_stub
 from tests.test_conformance import edit_params, fail, sent_in
-from tests.test_pipeline import build_project, clean_environment, commit, count_task, edit, run
+from tests.test_pipeline import (
+    build_project,
+    clean_environment,
+    commit,
+    count_of,
+    count_task,
+    edit,
+    run,
+)
 
 PROMPT = "prompts/simplified.md"
 TASK = "simplified"
@@ -111,6 +119,17 @@ def test_an_edit_of_some_prompts_buys_exactly_theirs_and_a_revert_nothing(
     repro(project)
     assert generate(project) == 0
     assert bought.count() == count_task(project, TASK)
+
+
+def test_half_of_the_prompts_edited_buys_exactly_that_half(
+    project: Path, stub: StubProcess
+) -> None:
+    bought, tasks = Bought(stub), ("recall", "edge_cases", "simplified", "multi_step")
+    for task in tasks:
+        edit(project / f"prompts/{task}.md", "You ", "You do ")
+    said = repro(project)
+    assert sent_in(said) == bought.count() == sum(count_task(project, task) for task in tasks)
+    assert 0 < bought.count() < count_of(said, "requests")
 
 
 def test_a_price_or_a_pace_asks_nothing(project: Path, stub: StubProcess) -> None:
