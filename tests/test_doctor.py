@@ -21,6 +21,7 @@ from stillhouse.lineage.doctor import Finding, examine
 from stillhouse.lineage.doctor_environment import _find_cuda, _is_same
 from stillhouse.lineage.doctor_repository import check_running
 from stillhouse.lineage.doctor_yaml import Out, read_stages
+from stillhouse.lineage.dvc_running import RWLOCK, release_abandoned
 from stillhouse.scaffold.create import create_project
 from stillhouse.scaffold.project import Choices
 from stillhouse.teachers.journal import Journal
@@ -160,6 +161,20 @@ def wait_for_end(project: Path, pid: int) -> list[Finding]:
     while psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
         time.sleep(0.01)
     return list(check_running(project))
+
+
+def test_abandoned_locks_are_removed_and_those_of_a_running_dvc_stay(project: Path) -> None:
+    command = [sys.executable, "-c", "import time; time.sleep(60)", "dvc", "repro"]
+    with subprocess.Popen(command) as process:
+        hold_lock(process.pid)
+        release_abandoned(project, patience=0.2)
+        assert Path(RWLOCK).exists()
+        process.kill()
+        release_abandoned(project)  # by now or soon a zombie, which DVC would wait for
+        assert not Path(RWLOCK).exists()
+    Path(RWLOCK).write_text("")
+    release_abandoned(project, patience=0.2)
+    assert not Path(RWLOCK).exists()
 
 
 def fail_gate(*, locked: bool) -> None:

@@ -1,5 +1,6 @@
 """``stillhouse pilot`` itself, under DVC with a tiny student: one project, run once for all tests here."""
 
+import ctypes
 import json
 import os
 import shutil
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -182,6 +184,24 @@ def test_a_teacher_that_costs_is_foreseen_and_never_asked_without_a_word(
     assert "Running stage 'generate'" not in said
 
 
+@pytest.fixture
+def unwaited() -> Iterator[None]:
+    """Let orphans come to this process, which does not wait for them: so it is in many a container.
+
+    They stay zombies, which DVC takes for processes that run.
+    """
+    if sys.platform != "linux":
+        pytest.skip("only Linux lets a process take in orphans")
+    prctl, set_subreaper = ctypes.CDLL(None).prctl, 36  # linux/prctl.h
+    prctl(set_subreaper, 1)
+    yield
+    prctl(set_subreaper, 0)
+    for child in psutil.Process().children():
+        if child.status() == psutil.STATUS_ZOMBIE:
+            child.wait()
+
+
+@pytest.mark.usefixtures("unwaited")
 def test_a_killed_pilot_leaves_nobody_behind_and_the_next_goes_on(
     project: Path, done: tuple[str, str], tmp_path: Path
 ) -> None:
@@ -201,6 +221,7 @@ def test_a_killed_pilot_leaves_nobody_behind_and_the_next_goes_on(
     while any(is_alive(one) for one in family) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not [one for one in family if is_alive(one)]
+    assert any(one.is_running() for one in family), "no zombie to be mistaken for a DVC"
     out, said = pilot(killed, *FREE)
     assert ", 0 new; nothing to pay" in said
     assert "Running stage 'ingest'" not in said

@@ -1,11 +1,8 @@
 """Checks of git and DVC in this clone: history, dvc.lock, what is stored where, who holds a lock."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
-
-import psutil
 
 from stillhouse.base.cache import find_caches
 from stillhouse.base.dvc_config import read_dvc_config
@@ -15,8 +12,8 @@ from stillhouse.base.git import ask_git
 from stillhouse.base.lock import LOCK, is_shallow, read_lock
 from stillhouse.lineage.doctor import Check, Finding
 from stillhouse.lineage.doctor_yaml import list_stages
+from stillhouse.lineage.dvc_running import RWLOCK, read_holders
 
-_RWLOCK: Final = Path(".dvc/tmp/rwlock")
 _NAMED: Final = 3  # paths named in a finding
 
 
@@ -134,24 +131,19 @@ def check_remote(root: Path) -> Iterator[Finding]:
 
 def check_running(root: Path) -> Iterator[Finding]:
     """Find a DVC that runs here now, or a lock file that its end has torn."""
-    path = root / _RWLOCK
-    try:
-        # An empty one is torn as well: DVC rewrites it in place and cannot read it any more.
-        held: object = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except ValueError:
-        found = f"{_RWLOCK} is torn: DVC was interrupted while it wrote it"
-        yield Finding("DVC's lock", "fail", found, f"end any running dvc, then `rm {_RWLOCK}`")
-        return
-    alive = {
-        pid: command for pid in _list_pids(held) if (command := _find_command(pid)) is not None
-    }
-    others = sorted(pid for pid, command in alive.items() if "dvc" not in command)
-    if others:
+    holders = read_holders(root)
+    if holders.torn:
+        found = f"{RWLOCK} is torn: DVC was interrupted while it wrote it"
+        yield Finding("DVC's lock", "fail", found, f"end any running dvc, then `rm {RWLOCK}`")
+    elif holders.others:
         # DVC looks at the number alone; in a container the same few numbers come again and again.
-        found = f"left by a DVC that was killed: its number, {others[0]}, is another process by now"
-        yield Finding("DVC's lock", "fail", found, f"end any running dvc, then `rm {_RWLOCK}`")
-    elif alive:
-        found = f"held by the running process {min(alive)}"
+        found = (
+            f"left by a DVC that was killed: its number, {holders.others[0]}, "
+            "is another process by now"
+        )
+        yield Finding("DVC's lock", "fail", found, f"end any running dvc, then `rm {RWLOCK}`")
+    elif holders.running:
+        found = f"held by the running process {holders.running[0]}"
         yield Finding("DVC's lock", "warn", found, "wait for its end before `dvc repro`")
     else:
         yield Finding("DVC's lock", "ok", "free")
@@ -179,34 +171,6 @@ def _is_below(path: str, folders: Sequence[str]) -> bool:
 def _name(paths: Sequence[str]) -> str:
     more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
     return ", ".join(paths[:_NAMED]) + more
-
-
-def _list_pids(held: object) -> Iterator[int]:
-    """Yield the processes of DVC's table: path -> read: a list of holders, write: one holder."""
-    if isinstance(held, Mapping):
-        pid = held.get("pid")
-        if isinstance(pid, int):
-            yield pid
-        for inner in held.values():
-            yield from _list_pids(inner)
-    elif isinstance(held, list):
-        for inner in held:
-            yield from _list_pids(inner)
-
-
-def _find_command(pid: int) -> str | None:
-    """Return the command line of a process, None where none of that number is there.
-
-    That of one which has ended and waits for its parent is empty: DVC takes it for a holder, too.
-    """
-    try:
-        return " ".join(psutil.Process(pid).cmdline())
-    except psutil.AccessDenied:
-        return "dvc"  # somebody else's: taken for what DVC takes it for
-    except psutil.ZombieProcess:
-        return ""
-    except psutil.NoSuchProcess:
-        return None
 
 
 REPOSITORY: Final[tuple[Check, ...]] = (

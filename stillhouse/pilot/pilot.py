@@ -16,6 +16,7 @@ from stillhouse.base.records import Chunk, Document, Request, Response
 from stillhouse.base.runtime import load_runtime
 from stillhouse.base.tables import StoredTable, count_values
 from stillhouse.distill.params import Student
+from stillhouse.lineage.dvc_running import release_abandoned
 from stillhouse.pilot.foresight import Foresight, Recall, foresee
 from stillhouse.pilot.fractions import choose_fractions
 from stillhouse.pilot.outcome import (
@@ -79,6 +80,7 @@ def prepare_pilot(fraction: float) -> Prepared:
     check_student()
     params: dict[str, Any] = load_yaml(PARAMS)
     copy_tree(TREE, {})
+    release_abandoned(TREE)  # of a pilot that was killed
     _link_bases(params)
     write_params(TREE, build_params(params, {}))
     refuse_failed(repro(TREE, "ingest", keep_seconds(PLACE, fraction, 0)))
