@@ -94,6 +94,22 @@ def record_elsewhere(folder: Path, outcome: Failure) -> None:
         other.record([outcome])
 
 
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_teacher_learns_whether_it_may_pay_again(tmp_path: Path, allowed: bool) -> None:
+    told: list[bool] = []
+
+    class Curious(FakeTeacher):
+        def answer(self, source: Source) -> Iterator[Sequence[Reply]]:
+            told.append(source.may_repay)
+            yield from super().answer(source)
+
+    archive = Archive(tmp_path, tmp_path)
+    with Journal(tmp_path / "j") as mine:
+        teacher = Curious(tmp_path / "l")
+        generate([FIRST], [teacher], mine, archive, GenerateParams(), allow_repay=allowed)
+    assert told == [allowed]
+
+
 def test_leases_are_given_back_when_a_teacher_breaks(tmp_path: Path) -> None:
     class Broken(FakeTeacher):
         def answer(self, source: Source) -> Iterator[Sequence[Reply]]:

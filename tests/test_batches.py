@@ -298,17 +298,49 @@ def test_a_living_processs_intent_is_left_alone(path: Path) -> None:
         assert journal.batches.take_over(1)  # no submission takes so long
 
 
-def test_a_batch_that_is_gone_is_asked_again_and_counted_as_lost(
-    path: Path, stub: StubProcess, caplog: pytest.LogCaptureFixture
-) -> None:
-    child = start_child(path, stub.url, 20)
+def submit_and_die(path: Path, stub: StubProcess, count: int) -> str:
+    """Return the server's id of a batch whose process was killed while it was under way."""
+    child = start_child(path, stub.url, count)
     await_submitted(path, 1)
     child.kill()
     child.communicate()
+    ((name,),) = read_all(path, "SELECT name FROM batches")
+    return str(name)
+
+
+def test_a_batch_that_this_key_does_not_see_costs_nothing_again(
+    path: Path, stub: StubProcess
+) -> None:
+    name = submit_and_die(path, stub, 20)
     write(path, "UPDATE batches SET name = 'msgbatch_gone'")
+    for _ in range(2):
+        with pytest.raises(TeacherError, match="does not know the message batch msgbatch_gone; 20"):
+            ask(path, stub.url, make_requests(30))
+    assert stub.state()["batches"] == 1
+    write(path, "UPDATE batches SET name = ?", (name,))  # the right key
+    assert ask(path, stub.url, make_requests(30)).failures == ()
+    check_all_once(path, stub, 30)
+
+
+def test_a_batch_that_is_gone_is_no_concern_of_those_who_want_nothing_of_it(
+    path: Path, stub: StubProcess
+) -> None:
+    submit_and_die(path, stub, 20)
+    write(path, "UPDATE batches SET name = 'msgbatch_gone'")
+    others = dict(list(make_requests(30).items())[20:])
+    assert ask(path, stub.url, others).sent == 10
+    assert read_all(path, "SELECT count(*) FROM batched") == [(20,)]
+
+
+def test_a_batch_that_is_gone_is_paid_again_where_that_is_allowed_and_counted_as_lost(
+    path: Path, stub: StubProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    submit_and_die(path, stub, 20)
+    write(path, "UPDATE batches SET name = 'msgbatch_gone'")
+    terms = Terms(Estimator((), make_teachers(stub.url)), allow_repay=True)
     with caplog.at_level(logging.WARNING):
-        assert ask(path, stub.url, make_requests(20)).sent == 20
-    assert "may have been paid for" in caplog.text
+        assert ask(path, stub.url, make_requests(20), terms).sent == 20
+    assert "they may be paid for" in caplog.text
     assert count_answers(path, 20) == 20
     found = read_all(path, "SELECT kind, count(*) FROM spending GROUP BY kind")
     assert found == [("answer", 20), ("lost", 20)]

@@ -8,6 +8,7 @@ server's list.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
@@ -37,6 +38,7 @@ _TURN_SECONDS: Final = 0.1  # within which Ctrl-C is noticed
 GRACE_SECONDS: Final = 20.0
 _CLOCKS_SECONDS: Final = 3600.0  # by which the server's clock may differ
 _ATTEMPTS: Final = 3  # at one look, before the next
+_EXPIRED: Final = "the server has no results of the message batch {} any more"
 
 
 @contextmanager
@@ -86,6 +88,7 @@ class MessageBatches:
         self._good = time.monotonic()  # when the server last did what was asked
         self._met: dict[int, float] = {}  # intents, and when each was met
         self._foreign: set[tuple[int, str]] = set()  # an intent, and a batch that is not its
+        self._gone: list[tuple[OpenBatch, str]] = []  # and what is gone of each
         self._done: dict[int, int] = {}
         self._bar: Any = None
 
@@ -138,7 +141,11 @@ class MessageBatches:
             )
 
     def fetch_ended(self) -> Iterator[Sequence[Reply]]:
-        """Look at each open batch once; yield the answers of those that have ended."""
+        """Look at each open batch once; yield the answers of those that have ended.
+
+        Raises:
+            TeacherError: wanted answers that may have been paid for are gone.
+        """
         for batch in self._list_open():
             if self._source.stopped:
                 break
@@ -148,6 +155,7 @@ class MessageBatches:
                 self._note_trouble(exc)
             else:
                 self._good = time.monotonic()
+        self._refuse_gone()
 
     # -- submit
 
@@ -236,13 +244,15 @@ class MessageBatches:
         state = self._call(lambda: self._api().retrieve(name))
         if state is not None:
             self._show(batch, state)
-        if state is None or (state.ended and not state.readable):
-            self._lose(batch, name)
+        if state is None:
+            self._lose(batch, f"the server does not know the message batch {name}")
+        elif state.ended and not state.readable:
+            self._lose(batch, _EXPIRED.format(name))
         elif state.ended:
             try:
                 yield from self._fetch(batch, name)
             except MissingError:
-                self._lose(batch, name)
+                self._lose(batch, _EXPIRED.format(name))
 
     def _fetch(self, batch: OpenBatch, name: str) -> Iterator[Sequence[Reply]]:
         """Yield the replies that a batch holds and that are not here yet; then it has ended."""
@@ -267,13 +277,26 @@ class MessageBatches:
         self._book.end(batch.number)
         self._pause_seconds = _FIRST_SECONDS
 
-    def _lose(self, batch: OpenBatch, name: str) -> None:
+    def _lose(self, batch: OpenBatch, what: str) -> None:
+        """Give up answers that cannot be had, if they are wanted and may be paid again."""
+        if not self._source.expect(batch.number):
+            return
+        if not self._source.may_repay:
+            self._gone.append((batch, what))
+            return
         lost = self._source.free(batch.number, lost=True)
-        log.warning(
-            "the message batch %s or its results are gone at the server: %d requests are free to be "
-            "asked again, although they may have been paid for",
-            name,
-            lost,
+        log.warning("%s: %d requests are asked again, although they may be paid for", what, lost)
+
+    def _refuse_gone(self) -> None:
+        if not self._gone:
+            return
+        left = sum(len(self._book.list_requests(batch.number)) for batch, _ in self._gone)
+        batch, what = self._gone[0]
+        raise TeacherError(
+            f"{what}; {left} answers are missing that may have been paid for",
+            where=f"submitted at {datetime.fromtimestamp(batch.submitted, UTC):%Y-%m-%d %H:%M} UTC",
+            remedy="take a key of the workspace that submitted it; or pay again with "
+            "`stillhouse stage generate --allow-repay` and then run `dvc repro`",
         )
 
     # -- an intent whose outcome is not known

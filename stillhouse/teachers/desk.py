@@ -36,6 +36,7 @@ class Terms:
 
     ``tolerated``: so many refusals for good do not end it. ``ask_again``: so often an answer that
     cannot be read is asked for once more, of a teacher that costs; both answers are paid for.
+    ``allow_repay``: what was paid for and is gone is asked for, and paid, again.
     """
 
     estimator: Estimator = field(default_factory=_know_nothing)
@@ -44,6 +45,7 @@ class Terms:
     ask_again: int = 0
     deadline_seconds: float | None = None
     batch: bool = False
+    allow_repay: bool = False
 
 
 class Desk:
@@ -124,6 +126,11 @@ class Desk:
         names = self.batches.free(number, lost=lost)
         self._elsewhere |= dict.fromkeys(name for name in names if name in self._names)
         return len(names)
+
+    @property
+    def may_repay(self) -> bool:
+        """Whether answers that were paid for and cannot be had may be asked for again."""
+        return self._terms.allow_repay
 
     @property
     def batches(self) -> BatchBook:

@@ -132,6 +132,7 @@ def collect_answers(
         if known[name].costs:
             _check_prices(_pick(requests, names), terms)
     with nullcontext() if remote is None else remote.keep_uploading():
+        terms = replace(terms, ask_again=params.ask_again, allow_repay=allow_repay)
         sent, failures = _ask_all(found.refused, left, known, requests, journal, params, terms)
     return Collected(Counts(found.requests, found.answered, sent), failures)
 
@@ -173,11 +174,7 @@ def _ask_all(
             names,
             lambda wanted: _pick(requests, wanted),
             journal,
-            replace(
-                _shorten(terms, time.monotonic() - begun),
-                tolerated=allowed,
-                ask_again=params.ask_again,
-            ),
+            replace(_shorten(terms, time.monotonic() - begun), tolerated=allowed),
         )
         sent += asked.sent
         note_part(name, asked.sent, time.monotonic() - began)

@@ -89,6 +89,11 @@ class Source(Protocol):
         ...
 
     @property
+    def may_repay(self) -> bool:
+        """Whether answers that were paid for and cannot be had may be asked for again."""
+        ...
+
+    @property
     def batches(self) -> "BatchBook":
         """The batches that the journal knows."""
         ...
