@@ -808,7 +808,7 @@ def test_a_locked_journal_is_waited_for_and_then_named(project: Path) -> None:
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
     code = (
-        "import runpy, stillhouse.teachers.journal as j; j._BUSY_SECONDS = 0.2;"
+        "import runpy, stillhouse.teachers.database as d; d.BUSY_SECONDS = 0.2;"
         "runpy.run_module('stages.generate', run_name='__main__', alter_sys=True)"
     )
     before = list_outs(project)

@@ -15,7 +15,8 @@ from stillhouse.base.files import replace_file
 from stillhouse.base.params import explain_mistake
 from stillhouse.base.records import Response
 from stillhouse.base.tables import read_table, write_sorted
-from stillhouse.teachers.journal import COLUMNS, open_beside, pack, unpack
+from stillhouse.teachers.database import open_beside
+from stillhouse.teachers.journal import COLUMNS, pack, unpack
 from stillhouse.teachers.segments import (
     SUFFIX,
     Answer,

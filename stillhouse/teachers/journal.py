@@ -10,7 +10,7 @@ import math
 import sqlite3
 import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import astuple, fields
 from operator import attrgetter
 from pathlib import Path
@@ -21,8 +21,8 @@ from stillhouse.base.errors import InputError
 from stillhouse.base.records import Response
 from stillhouse.base.stage import log
 from stillhouse.teachers.batchbook import BatchBook
+from stillhouse.teachers.database import Database, is_busy, open_shared
 from stillhouse.teachers.heartbeat import beat
-from stillhouse.teachers.layout import lay_out
 from stillhouse.teachers.money import Account, Bill, Budget, Rate, Reservation
 from stillhouse.teachers.owner import Owner, name_process
 from stillhouse.teachers.protocol import Failure, Outcome, Usage
@@ -32,8 +32,6 @@ from stillhouse.teachers.protocol import Failure, Outcome, Usage
 # Only an owner on another machine or in another container is judged by the clock; one that can be
 # seen keeps its lease for as long as it lives.
 LEASE_SECONDS: Final = 900.0
-BUSY_SECONDS: Final = 60.0  # for which another process's writing is waited for ...
-_TURN_SECONDS: Final = 0.2  # ... in turns: within one, SQLite does not let Ctrl-C through
 _PARTING_SECONDS: Final = 1.0  # for which an ending process waits to give its leases back
 
 COLUMNS: Final = tuple(field.name for field in fields(Response))
@@ -53,15 +51,11 @@ class Journal:
         Raises:
             InputError: the file is no journal, or of another layout than this version knows.
         """
-        self._path = path
+        self._use(open_shared(path))
+
+    def _use(self, database: Database) -> None:
         self._owner = name_process()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with self._explained():
-            self._base = sqlite3.connect(path, timeout=_TURN_SECONDS, isolation_level=None)
-            self._wait_for("PRAGMA journal_mode = WAL")
-            self.set_durable(True)
-            with self._transaction():
-                lay_out(self._base, path)
+        self._database, self._base = database, database.base
 
     def __enter__(self) -> Self:
         return self
@@ -73,50 +67,48 @@ class Journal:
         trace: TracebackType | None,
     ) -> None:
         self.release()
-        self._base.close()
+        self._database.close()
 
     @property
     def path(self) -> Path:
         """Where it lies."""
-        return self._path
+        return self._database.path
 
     def set_durable(self, durable: bool) -> None:
         """Have each commit survive a power cut (milliseconds), or only the end of this process."""
-        self._durable = durable
-        self._sync(durable)
-
-    def _sync(self, durable: bool) -> None:
-        self._base.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        self._database.set_durable(durable)
 
     def read(self, request_ids: Collection[str]) -> dict[str, Response]:
         """Return the answers known among ``request_ids``."""
         query = f"SELECT {', '.join(COLUMNS)} FROM answers WHERE {_AMONG}"
-        with self._explained():
-            found = self._wait_for(query, _list(request_ids))
+        with self._database.explained():
+            found = self._database.wait_for(query, _list(request_ids))
             return {row[0]: unpack(row) for row in found}
 
     def find_answered(self, request_ids: Collection[str]) -> set[str]:
         """Return which of the requests have an answer."""
         query = f"SELECT request_id FROM answers WHERE {_AMONG}"
-        with self._explained():
-            return {name for (name,) in self._wait_for(query, _list(request_ids))}
+        with self._database.explained():
+            return {name for (name,) in self._database.wait_for(query, _list(request_ids))}
 
     def read_failures(self) -> list[Failure]:
         """Return every request that has failed and has had no answer since, by id."""
         query = "SELECT request_id, error, permanent FROM failures ORDER BY request_id"
-        with self._explained():
-            return [Failure(name, error, bool(p)) for name, error, p in self._wait_for(query)]
+        with self._database.explained():
+            return [
+                Failure(name, error, bool(p)) for name, error, p in self._database.wait_for(query)
+            ]
 
     def read_refusals(self, request_ids: Collection[str]) -> dict[str, Failure]:
         """Return what is known to fail for good among ``request_ids``: an outcome like an answer."""
         query = f"SELECT request_id, error FROM failures WHERE permanent AND {_AMONG}"
-        with self._explained():
-            found = self._wait_for(query, _list(request_ids))
+        with self._database.explained():
+            found = self._database.wait_for(query, _list(request_ids))
             return {name: Failure(name, error, permanent=True) for name, error in found}
 
     def forget_failures(self, request_ids: Collection[str]) -> None:
         """Have these requests asked again; what was paid for them stays."""
-        with self._transaction():
+        with self._database.transaction():
             query = f"DELETE FROM failures WHERE {_AMONG}"
             self._base.execute(query, (_list(request_ids),))
 
@@ -126,7 +118,7 @@ class Journal:
         A lease whose owner has ended is taken over. All of ``request_ids`` are looked up, so
         whoever has many asks for a few at a time.
         """
-        with self._passing_transaction():
+        with self._database.passing_transaction():
             taken = self._read_held(request_ids) | self._read_settled(request_ids)
             granted = [name for name in request_ids if name not in taken][:limit]
             query = f"SELECT request_id, expected FROM leases WHERE {_AMONG}"
@@ -140,12 +132,12 @@ class Journal:
 
     def has_batched(self, request_ids: Collection[str]) -> bool:
         """Say whether any of the requests waits for the answer of a batch."""
-        with self._explained():
+        with self._database.explained():
             return bool(self._read_batched(request_ids))
 
     def has_free(self, request_ids: Collection[str]) -> bool:
         """Say whether any of the requests could be claimed now, if it is not answered."""
-        with self._explained():
+        with self._database.explained():
             held = self._read_held(request_ids) | self._read_batched(request_ids)
             return len(held) < len(request_ids)
 
@@ -155,7 +147,7 @@ class Journal:
         All of them without a budget. A reservation counts against the budget of every process
         until its outcome is recorded.
         """
-        with self._passing_transaction():
+        with self._database.passing_transaction():
             affordable = len(costs)
             if budget is not None:
                 affordable = self._count_affordable(costs, budget)
@@ -176,16 +168,16 @@ class Journal:
             "SELECT (SELECT total(usd) FROM spending WHERE at > ?),"
             " (SELECT total(reserved) FROM leases), (SELECT total(reserved) FROM batched)"
         )
-        with self._explained():
-            row = self._wait_for(query, time.time() - window_seconds).fetchone()
+        with self._database.explained():
+            row = self._database.wait_for(query, time.time() - window_seconds).fetchone()
         spent, leased, batched = row
         return Account(spent, leased + batched, batched)
 
     def read_spent(self, request_ids: Collection[str]) -> float:
         """Return the dollars that were ever spent on these requests."""
         query = f"SELECT total(usd) FROM spending WHERE {_AMONG}"
-        with self._explained():
-            (spent,) = self._wait_for(query, _list(request_ids)).fetchone()
+        with self._database.explained():
+            (spent,) = self._database.wait_for(query, _list(request_ids)).fetchone()
         return float(spent)
 
     def read_rates(self) -> list[Rate]:
@@ -195,8 +187,8 @@ class Journal:
             " cache_write), sum(output_tokens) FROM spending WHERE kind = 'answer' AND task != ''"
             " GROUP BY model, task ORDER BY model, task"
         )
-        with self._explained():
-            return [Rate(*row) for row in self._wait_for(query)]
+        with self._database.explained():
+            return [Rate(*row) for row in self._database.wait_for(query)]
 
     @contextmanager
     def keep_leases(self) -> Iterator[None]:
@@ -213,7 +205,7 @@ class Journal:
     @property
     def batches(self) -> BatchBook:
         """What is known of message batches."""
-        return BatchBook(self._base, self._transaction, self._owner, self._charge_lost)
+        return BatchBook(self._base, self._database.transaction, self._owner, self._charge_lost)
 
     def record(
         self,
@@ -236,7 +228,7 @@ class Journal:
         if not outcomes:
             return []
         ids = [outcome.request_id for outcome in outcomes]
-        with self._transaction():
+        with self._database.transaction():
             due = self._read_batched(ids) if batched else set(ids)
             self._charge([bill for bill in bills if bill.request_id in due])
             kept = [
@@ -258,7 +250,7 @@ class Journal:
 
         They were sent, and nobody will read their answers.
         """
-        with self._transaction():
+        with self._database.transaction():
             query = f"SELECT request_id, expected FROM leases WHERE {_AMONG} AND {_MINE}"
             names = _list(request_ids)
             self._charge_lost(self._base.execute(query, (names, *astuple(self._owner))).fetchall())
@@ -271,10 +263,10 @@ class Journal:
         They end with the process in any case: whoever wants one sees that its owner has gone.
         """
         try:
-            with self._transaction(_PARTING_SECONDS):
+            with self._database.transaction(_PARTING_SECONDS):
                 self._base.execute(f"DELETE FROM leases WHERE {_MINE}", astuple(self._owner))
         except InputError as exc:
-            if not _is_busy(exc.__cause__):
+            if not is_busy(exc.__cause__):
                 raise
             log.warning("the journal is locked: leases end with this process")
 
@@ -321,7 +313,9 @@ class Journal:
         return {name for (name,) in found} | self._read_batched(ids)
 
     def _read_batched(self, ids: Collection[str]) -> set[str]:
-        found = self._wait_for(f"SELECT request_id FROM batched WHERE {_AMONG}", _list(ids))
+        found = self._database.wait_for(
+            f"SELECT request_id FROM batched WHERE {_AMONG}", _list(ids)
+        )
         return {name for (name,) in found}
 
     def _count_affordable(self, costs: Sequence[Reservation], budget: Budget) -> int:
@@ -374,7 +368,7 @@ class Journal:
     def _read_held(self, ids: Collection[str]) -> set[str]:
         """Return which of the requests are leased to a process that still counts."""
         query = f"SELECT request_id, place, pid, started, expires FROM leases WHERE {_AMONG}"
-        leases = self._wait_for(query, _list(ids)).fetchall()
+        leases = self._database.wait_for(query, _list(ids)).fetchall()
         held: dict[Owner, bool] = {}
         for _, place, pid, started, expires in leases:
             owner = Owner(place, pid, started)
@@ -391,81 +385,11 @@ class Journal:
         query = f"UPDATE leases SET expires = ? WHERE {_MINE}"
         try:
             with closing(
-                sqlite3.connect(self._path, timeout=_PARTING_SECONDS, isolation_level=None)
+                sqlite3.connect(self.path, timeout=_PARTING_SECONDS, isolation_level=None)
             ) as base:
                 base.execute(query, (_expiry(), *astuple(self._owner)))
         except sqlite3.Error as exc:  # nine more beats before one of them ends
             log.warning("the leases could not be renewed (%s)", exc)
-
-    def _wait_for(
-        self, statement: str, *values: str | float, patience: float | None = None
-    ) -> sqlite3.Cursor:
-        """Execute a statement for which another process may have to be waited; Ctrl-C ends that."""
-        deadline = time.monotonic() + (BUSY_SECONDS if patience is None else patience)
-        while True:
-            try:
-                return self._base.execute(statement, values)
-            except sqlite3.OperationalError as exc:
-                if not _is_busy(exc) or time.monotonic() > deadline:
-                    raise
-            time.sleep(_TURN_SECONDS / 10)
-
-    @contextmanager
-    def _passing_transaction(self) -> Iterator[None]:
-        """Write what a power cut may take: leases, which it ends anyway. That spares the disk a wait."""
-        self._sync(False)
-        try:
-            with self._transaction():
-                yield
-        finally:
-            self._sync(self._durable)
-
-    @contextmanager
-    def _transaction(self, patience: float | None = None) -> Iterator[None]:
-        with self._explained():
-            self._wait_for("BEGIN IMMEDIATE", patience=patience)
-            try:
-                yield
-            except BaseException:
-                if self._base.in_transaction:  # SQLite itself ends it where the disk is full
-                    self._base.execute("ROLLBACK")
-                raise
-            self._base.execute("COMMIT")
-
-    def _explained(self) -> AbstractContextManager[None]:
-        return explain_unusable(self._path)
-
-
-@contextmanager
-def explain_unusable(path: Path) -> Iterator[None]:
-    """Turn what SQLite refuses within the block into an error that a user can read."""
-    try:
-        yield
-    except sqlite3.Error as exc:
-        raise InputError(
-            f"the journal cannot be used ({exc})",
-            where=str(path),
-            expected="a SQLite file on a local disk with room left",
-            remedy="free the disk, or name another folder in STILLHOUSE_HOME",
-        ) from exc
-
-
-@contextmanager
-def open_beside(path: Path) -> Iterator[sqlite3.Connection]:
-    """Yield another connection to a journal that is laid out: for another thread, or to read it only.
-
-    Each statement is a transaction of its own, unless one is begun.
-    """
-    with explain_unusable(path):
-        base = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-        with closing(base):
-            yield base
-
-
-def _is_busy(error: BaseException | None) -> bool:
-    """Whether SQLite says that another process has the file; its finer codes count as well."""
-    code: int = getattr(error, "sqlite_errorcode", 0)  # Python's own errors of this kind have none
-    return code & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def pack(response: Response) -> tuple[str | int, ...]:

@@ -6,9 +6,9 @@ from contextlib import closing
 from pathlib import Path
 
 from stillhouse.base import versions
+from stillhouse.teachers.database import Database, explain_unusable
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.layout import lay_out
-from stillhouse.teachers.owner import name_process
 
 
 class JournalView(Journal):
@@ -23,22 +23,20 @@ class JournalView(Journal):
         Raises:
             InputError: the file is no journal, or of another layout than this version knows.
         """
-        self._path = path
-        self._owner = name_process()
-        with self._explained():
-            self._base = _open(path)
+        with explain_unusable(path):
+            self._use(Database(path, _open(path)))
 
     def release(self) -> None:
         """Give back nothing: a view holds no leases."""
 
     def find_submitted(self, request_ids: Collection[str]) -> set[str]:
         """Return which of the requests wait for the answers of a batch that was submitted."""
-        with self._explained():
+        with self._database.explained():
             return self._read_batched(request_ids)
 
     def copy_to(self, path: Path) -> None:
         """Write all of it to a new file, which may be opened as a journal."""
-        with self._explained(), closing(sqlite3.connect(path)) as base:
+        with self._database.explained(), closing(sqlite3.connect(path)) as base:
             self._base.backup(base)
 
 

@@ -16,8 +16,9 @@ from typing import Final, NoReturn
 from stillhouse.base.errors import InputError, StillhouseError
 from stillhouse.base.stage import log, show_progress
 from stillhouse.teachers import outbox
+from stillhouse.teachers.database import open_beside
 from stillhouse.teachers.heartbeat import beat
-from stillhouse.teachers.journal import Journal, open_beside
+from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.params import JournalParams
 from stillhouse.teachers.segments import (
     LINE_BYTES,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from stillhouse.teachers import outbox
-from stillhouse.teachers.journal import open_beside
+from stillhouse.teachers.database import open_beside
 from stillhouse.teachers.owner import Owner, name_place
 
 _FILES: Final = ("", "-wal", "-shm")  # SQLite's own, beside the journal
