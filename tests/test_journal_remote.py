@@ -6,6 +6,7 @@ import json
 import logging
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -453,6 +454,40 @@ def test_a_remote_is_a_folder_or_the_name_of_a_dvc_remote(tmp_path: Path) -> Non
     }.items():
         with pytest.raises(InputError, match=rf"`{name}` is neither .* remotes team; .*{remedy}"):
             open_named(name, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["~nobody-of-this-name/x", "./a\0b"])
+def test_a_name_that_is_no_path_is_one_sentence(tmp_path: Path, name: str) -> None:
+    with pytest.raises(
+        InputError, match=r"^params.yaml: journal.remote: `.*` is no path \(.*\); exp"
+    ):
+        open_named(name, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("ssh://me:hunter2@h:22/x", "ssh://h:22/x"),
+        ("ssh://me:hun@ter2@[::1]:22/x", "ssh://[::1]:22/x"),
+        ("https://me:hunter2/@127.0.0.1:1/x", "https://127.0.0.1:1/x"),
+        ("https://127.0.0.1:1/x?sig=hunter2#ter2", "https://127.0.0.1:1/x"),
+        ("https://[h/x", "https://[h/x"),
+        ("s3://bucket/a@b", "s3://bucket/a@b"),
+    ],
+)
+def test_a_login_in_an_address_is_never_shown(tmp_path: Path, url: str, shown: str) -> None:
+    with pytest.raises(InputError, match=f"`{re.escape(shown)}` is neither") as raised:
+        open_named(url, tmp_path)
+    assert "ter2" not in str(raised.value)
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config").write_text(f"['remote \"far\"']\n    url = {url}\n")
+    found = open_named("far", tmp_path)
+    assert found is not None
+    assert found._store.place == shown
+    with pytest.raises(UnreachableError) as unreachable:
+        found._store.put(tmp_path / "j", "a")
+    assert str(unreachable.value).startswith(f"{shown}: ")
+    assert "ter2" not in str(unreachable.value)
 
 
 def test_a_kind_of_remote_that_is_not_installed_is_one_sentence(

@@ -9,9 +9,8 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit, urlunsplit
 
-from stillhouse.teachers.stores import PART, UnreachableError, unreachable
+from stillhouse.teachers.stores import PART, UnreachableError, hide_login, unreachable
 
 T = TypeVar("T")
 
@@ -30,8 +29,7 @@ class DvcStore:
     @property
     def place(self) -> str:
         """The remote's URL, without a password."""
-        parts = urlsplit(self._url)
-        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        return hide_login(self._url)
 
     def list_files(self, folder: str) -> Sequence[str]:
         """Return the names of all files below a folder."""
@@ -106,7 +104,7 @@ class DvcStore:
         from dvc.fs import RemoteMissingDepsError
 
         if isinstance(exc, RemoteMissingDepsError | ImportError):
-            kind = urlsplit(self._url).scheme
+            kind = self._url.partition("://")[0]
             return UnreachableError(
                 f"DVC's package for {kind} is not installed",
                 where=self.place,

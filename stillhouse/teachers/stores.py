@@ -13,6 +13,10 @@ from stillhouse.base.errors import InputError, StillhouseError, suggest
 
 _URL: Final = re.compile(r"\w+://")
 _FILE: Final = "file://"
+_WHERE: Final = "params.yaml: journal.remote"
+_PORT: Final = re.compile(
+    r"[^:]*(:\d*)?|\[[^]]*\](:\d*)?"
+)  # what may stand in front of a URL's path
 PART: Final = ".part"  # how a file ends that is being written; what ends so is no file yet
 
 
@@ -135,19 +139,44 @@ def open_remote(name: str, project: Path) -> Store:
     if not _URL.match(name) and (
         os.sep in name or name.startswith("~") or (project / name).is_dir()
     ):
-        return Folder((project / Path(name).expanduser()).resolve())
-    known = read_dvc_config(project).remotes
+        return Folder(_find_folder(name, project))
+    known, shown = read_dvc_config(project).remotes, hide_login(name)
     raise InputError(
-        f"`{name}` is neither a folder nor a DVC remote",
-        where="params.yaml: journal.remote",
+        f"`{shown}` is neither a folder nor a DVC remote",
+        where=_WHERE,
         expected=f"a path, or one of the remotes {', '.join(known)}" if known else "a path",
         remedy=suggest(name, known)
         or (
-            f"make it a remote with `dvc remote add NAME {name}`"
+            f"make it a remote with `dvc remote add NAME {shown}`"
             if _URL.match(name)
             else f"write `./{name}` for a folder of the project"
         ),
     )
+
+
+def hide_login(url: str) -> str:
+    """Return a URL without what may be secret in it: the login, and all behind its path.
+
+    Also where it is none that can be taken apart, as with a `/` in its password.
+    """
+    scheme, mark, rest = url.partition("://")
+    if not mark:
+        return url
+    server = re.split("[/?#]", rest, maxsplit=1)[0]
+    if "@" in server or not _PORT.fullmatch(server):
+        rest = rest.rpartition("@")[2]
+    return f"{scheme}://{re.split('[?#]', rest, maxsplit=1)[0]}"
+
+
+def _find_folder(name: str, project: Path) -> Path:
+    try:
+        return (project / Path(name).expanduser()).resolve()
+    except (RuntimeError, ValueError) as exc:  # `~` of a user who is not known; a NUL
+        raise InputError(
+            f"`{name}` is no path ({' '.join(str(exc).split()).rstrip('.')})",
+            where=_WHERE,
+            expected="the path of a folder",
+        ) from exc
 
 
 def open_default_remote(project: Path) -> Store | None:
