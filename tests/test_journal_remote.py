@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import logging
+import math
 import multiprocessing
 import os
 import re
@@ -12,6 +13,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -191,6 +193,28 @@ def test_many_answers_are_several_segments(
     Site(tmp_path / "a", store).ask(REQUESTS)
     assert len(list_segments(store)) > 3
     assert Site(tmp_path / "b", store).ask(REQUESTS).counts == NONE_SENT
+
+
+@pytest.mark.parametrize(
+    ("strange", "read"),
+    [
+        ({"input_tokens": -1}, {"input_tokens": 0}),
+        ({"cached_tokens": 2**60}, {"cached_tokens": 2**53}),
+        ({"confidences": (0.5, math.nan)}, {"confidences": ()}),
+    ],
+)
+def test_strange_figures_of_a_server_cost_nobody_the_answers(
+    tmp_path: Path, store: Folder, strange: dict, read: dict
+) -> None:
+    with Journal(tmp_path / "j") as journal:
+        answers = [replace(make_response(FIRST), **strange), make_response(SECOND)]
+        journal.record(answers, teacher="paid")
+        assert Remote(store, journal.path, 60.0).upload() == 2
+    other = Site(tmp_path / "b", store)
+    assert other.ask([FIRST, SECOND]).counts == Counts(2, 2, 0)
+    with Journal(other.journal) as journal:
+        found = journal.read([FIRST.request_id])[FIRST.request_id]
+    assert found == replace(make_response(FIRST), **read)
 
 
 def test_the_first_answer_stays(tmp_path: Path, store: Folder) -> None:

@@ -6,6 +6,7 @@ What comes from elsewhere is looked over line by line before anything is done wi
 import gzip
 import hashlib
 import io
+import math
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ LINE_BYTES: Final = 16 << 20  # no answer is longer: a million tokens are four m
 SEGMENT_BYTES: Final = 8 << 20  # of lines, after which another segment is begun
 _MOST_BYTES: Final = 4 * LINE_BYTES  # of a segment, unpacked
 _MOST: Final = 2**53
+_COUNTS: Final = ("input_tokens", "output_tokens", "cached_tokens")
 
 _Name = Annotated[str, Field(min_length=1, max_length=256)]
 _Count = Annotated[int, Field(ge=0, le=_MOST)]
@@ -74,8 +76,14 @@ _LINES: Final[TypeAdapter[Line]] = TypeAdapter(Annotated[Line, Field(discriminat
 def make_answer(teacher: str, response: Response) -> Answer:
     """Return an answer with who gave it; the journal's own, which needs no looking over."""
     values = asdict(response)
-    bounded = tuple(min(max(one, 0.0), 1.0) for one in response.confidences)  # rounding errors
-    return Answer.model_construct(**{**values, "teacher": teacher, "confidences": bounded})
+    # A line that readers refuse would cost them all of its file. Servers count tokens as they like.
+    counts = {name: min(max(values[name], 0), _MOST) for name in _COUNTS}
+    confidences = tuple(min(max(one, 0.0), 1.0) for one in response.confidences)  # rounding errors
+    if any(map(math.isnan, confidences)):
+        confidences = ()  # they stand for the answers in their order: all or none
+    return Answer.model_construct(
+        **{**values, **counts, "teacher": teacher, "confidences": confidences}
+    )
 
 
 def write_line(line: Line) -> bytes:
