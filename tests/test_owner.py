@@ -1,5 +1,7 @@
 """Whether the owner of a lease still lives, with and without ``/proc``."""
 
+import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -55,3 +57,19 @@ def test_a_process_that_may_not_be_looked_at_is_not_taken_for_gone(
     monkeypatch.setattr(owner, "_PROC", Path("/nonexistent"))
     monkeypatch.setattr(psutil, "Process", refuse)
     assert Owner(me.place, 1, "1").is_gone(me.place) is None
+
+
+def test_a_process_is_not_taken_for_gone_when_too_many_files_are_open_here() -> None:
+    me = name_process()
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    theirs = Owner(me.place, child.pid, read_start(child.pid) or "")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.dup(0)  # whatever is opened next would get a higher number
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, limits[1]))
+    try:
+        assert theirs.is_gone(me.place) is None
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert theirs.is_gone(me.place) is False
+    child.communicate()

@@ -59,8 +59,10 @@ def read_start(pid: int) -> str | None:
     try:
         # The command's name may hold spaces and brackets; the fields after it may not (proc(5)).
         after_name = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):
         return ""
+    except OSError:  # such as too many open files here, which says nothing of the other process
+        return None
     state, started = after_name[0], after_name[19]
     return "" if state in "ZX" else started
 
