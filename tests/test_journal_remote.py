@@ -1,5 +1,6 @@
 """Journals that share a remote: nothing is bought twice, and nothing that came is lost."""
 
+import errno
 import gzip
 import hashlib
 import json
@@ -542,6 +543,33 @@ def test_a_remote_that_dvc_reaches_itself_is_shared_through(tmp_path: Path) -> N
     assert first.ask(REQUESTS).counts.sent == 12
     assert second.ask(REQUESTS).counts == NONE_SENT
     assert [path.suffix for path in (tmp_path / "store").rglob("*") if path.is_file()] == [".gz"]
+
+
+@pytest.mark.parametrize("hidden", ["stillhouse", "stillhouse/answers"])
+@pytest.mark.parametrize("name", ["./store", "team"])
+def test_what_may_not_be_listed_is_not_taken_for_empty(
+    tmp_path: Path, name: str, hidden: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config").write_text(
+        f"['remote \"base\"']\n    url = {tmp_path}\n"
+        "['remote \"team\"']\n    url = remote://base/store\n"
+    )
+    found, scandir = open_named(name, tmp_path), os.scandir
+    assert found is not None
+    (tmp_path / "store").mkdir()
+    Site(tmp_path / "a", found._store).ask(REQUESTS)
+
+    def refuse(path: str | int = ".") -> object:
+        if f"{path}/".startswith(f"{tmp_path}/store/{hidden}/"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    other = Site(tmp_path / "b", found._store)
+    with pytest.raises(UnreachableError, match=r"12 answers .* cannot be reached: .*Permission de"):
+        other.ask(REQUESTS)
+    assert other.sent == []
 
 
 def test_ctrl_c_uploads_what_came(tmp_path: Path, store: Folder) -> None:

@@ -5,7 +5,7 @@ nothing waits for the lock that a running ``dvc repro`` holds.
 """
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -18,6 +18,9 @@ T = TypeVar("T")
 _WHOLE: Final = frozenset(
     {"s3", "gs", "azure", "oss", "gdrive", "http", "https", "webdav", "webdavs"}
 )
+
+# Where there are no folders to walk through: all files come in one list, or none.
+_FLAT: Final = _WHOLE - {"webdav", "webdavs"}
 
 
 class DvcStore:
@@ -38,7 +41,8 @@ class DvcStore:
             fs, root = self._opened
             path = fs.join(root, *folder.split("/"))
             above = len(fs.parts(path))
-            names = ["/".join(fs.parts(file)[above:]) for file in fs.find(path)]
+            files = fs.find(path) if fs.protocol in _FLAT else _walk(fs, path)
+            names = ["/".join(fs.parts(file)[above:]) for file in files]
             return sorted(name for name in names if not name.endswith(PART))
 
         return self._try(look)
@@ -112,3 +116,16 @@ class DvcStore:
             )
         # DVC's errors say what they mean only together with their cause.
         return unreachable(self.place, exc if str(exc).strip() else repr(exc))
+
+
+def _walk(fs: Any, folder: str) -> Iterator[str]:
+    """Yield every file below a folder. Not ``fs.find``, which passes over what it may not read."""
+    try:
+        entries = fs.ls(folder, detail=True)
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        if entry["type"] == "directory":
+            yield from _walk(fs, entry["name"])
+        else:
+            yield entry["name"]
