@@ -445,6 +445,65 @@ def test_a_batch_of_ours_that_another_machine_fetched_counts_as_spent(
         assert (account.spent, account.reserved) == (1.0, 0.0)
 
 
+def fetch(site: Site, store: Folder) -> None:
+    site.folder.mkdir(exist_ok=True)
+    with Journal(site.journal) as journal:
+        Remote(store, journal.path, 60.0).fetch(journal)
+
+
+def test_answers_that_come_while_the_list_is_made_are_there_before_their_batch_ends(
+    tmp_path: Path, store: Folder
+) -> None:
+    class Slow(Folder):
+        lists = 0
+
+        def list_files(self, folder: str) -> Sequence[str]:
+            self.lists += 1
+            names = super().list_files(folder)
+            return [name for name in names if self.lists > 1 or name not in answers]
+
+    runner, other = Site(tmp_path / "a", store), Site(tmp_path / "b", Slow(Path(store.place)))
+    note_batch(runner, [FIRST, SECOND])
+    Remote(store, runner.journal, 60.0).upload()
+    fetch(other, store)
+    with Journal(runner.journal) as journal:
+        journal.record([make_response(FIRST), make_response(SECOND)], teacher="paid", batched=True)
+        uploaded = Remote(store, runner.journal, 60.0).upload()
+        journal._base.execute("UPDATE batches SET ended = 1")
+    root = Path(store.place) / FOLDER
+    answers = {
+        path.relative_to(root).as_posix()
+        for path in list_segments(store)
+        if b"msgbatch_1" not in gzip.decompress(path.read_bytes())
+    }
+    assert (uploaded, len(answers)) == (2, 1)
+    assert Remote(store, runner.journal, 60.0).upload() == 1
+    assert other.ask([FIRST, SECOND]).counts == Counts(2, 2, 0)
+    assert read_batches(other) == ([("paid", "msgbatch_1", 1)], [])
+
+
+def test_a_batch_that_has_ended_is_not_waited_for_whatever_file_is_read_first(
+    tmp_path: Path, store: Folder
+) -> None:
+    order = set()
+    for number in range(8):
+        begun = segments.Batch(
+            teacher="paid",
+            name=f"msgbatch_{number}",
+            submitted=1e10,
+            request_ids=(REQUESTS[number].request_id,),
+        )
+        ended = begun.model_copy(update={"request_ids": (), "ended": True})
+        first, last = (put_segment(store, segments.write_line(one)) for one in (begun, ended))
+        order.add(first.name < last.name)
+    assert order == {True, False}
+    other = Site(tmp_path / "a", store)
+    fetch(other, store)
+    with Journal(other.journal) as journal:
+        assert journal.batches.list_open("paid") == []
+        assert not journal.has_batched([one.request_id for one in REQUESTS])
+
+
 def test_a_batch_whose_results_no_server_keeps_any_more_is_left_out(
     tmp_path: Path, store: Folder
 ) -> None:

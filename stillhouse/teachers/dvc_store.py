@@ -41,6 +41,7 @@ class DvcStore:
             fs, root = self._opened
             path = fs.join(root, *folder.split("/"))
             above = len(fs.parts(path))
+            fs.fs.invalidate_cache()  # of lists that were made before
             files = fs.find(path) if fs.protocol in _FLAT else _walk(fs, path)
             names = ["/".join(fs.parts(file)[above:]) for file in files]
             return sorted(name for name in names if not name.endswith(PART))

@@ -7,7 +7,7 @@ anybody, equal segments are one file, and a reader needs only those that it has 
 import re
 import sqlite3
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +24,7 @@ from stillhouse.teachers.segments import (
     LINE_BYTES,
     SUFFIX,
     Answer,
+    Batch,
     Line,
     cut_segments,
     read_segment,
@@ -104,12 +105,21 @@ class Remote:
                     self._store.place,
                 )
                 outbox.forget_segments(base, self._store.place, gone)
-            new = sorted(names - known)
-            if not new:
+            if not names - known:
                 return False
-            count = 0
-            for name, lines in show_progress(self._download(new), "fetching answers", len(new)):
-                count += self._take(name, lines, journal, base)
+            count, late = 0, dict[str, Sequence[Line]]()
+            while new := sorted(names - known):
+                for name, lines in show_progress(self._download(new), "fetching answers", len(new)):
+                    count += self._take_answers(lines, journal)
+                    if any(isinstance(line, Batch) for line in lines):
+                        late[name] = lines
+                    else:
+                        self._mark(base, name, lines)
+                known |= set(new)
+                # Before the end of a batch its answers were put there: maybe while the list was
+                # made, which then lacks them.
+                names = self._list_segments() if late else known
+            self._take_batches(late, base)
         log.info("%d answers came from %s", count, self._store.place)
         return True
 
@@ -146,22 +156,31 @@ class Remote:
         self._damaged.append(self._place(name))
         return ()
 
-    def _take(
-        self, name: str, lines: Sequence[Line], journal: Journal, base: sqlite3.Connection
-    ) -> int:
-        """Keep what a segment says; it counts as read when all of it is kept."""
+    def _take_answers(self, lines: Sequence[Line], journal: Journal) -> int:
+        """Bring the answers of a segment into the journal; return how many they are."""
         answers = [line for line in lines if isinstance(line, Answer)]
         for teacher in sorted({answer.teacher for answer in answers}):
             given = [answer.response for answer in answers if answer.teacher == teacher]
             for start in range(0, len(given), _TOGETHER):
                 journal.record(given[start : start + _TOGETHER], teacher=teacher)
-        for line in lines:
-            if not isinstance(line, Answer):
-                outbox.take_batch(base, line)
+        return len(answers)
+
+    def _take_batches(
+        self, segments: Mapping[str, Sequence[Line]], base: sqlite3.Connection
+    ) -> None:
+        """Note the batches of segments, ends behind beginnings: segments come in any order."""
+        lines = [line for some in segments.values() for line in some]
+        batches = [line for line in lines if isinstance(line, Batch)]
+        for batch in sorted(batches, key=lambda one: one.ended):
+            outbox.take_batch(base, batch)
+        for name, some in segments.items():
+            self._mark(base, name, some)
+
+    def _mark(self, base: sqlite3.Connection, segment: str, lines: Sequence[Line]) -> None:
+        """Count a segment as read, now that all of it is kept."""
         if lines:
             names = [outbox.name_of(line) for line in lines]
-            outbox.mark_shared(base, self._store.place, name, names)
-        return len(answers)
+            outbox.mark_shared(base, self._store.place, segment, names)
 
     def _read_next(self, base: sqlite3.Connection, left_out: set[str]) -> dict[str, bytes]:
         """Return the next lines to upload, by what they are of."""
