@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from stillhouse.base.errors import InputError, StoppedError
+from stillhouse.base.errors import InputError, StoppedError, TeacherError
 from stillhouse.base.records import Request
 from stillhouse.teachers import remote, segments
 from stillhouse.teachers.generate import Counts
@@ -228,6 +228,37 @@ def test_the_first_answer_stays(tmp_path: Path, store: Folder) -> None:
         share.fetch(journal)
         assert journal.read([FIRST.request_id])[FIRST.request_id].text == "mine"
         assert share.upload() == 0  # the remote has an answer
+
+
+def test_a_refusal_in_one_file_does_not_hide_the_answer_in_another(
+    tmp_path: Path, store: Folder
+) -> None:
+    # The refusal is of a batch that somebody fetched for others; the answer came after a retry.
+    order = set()
+    for request in REQUESTS:
+        refusal = replace(make_response(request, "No."), stop_reason="refusal")
+        refused, given = (
+            put_segment(store, segments.write_line(segments.make_answer("paid", one)))
+            for one in (refusal, make_response(request))
+        )
+        order.add(refused.name < given.name)
+    assert order == {True, False}
+    assert Site(tmp_path / "a", store).ask(REQUESTS).counts == NONE_SENT
+
+
+def test_a_refusal_that_was_paid_for_elsewhere_is_asked_for_again_only_by_who_wants_it(
+    tmp_path: Path, store: Folder
+) -> None:
+    refusal = replace(make_response(FIRST, "No."), stop_reason="refusal")
+    put_segment(store, segments.write_line(segments.make_answer("paid", refusal)))
+    site = Site(tmp_path / "a", store)
+    with pytest.raises(TeacherError, match=r"1 requests were refused for good, first: .*'No\.'"):
+        site.ask([FIRST])
+    assert site.sent == []
+    with Journal(site.journal) as journal:
+        journal.forget_failures([FIRST.request_id])
+    assert site.ask([FIRST]).counts.sent == 1
+    assert Site(tmp_path / "b", store).ask([FIRST]).counts == Counts(1, 1, 0)
 
 
 def test_segments_that_have_gone_are_written_again(

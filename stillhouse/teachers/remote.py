@@ -14,12 +14,16 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from stillhouse.base.errors import InputError, StillhouseError
+from stillhouse.base.records import Response
 from stillhouse.base.stage import log, show_progress
 from stillhouse.teachers import outbox
+from stillhouse.teachers.answers import PLAIN_TASK
 from stillhouse.teachers.database import open_beside
 from stillhouse.teachers.heartbeat import beat
 from stillhouse.teachers.journal import Journal
+from stillhouse.teachers.outcome import look_over
 from stillhouse.teachers.params import JournalParams
+from stillhouse.teachers.protocol import Failure, Outcome
 from stillhouse.teachers.segments import (
     LINE_BYTES,
     SUFFIX,
@@ -162,7 +166,9 @@ class Remote:
         for teacher in sorted({answer.teacher for answer in answers}):
             given = [answer.response for answer in answers if answer.teacher == teacher]
             for start in range(0, len(given), _TOGETHER):
-                journal.record(given[start : start + _TOGETHER], teacher=teacher)
+                journal.record(
+                    [_look_over(one) for one in given[start : start + _TOGETHER]], teacher=teacher
+                )
         return len(answers)
 
     def _take_batches(
@@ -177,9 +183,12 @@ class Remote:
             self._mark(base, name, some)
 
     def _mark(self, base: sqlite3.Connection, segment: str, lines: Sequence[Line]) -> None:
-        """Count a segment as read, now that all of it is kept."""
+        """Count a segment as read, now that all of it is kept.
+
+        What it has a refusal of is not there yet: an answer may come.
+        """
         if lines:
-            names = [outbox.name_of(line) for line in lines]
+            names = [outbox.name_of(line) for line in lines if not _is_refusal(line)]
             outbox.mark_shared(base, self._store.place, segment, names)
 
     def _read_next(self, base: sqlite3.Connection, left_out: set[str]) -> dict[str, bytes]:
@@ -255,6 +264,19 @@ def open_journal_remote(params: JournalParams, journal: Journal, project: Path) 
     if not params.remote:
         return None
     return Remote(open_remote(params.remote, project), journal.path, params.upload_seconds)
+
+
+def _look_over(response: Response) -> Outcome:
+    """Return an answer, or the refusal that it is: then the answer of another file may follow.
+
+    Whoever fetches a batch for others puts what came into the remote unread. What else is none,
+    such as half an answer, shows only to those who know the task.
+    """
+    return look_over(PLAIN_TASK, response)
+
+
+def _is_refusal(line: Line) -> bool:
+    return isinstance(line, Answer) and isinstance(_look_over(line.response), Failure)
 
 
 def _name(places: Collection[str]) -> str:
