@@ -265,10 +265,42 @@ def test_segments_that_have_gone_are_written_again(
     tmp_path: Path, store: Folder, caplog: pytest.LogCaptureFixture
 ) -> None:
     site = Site(tmp_path / "a", store)
+    site.ask(REQUESTS[:4])
+    (first,) = list_segments(store)
     site.ask(REQUESTS[:8])
-    shutil.rmtree(Path(store.place) / "stillhouse")
+    first.unlink()
     site.ask(REQUESTS)
+    assert "1 files that were in" in caplog.text
     assert "are gone: their answers are uploaded again" in caplog.text
+    assert Site(tmp_path / "b", store).ask(REQUESTS).counts == NONE_SENT
+
+
+def test_a_remote_that_was_emptied_or_is_not_mounted_stops_what_costs(
+    tmp_path: Path, store: Folder
+) -> None:
+    mine, theirs = Site(tmp_path / "a", store), Site(tmp_path / "b", store)
+    mine.ask(REQUESTS[:4])
+    theirs.ask(REQUESTS[:8])
+    disk, there = tmp_path / "unmounted", Path(store.place)
+    there.rename(disk)
+    there.mkdir()  # where it was mounted
+    with pytest.raises(
+        UnreachableError, match=r"4 answers .* empty, and 1 files .* before; mount it, .*-repay"
+    ):
+        mine.ask(REQUESTS[:8])
+    assert mine.ask(REQUESTS[:4]).counts == Counts(4, 4, 0)
+    assert list_segments(store) == []
+    there.rmdir()
+    disk.rename(there)
+    assert mine.ask(REQUESTS[:8]).counts == Counts(8, 8, 0)
+
+
+def test_a_remote_that_was_emptied_on_purpose_fills_again(tmp_path: Path, store: Folder) -> None:
+    site = Site(tmp_path / "a", store)
+    site.ask(REQUESTS[:4])
+    shutil.rmtree(Path(store.place) / "stillhouse")
+    assert site.ask(REQUESTS[:8], allow_repay=True).counts == Counts(8, 4, 4)
+    assert site.ask(REQUESTS).counts == Counts(12, 8, 4)
     assert Site(tmp_path / "b", store).ask(REQUESTS).counts == NONE_SENT
 
 

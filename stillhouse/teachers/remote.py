@@ -103,12 +103,7 @@ class Remote:
         with open_beside(self._journal) as base:
             known = outbox.list_segments(base, self._store.place)
             if gone := known - names:
-                log.warning(
-                    "%d files that were in %s are gone: their answers are uploaded again",
-                    len(gone),
-                    self._store.place,
-                )
-                outbox.forget_segments(base, self._store.place, gone)
+                self._forget(base, gone, some_left=bool(names))
             if not names - known:
                 return False
             count, late = 0, dict[str, Sequence[Line]]()
@@ -126,6 +121,25 @@ class Remote:
             self._take_batches(late, base)
         log.info("%d answers came from %s", count, self._store.place)
         return True
+
+    def _forget(self, base: sqlite3.Connection, gone: set[str], *, some_left: bool) -> None:
+        """Have the answers of files that were removed uploaded again.
+
+        Raises:
+            UnreachableError: none is left, as where a disk is not mounted: others' may come back.
+        """
+        if not some_left:
+            raise UnreachableError(
+                f"it is empty, and {len(gone)} files of answers were there before",
+                where=self._store.place,
+                remedy="mount it, or put them back from a copy",
+            )
+        log.warning(
+            "%d files that were in %s are gone: their answers are uploaded again",
+            len(gone),
+            self._store.place,
+        )
+        outbox.forget_segments(base, self._store.place, gone)
 
     def _list_segments(self) -> set[str]:
         names = set(self._store.list_files(FOLDER))
