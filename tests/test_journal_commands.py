@@ -318,6 +318,16 @@ def test_the_figures_are_readable_at_eighty_columns(project: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("seconds", ["0", "1.0e+10", ".inf"])
+def test_an_upload_that_is_never_due_is_refused(project: Path, seconds: str) -> None:
+    # A thread that waits for so long ends at once, in a traceback, and nothing is uploaded.
+    (project / "params.yaml").write_text(f"{PARAMS}  upload_seconds: {seconds}\n")
+    result = call("stats")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: params.yaml: `journal.upload_seconds` is ")
+    assert result.stderr.count("\n") == 1
+
+
 def test_without_a_journal_there_are_no_figures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

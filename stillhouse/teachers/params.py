@@ -71,7 +71,7 @@ class JournalParams(Params):
     """``journal:`` in params.yaml: where answers that were paid for are shared."""
 
     remote: str | None = None
-    upload_seconds: float = Field(default=30, gt=0)
+    upload_seconds: float = Field(default=30, gt=0, le=86_400)
 
 
 def load_teachers(path: Path = PARAMS) -> TeachersParams:
