@@ -418,7 +418,14 @@ def test_two_forms_of_one_answer_are_refused(project: Path) -> None:
     assert CliRunner().invoke(app, ["plan", "--json", "--md"]).exit_code == 2
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"to_be_sent": {}}', "{"])
+HALF = {"request_ids": ["\ud800"], "sha256": "b", "parameters_sha256": ""}  # of a character
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", '{"to_be_sent": {}}', "{", "[" * 100_000, json.dumps({"to_be_sent": HALF})],
+    ids=["empty", "list", "nothing", "cut", "deep", "half a character"],
+)
 def test_a_file_that_is_no_plan_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "plan.json"
     path.write_text(content)

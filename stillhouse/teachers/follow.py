@@ -68,10 +68,10 @@ def read_followed(path: Path) -> ToBeSent:
     try:
         said = json.loads(read_text(path))[KEY]
         ordered = [str(name) for name in said["request_ids"]]
-        digest, parameters = said["sha256"], str(said["parameters_sha256"])
-    except (ValueError, KeyError, TypeError) as exc:
+        whole, parameters = said["sha256"] == _digest(ordered), str(said["parameters_sha256"])
+    except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise _refuse(path) from exc
-    if _digest(ordered) != digest:
+    if not whole:
         raise _refuse(path)
     return ToBeSent(frozenset(ordered), parameters, str(path))
 
