@@ -152,3 +152,24 @@ def test_answers_cannot_be_shared_over_http(
     with pytest.raises(UnreachableError, match=r"cannot list its files.*; name a folder or"):
         site.ask(ALL)
     assert site.sent == []
+
+
+def test_a_key_that_a_server_repeats_is_not_shown(
+    tmp_path: Path,
+    project: Path,
+    asked: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def refuse(self: Handler) -> None:
+        asked.append(self.path)
+        self.send_error(403, "no right with hunter2-hunter2")
+
+    monkeypatch.setenv("STORE_TOKEN", "hunter2-hunter2")
+    monkeypatch.setattr(Handler, "do_GET", refuse)
+    site = Site(tmp_path / "a", archive=project)
+    with pytest.raises(InputError, match="6 answers that cost"):
+        site.ask(ALL)
+    assert asked
+    assert "no right with ***" in caplog.text
+    assert "hunter2" not in caplog.text

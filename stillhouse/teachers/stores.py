@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from stillhouse.base.dvc_config import find_remote_url, read_dvc_config
 from stillhouse.base.errors import InputError, StillhouseError, suggest
+from stillhouse.base.secrets import hide_secrets
 
 _URL: Final = re.compile(r"\w+://")
 _FILE: Final = "file://"
@@ -122,7 +123,7 @@ class Folder:
 
 def unreachable(place: str, reason: object) -> UnreachableError:
     """Return an error that names the remote and says in one line why it cannot be used."""
-    why = " ".join(str(reason).split()) or type(reason).__name__
+    why = " ".join(hide_secrets(str(reason)).split()) or type(reason).__name__
     return UnreachableError(f"the remote cannot be used ({why})", where=place)
 
 
