@@ -165,6 +165,8 @@ def test_a_key_that_a_server_repeats_is_not_shown(
         asked.append(self.path)
         self.send_error(403, "no right with hunter2-hunter2")
 
+    config = project / ".dvc/config"
+    config.write_text(f"{config.read_text().rstrip()}?sig=hunter3\n")  # which DVC's HTTP repeats
     monkeypatch.setenv("STORE_TOKEN", "hunter2-hunter2")
     monkeypatch.setattr(Handler, "do_GET", refuse)
     site = Site(tmp_path / "a", archive=project)
@@ -172,4 +174,4 @@ def test_a_key_that_a_server_repeats_is_not_shown(
         site.ask(ALL)
     assert asked
     assert "no right with ***" in caplog.text
-    assert "hunter2" not in caplog.text
+    assert "hunter" not in caplog.text

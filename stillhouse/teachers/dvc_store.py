@@ -116,7 +116,11 @@ class DvcStore:
                 remedy=f"run `pip install 'dvc[{kind}]'`",
             )
         # DVC's errors say what they mean only together with their cause.
-        return unreachable(self.place, exc if str(exc).strip() else repr(exc))
+        said = str(exc) if str(exc).strip() else repr(exc)
+        login, _, behind = self._url.partition("://")[2].partition(self.place.partition("://")[2])
+        for secret in filter(None, (login, behind)):
+            said = said.replace(secret, "***")
+        return unreachable(self.place, said)
 
 
 def _walk(fs: Any, folder: str) -> Iterator[str]:
