@@ -149,6 +149,8 @@ BAD_LINES = {
     "[]": "object",
     "{}": "kind",
     '{"kind": "judge"}': "judge",
+    '{"kind": "judge\\n\\u001b[31m again"}': "judge [31m again",
+    json.dumps({"kind": "x" * 5000}): f"{'x' * 250}",
     GOOD.replace('"input_tokens": 1', '"input_tokens": "1"'): "`input_tokens`",
     GOOD.replace('"input_tokens": 1', '"input_tokens": 1e99'): "`input_tokens`",
     GOOD.replace('"input_tokens": 1', '"input_tokens": 99999999999999999999'): "`input_tokens`",
@@ -171,6 +173,7 @@ def test_one_wrong_line_refuses_the_whole_file(
     assert result.stderr.startswith(f"error: {name}:3: ")
     assert said in result.stderr.lower()
     assert result.stderr.count("\n") == 1
+    assert len(result.stderr) < 500
     with sqlite3.connect(find_journal(project)) as base:
         assert base.execute("SELECT count(*) FROM answers").fetchone() == (3,)
 

@@ -362,8 +362,10 @@ def test_a_file_that_is_no_segment_stops_nothing(
 ) -> None:
     (Path(store.place) / FOLDER).mkdir(parents=True)
     (Path(store.place) / FOLDER / "notes.txt").write_text("mine")
+    (Path(store.place) / FOLDER / "my\nown\x1b[2J.txt").touch()
     assert Site(tmp_path / "a", store).ask([FIRST]).counts.sent == 1
     assert "notes.txt is no file of answers" in caplog.text
+    assert "/my own [2J.txt is no file of answers" in caplog.text
 
 
 def test_a_remote_that_is_not_there_stops_what_costs(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from stillhouse.teachers.segments import (
     Batch,
     Line,
     cut_segments,
+    quote,
     read_segment,
     write_line,
     write_segment,
@@ -145,7 +146,7 @@ class Remote:
         names = set(self._store.list_files(FOLDER))
         segments = {name for name in names if _SEGMENT.fullmatch(name)}
         for name in sorted(names - segments)[:_NAMED]:
-            log.warning("%s is no file of answers and is left out", self._place(name))
+            log.warning("%s is no file of answers and is left out", self._place(quote(name)))
         return segments
 
     def _download(self, names: Sequence[str]) -> Iterator[tuple[str, Sequence[Line]]]:

@@ -25,6 +25,7 @@ LINE_BYTES: Final = 16 << 20  # no answer is longer: a million tokens are four m
 SEGMENT_BYTES: Final = 8 << 20  # of lines, after which another segment is begun
 _MOST_BYTES: Final = 4 * LINE_BYTES  # of a segment, unpacked
 _MOST: Final = 2**53
+_SHOWN: Final = 300  # characters of what others wrote
 _COUNTS: Final = ("input_tokens", "output_tokens", "cached_tokens")
 
 _Name = Annotated[str, Field(min_length=1, max_length=256)]
@@ -155,13 +156,19 @@ def cut_segments(lines: Iterable[tuple[str, bytes]]) -> Iterator[dict[str, bytes
         yield segment
 
 
+def quote(text: str) -> str:
+    """Return what comes from elsewhere as part of a sentence: one line, not long, nothing that acts."""
+    shown = "".join(one if one.isprintable() else " " for one in text[:_SHOWN])
+    return " ".join(shown.split()) + "…" * (len(text) > _SHOWN)
+
+
 def _parse(text: bytes, where: str) -> Line:
     try:
         return _LINES.validate_json(text)
     except ValidationError as exc:
         first = exc.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"] if part not in ("answer", "batch"))
-        said = first["msg"][:1].lower() + first["msg"][1:]
+        said = quote(first["msg"][:1].lower() + first["msg"][1:])
         what = f"`{key}`: {said}" if key else said
         expected = '{"kind": "answer", "request_id": …} as `stillhouse journal export` writes it'
         raise InputError(what, where=where, expected=expected) from exc
