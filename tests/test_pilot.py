@@ -192,6 +192,22 @@ def test_an_exam_that_is_smaller_already_stays_so() -> None:
     assert build_params(whole, {})["evaluate"]["exam"]["test_rows"] == 7
 
 
+def test_a_pilot_shares_answers_where_the_whole_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config").write_text("['remote \"models\"']\n    url = s3://bucket/x\n")
+    for name in ("models", "shelf"):
+        (tmp_path / name).mkdir()
+    whole = load_yaml(Path("params.yaml"))
+    shared = {"./shelf": str(tmp_path / "shelf"), "models": "models", "s3://b": "s3://b"}
+    for remote, there in shared.items():
+        pilot = build_params(change_params(whole, {"journal.remote": remote}), {})
+        assert pilot["journal"]["remote"] == there
+
+
 def test_limits_that_find_bad_rows_are_not_relaxed() -> None:
     from stillhouse.quality.expectations import ValidateParams
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from stillhouse.base.dvc_config import find_remote_url
 from stillhouse.base.errors import InputError
 from stillhouse.base.params import PARAMS, STUDENTS, list_keys, load_section
 from stillhouse.distill.params import Student
@@ -84,9 +85,11 @@ def _lessen(params: Mapping[str, Any], key: str, most: int) -> int:
 def _find_remote(params: Mapping[str, Any]) -> str:
     """Return where answers are shared as a full path, where it is a folder beside the project."""
     remote = (params.get("journal") or {}).get("remote")
-    if isinstance(remote, str) and "://" not in remote and Path(remote).is_dir():
-        return str(Path(remote).resolve())
-    return ""
+    if not isinstance(remote, str) or "://" in remote or not Path(remote).is_dir():
+        return ""
+    if find_remote_url(Path(), remote):
+        return ""  # the name of a DVC remote goes before that of a folder
+    return str(Path(remote).resolve())
 
 
 def list_local_bases(params: Mapping[str, Any]) -> tuple[str, ...]:
