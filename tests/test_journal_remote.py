@@ -119,11 +119,12 @@ def test_a_kill_loses_no_more_than_came_since_the_last_upload(
     many = [make_request(number) for number in range(400)]
     process = FORK.Process(target=site.ask, args=(many,), kwargs={"seconds": 0.02})
     process.start()
-    while len(site.sent) < 60 or not list_segments(store):
+    while process.is_alive() and (len(site.sent) < 160 or not list_segments(store)):
         time.sleep(0.01)
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     process.join()
+    assert process.exitcode == -signal.SIGKILL  # else it had uploaded when it ended
     came = len(site.sent)
     shutil.rmtree(site.folder)  # the runner is gone with its disk
     found = Site(tmp_path / "b", store).ask(many).counts.answered
