@@ -358,6 +358,18 @@ def test_a_damaged_segment_stops_only_what_may_be_in_it(
     assert other.ask(REQUESTS[:8], allow_repay=True).counts == Counts(8, 4, 4)
 
 
+def test_a_segment_that_unpacks_without_end_is_not_read(
+    tmp_path: Path, store: Folder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(segments, "_MOST_BYTES", 2 << 20)
+    put_segment(store, b"\n" * (2 << 20))
+    assert Site(tmp_path / "a", store).ask([FIRST]).counts.sent == 1
+    put_segment(store, b"\n" * ((2 << 20) + 1))
+    with pytest.raises(InputError, match=r"1 answers that cost money .* cannot be read"):
+        Site(tmp_path / "b", store).ask([SECOND])
+    assert "longer than 2 MiB" in caplog.text
+
+
 def test_a_file_that_is_no_segment_stops_nothing(
     tmp_path: Path, store: Folder, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -509,6 +521,27 @@ def test_a_batch_of_ours_that_another_machine_fetched_counts_as_spent(
         Remote(store, journal.path, 60.0).fetch(journal)
         account = journal.read_account()
         assert (account.spent, account.reserved) == (1.0, 0.0)
+
+
+def test_an_answer_that_is_too_long_keeps_nothing_else_from_being_shared(
+    tmp_path: Path,
+    store: Folder,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(remote, "LINE_BYTES", 1000)
+    site, third = Site(tmp_path / "a", store), REQUESTS[2]
+    note_batch(site, [third])
+    with Journal(site.journal) as journal:
+        journal.record([make_response(FIRST, "x" * 1000), make_response(SECOND)], teacher="paid")
+    assert Remote(store, site.journal, 60.0).upload() == 2
+    assert caplog.text.count(f"{FIRST.request_id} is too long") == 1
+    other = Site(tmp_path / "b", store)
+    fetch(other, store)
+    assert read_batches(other) == ([("paid", "msgbatch_1", 0)], [(third.request_id, 0.0, 0.0)])
+    with Journal(other.journal) as journal:
+        names = [FIRST.request_id, SECOND.request_id]
+        assert journal.find_answered(names) == {SECOND.request_id}
 
 
 def fetch(site: Site, store: Folder) -> None:

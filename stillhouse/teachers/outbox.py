@@ -39,15 +39,13 @@ def count_missing(base: sqlite3.Connection, remote: str) -> int:
 
 
 def read_missing(base: sqlite3.Connection, remote: str, most: int) -> list[Line]:
-    """Return what the remote does not have: up to so many answers; when they are out, batches."""
+    """Return up to so many answers that the remote does not have."""
     query = (
         f"SELECT teacher, {_NAMES} FROM answers WHERE {_MISSING}"
         " ORDER BY teacher, request_id LIMIT ?"
     )
     found = base.execute(query, (remote, most)).fetchall()
-    return [make_answer(row[0], unpack(row[1:])) for row in found] or list(
-        _read_batches(base, remote)
-    )
+    return [make_answer(row[0], unpack(row[1:])) for row in found]
 
 
 def list_segments(base: sqlite3.Connection, remote: str) -> set[str]:
@@ -124,7 +122,7 @@ def _is_settled(base: sqlite3.Connection, name: str) -> bool:
     return base.execute(query, (name,)).fetchone() is not None
 
 
-def _read_batches(base: sqlite3.Connection, remote: str) -> Iterator[Batch]:
+def read_batches(base: sqlite3.Connection, remote: str) -> Iterator[Batch]:
     """Yield each batch whose submission, or whose end, the remote has not been told of."""
     query = "SELECT batch, teacher, name, submitted, ended FROM batches WHERE name != ''"
     for number, teacher, name, submitted, ended in base.execute(query).fetchall():

@@ -7,7 +7,7 @@ anybody, equal segments are one file, and a reader needs only those that it has 
 import re
 import sqlite3
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -207,15 +207,10 @@ class Remote:
             outbox.mark_shared(base, self._store.place, segment, names)
 
     def _read_next(self, base: sqlite3.Connection, left_out: set[str]) -> dict[str, bytes]:
-        """Return the next lines to upload, by what they are of."""
-        found = outbox.read_missing(base, self._store.place, _TOGETHER + len(left_out))
-        lines = {outbox.name_of(line): write_line(line) for line in found}
-        for name in [name for name, text in lines.items() if len(text) > LINE_BYTES]:
-            del lines[name]
-            if name not in left_out:
-                log.warning("the answer to %s is too long to be shared", name)
-            left_out.add(name)
-        return lines
+        """Return the next lines to upload, by what they are of: answers; when they are out, batches."""
+        most = _TOGETHER + len(left_out)
+        answers = _write_lines(outbox.read_missing(base, self._store.place, most), left_out)
+        return answers or _write_lines(outbox.read_batches(base, self._store.place), left_out)
 
     def _put(self, base: sqlite3.Connection, segment: dict[str, bytes]) -> None:
         with tempfile.TemporaryDirectory() as folder:
@@ -279,6 +274,17 @@ def open_journal_remote(params: JournalParams, journal: Journal, project: Path) 
     if not params.remote:
         return None
     return Remote(open_remote(params.remote, project), journal.path, params.upload_seconds)
+
+
+def _write_lines(found: Iterable[Line], left_out: set[str]) -> dict[str, bytes]:
+    """Return lines by what they are of, but for those that no reader takes: they are left out."""
+    lines = {outbox.name_of(line): write_line(line) for line in found}
+    for name in [name for name, text in lines.items() if len(text) > LINE_BYTES]:
+        del lines[name]
+        if name not in left_out:
+            log.warning("what there is of %s is too long to be shared", name)
+        left_out.add(name)
+    return lines
 
 
 def _look_over(response: Response) -> Outcome:
