@@ -13,7 +13,7 @@ import shutil
 import signal
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,12 +22,14 @@ import pytest
 from stillhouse.base.errors import InputError, StoppedError, TeacherError
 from stillhouse.base.records import Request
 from stillhouse.teachers import remote, segments
+from stillhouse.teachers.desk import Terms
 from stillhouse.teachers.generate import Counts
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.params import JournalParams
+from stillhouse.teachers.protocol import Reply, Source
 from stillhouse.teachers.remote import FOLDER, Remote, open_journal_remote
 from stillhouse.teachers.stores import Folder, UnreachableError
-from tests.asking import commit_answers, git, make_request, make_response
+from tests.asking import ask, commit_answers, git, make_request, make_response
 from tests.remote_project import Counting, Site, make_folder
 
 FORK = multiprocessing.get_context("fork")
@@ -600,7 +602,31 @@ def test_a_batch_that_has_ended_is_not_waited_for_whatever_file_is_read_first(
     fetch(other, store)
     with Journal(other.journal) as journal:
         assert journal.batches.list_open("paid") == []
-        assert not journal.has_batched([one.request_id for one in REQUESTS])
+        assert len(journal.claim([one.request_id for one in REQUESTS], 99)) == len(REQUESTS)
+
+
+@pytest.mark.parametrize("of", ["paid", "another"])
+def test_a_batch_that_nobody_fetches_is_waited_for_without_haste(
+    tmp_path: Path, store: Folder, of: str
+) -> None:
+    line = segments.Batch(
+        teacher=of, name="msgbatch_1", submitted=time.time(), request_ids=(FIRST.request_id,)
+    )
+    put_segment(store, segments.write_line(line))
+    site = Site(tmp_path / "a", store)
+    fetch(site, store)
+    rounds = []
+
+    class Busy(Counting):
+        def answer(self, source: Source) -> Iterator[Sequence[Reply]]:
+            rounds.append(time.monotonic())
+            yield from super().answer(source)
+
+    with Journal(site.journal) as journal:
+        teacher = Busy(site.folder / "ledger")
+        asked = ask(teacher, [FIRST], journal, Terms(deadline_seconds=1.0))
+    assert (asked.sent, asked.stop) == (0, "deadline")
+    assert 1 <= len(rounds) <= 6
 
 
 def test_a_batch_whose_results_no_server_keeps_any_more_is_left_out(

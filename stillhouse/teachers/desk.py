@@ -238,8 +238,11 @@ class Desk:
             waiting -= refusals.keys()
             if not waiting or self._journal.has_free(waiting):
                 break
-            if self._journal.has_batched(waiting):
-                break  # the teacher fetches what another process has submitted
+            if self._journal.has_batched(waiting, self._teacher):
+                # The teacher fetches in its next round what another process has submitted; one that
+                # has no batches goes round in vain, and not without a pause.
+                time.sleep(_WAIT_SECONDS)
+                break
             if not told:
                 log.info("waiting: %d requests are being asked by another process", len(waiting))
                 told = True

@@ -130,10 +130,14 @@ class Journal:
             )
         return granted
 
-    def has_batched(self, request_ids: Collection[str]) -> bool:
-        """Say whether any of the requests waits for the answer of a batch."""
+    def has_batched(self, request_ids: Collection[str], teacher: str) -> bool:
+        """Say whether any of the requests waits for the answer of a teacher's batch."""
+        query = (
+            "SELECT 1 FROM batched JOIN batches USING (batch)"
+            f" WHERE teacher = ? AND NOT ended AND {_AMONG} LIMIT 1"
+        )
         with self._database.explained():
-            return bool(self._read_batched(request_ids))
+            return bool(self._database.wait_for(query, teacher, _list(request_ids)).fetchall())
 
     def has_free(self, request_ids: Collection[str]) -> bool:
         """Say whether any of the requests could be claimed now, if it is not answered."""
