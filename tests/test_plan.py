@@ -30,6 +30,7 @@ from stillhouse.teachers.follow import read_followed
 from stillhouse.teachers.generate import GenerateParams, collect_answers
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.lookup import Archive
+from stillhouse.teachers.money import Bill
 from stillhouse.teachers.params import load_journal
 from stillhouse.teachers.protocol import Failure, Reply, Source, Usage, take_all
 from stillhouse.teachers.remote import open_journal_remote
@@ -394,6 +395,25 @@ def test_a_plan_that_is_followed_allows_its_own_requests_and_no_others(
     sent = generate(followed=approved)
     assert sent == len(read_followed(approved).request_ids)
     assert generate(followed=approved) == 0  # part of a plan is not beyond it
+
+
+def test_a_plan_made_while_batches_are_on_their_way_can_be_followed(
+    project: Path, tmp_path: Path
+) -> None:
+    use_claude(project)
+    names = sorted(plan().to_be_sent)
+    waiting = [Bill(name, 0.1, "anthropic", "m", "recall", 9) for name in names[:5]]
+    with Journal(Path(".stillhouse/journal.sqlite")) as journal:
+        journal.claim(names[:5], 5)
+        batch = journal.batches.intend(waiting)
+    made = plan()
+    assert (made.submitted, made.requests.submitted) == (set(names[:5]), 5)
+    assert made.to_be_sent == set(names[5:])
+    approved = tmp_path / "plan.json"
+    assert invoke("--out", str(approved))[0] == 0
+    with Journal(Path(".stillhouse/journal.sqlite")) as journal:
+        journal.batches.free(batch, lost=True)
+    assert generate(followed=approved) == len(names)
 
 
 @pytest.mark.parametrize("how", ["variable", "option"])

@@ -55,7 +55,8 @@ class Plan:
 
     ``obstacles`` are sentences that say why it will stop before it has asked for everything;
     ``restored`` are stages that DVC takes from its run cache; ``made`` are the tables that had to
-    be worked out for this, because those on disk are of other inputs or other code.
+    be worked out for this, because those on disk are of other inputs or other code; ``submitted``
+    are requests whose answers wait in message batches.
     """
 
     counts: Mapping[Kind, Count]
@@ -67,6 +68,7 @@ class Plan:
     obstacles: tuple[str, ...]
     made: tuple[str, ...]
     to_be_sent: frozenset[str]
+    submitted: frozenset[str]
 
     @property
     def requests(self) -> Count:
@@ -140,6 +142,7 @@ def make_plan(root: Path, teachers: Collection[Teacher]) -> Plan:
         obstacles,
         made,
         found.to_be_sent,
+        found.submitted,
     )
 
 

@@ -57,8 +57,11 @@ def to_json(plan: Plan) -> dict[str, Json]:
 
 
 def to_file(plan: Plan) -> dict[str, Json]:
-    """Return the plan as `--out` writes it: with the requests that it allows to be sent."""
-    return {**to_json(plan), KEY: describe_requests(plan.to_be_sent)}
+    """Return the plan as `--out` writes it: with the requests that it allows to be sent.
+
+    Among them are those in batches: whose batch is lost or expires is asked anew.
+    """
+    return {**to_json(plan), KEY: describe_requests(plan.to_be_sent | plan.submitted)}
 
 
 def add_times(reruns: Sequence[TimedRerun]) -> tuple[float | None, float | None]:

@@ -48,10 +48,14 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Sorted:
-    """The requests counted, those to be sent, and earlier outputs that cannot be read, by teacher."""
+    """The requests counted, those to be sent, and those that wait in batches.
+
+    ``unreadable`` are earlier outputs that may hold answers and cannot be read, by teacher.
+    """
 
     counts: Mapping[Kind, Count]
     to_be_sent: frozenset[str]
+    submitted: frozenset[str]
     unreadable: Mapping[str, tuple[str, ...]]
 
 
@@ -59,6 +63,7 @@ class Sorted:
 class _Tally:
     counts: dict[Kind, Count] = field(default_factory=dict)
     missing: dict[str, dict[str, Kind]] = field(default_factory=dict)
+    submitted: set[str] = field(default_factory=set)
 
     def add(self, kind: Kind, count: Count) -> None:
         self.counts[kind] = self.counts.get(kind, Count()) + count
@@ -89,7 +94,7 @@ def sort_requests(
         to_be_sent |= wanted
         if lost:
             unreadable[teacher] = lost
-    return Sorted(tally.counts, frozenset(to_be_sent), unreadable)
+    return Sorted(tally.counts, frozenset(to_be_sent), frozenset(tally.submitted), unreadable)
 
 
 def _look_up(
@@ -111,6 +116,7 @@ def _look_up(
             tally.add(kind, Count(answered=1))
         elif request.request_id in submitted:
             tally.add(kind, Count(submitted=1))
+            tally.submitted.add(request.request_id)
         else:
             tally.missing.setdefault(request.teacher, {})[request.request_id] = kind
 
