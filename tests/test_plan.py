@@ -250,6 +250,19 @@ def test_a_revert_costs_nothing_and_dvc_restores_its_stages(project: Path) -> No
     assert "is cached" in run(project, "dvc", "repro", "generate")
 
 
+def test_answers_that_dvc_puts_back_are_not_asked_for_where_the_journal_is_gone(
+    project: Path,
+) -> None:
+    edit_prompt(project)
+    run(project, "dvc", "repro", "generate")
+    run(project, "git", "checkout", "--quiet", "--", "prompts")
+    shutil.rmtree(project / ".stillhouse")
+    made = plan()
+    assert made.restored == ("render", "generate")
+    assert (made.requests.new, made.requests.answered) == (0, made.requests.total)
+    assert "sent=" not in run(project, "dvc", "repro", "generate")
+
+
 def test_what_a_failed_run_left_is_unanswered(project: Path) -> None:
     use_claude(project)
     names = sorted(plan().to_be_sent)
@@ -283,6 +296,7 @@ def test_answers_of_older_versions_are_found_when_the_journal_is_gone(project: P
     commit(project, "Another prompt")
     run(project, "git", "checkout", "--quiet", "HEAD~1", "--", "prompts")
     shutil.rmtree(project / ".stillhouse")
+    shutil.rmtree(project / ".dvc/cache/runs")
     costly = [Scribe("offline", True), Scribe("base", False)]
     assert make_plan(Path(), costly).requests.new == 0
     made = plan()

@@ -27,7 +27,7 @@ from stillhouse.planning.foresee import CHUNKS, REQUESTS, Rerun, foresee
 from stillhouse.planning.hashes import Hashes
 from stillhouse.planning.makers import list_makers
 from stillhouse.planning.money import BudgetState, Cost, estimate_cost, weigh_budget
-from stillhouse.planning.sorting import Count, Kind, Sorted, sort_requests
+from stillhouse.planning.sorting import Count, Kind, Sorted, settle, sort_requests
 from stillhouse.teachers.estimate import Estimator
 from stillhouse.teachers.generate import GenerateParams
 from stillhouse.teachers.journal import Journal
@@ -121,6 +121,9 @@ def make_plan(root: Path, teachers: Collection[Teacher]) -> Plan:
         foreseen = foresee(root, list_makers(root, Path(scratch)))
         requests = StoredTable(foreseen.tables.find(REQUESTS), Request)
         found = sort_requests(requests, costs, journal, _find_archive(root))
+        put_back = _GENERATE in foreseen.restored
+        if put_back:
+            found = settle(found)
         estimator = Estimator(journal.read_rates(), load_teachers(root / PARAMS))
         cost = estimate_cost(requests, found.to_be_sent, costs, estimator)
         caused = explain_requests(requests, found.to_be_sent, find_former(root))
@@ -131,7 +134,12 @@ def make_plan(root: Path, teachers: Collection[Teacher]) -> Plan:
             if Path(scratch) in foreseen.tables.find(name).parents
         )
     timed = _time(foreseen.reruns, found, read_timings(home))
-    obstacles = (*_find_obstacles(found, costs, params, remote), *_find_unpriced(cost, budget))
+    # What would stop `generate` does not stop DVC.
+    obstacles = (
+        ()
+        if put_back
+        else (*_find_obstacles(found, costs, params, remote), *_find_unpriced(cost, budget))
+    )
     return Plan(
         found.counts,
         caused,

@@ -4,7 +4,7 @@ The look-up is that of `generate`, in its order, and nothing of it is written.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final
 
@@ -95,6 +95,15 @@ def sort_requests(
         if lost:
             unreadable[teacher] = lost
     return Sorted(tally.counts, frozenset(to_be_sent), frozenset(tally.submitted), unreadable)
+
+
+def settle(found: Sorted) -> Sorted:
+    """Return what becomes of the requests where DVC puts all answers back and nobody is asked."""
+    counts = {
+        kind: replace(count, answered=count.answered + count.new, new=0)
+        for kind, count in found.counts.items()
+    }
+    return Sorted(counts, frozenset(), found.submitted, {})
 
 
 def _look_up(
