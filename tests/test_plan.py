@@ -240,6 +240,22 @@ def test_two_edits_give_requests_two_causes(project: Path) -> None:
     assert made.caused.named["prompt"] == {PROMPT: made.count_tasks()["simplified"].new}
 
 
+def test_an_edit_of_a_question_that_is_asked_as_it_stands_is_no_edit_of_a_prompt(
+    project: Path,
+) -> None:
+    change_params(
+        project, lambda params: params["render"]["plan"]["questions"].update(replay={"fraction": 1})
+    )
+    run(project, "dvc", "repro", "render")
+    asked = plan().count_tasks()["replay"].new
+    edit(project / "data/seed/everyday.jsonl", "the capital of Greece", "the old capital of Greece")
+    made = plan()
+    assert made.caused.counts == {"unanswered": asked - 1, "document": 1}
+    assert made.caused.named["document"] == {"everyday.jsonl": 1}
+    edit(project / "prompts/replay.md", "{{ question }}", "{{ question }} Please.")
+    assert plan().caused.named["prompt"] == {"prompts/replay.md": asked}
+
+
 def test_a_revert_costs_nothing_and_dvc_restores_its_stages(project: Path) -> None:
     edit_prompt(project)
     use_claude(project)

@@ -53,7 +53,11 @@ class Caused:
 
 @dataclass(frozen=True, slots=True)
 class _Traits:
-    """What a request is made of, texts as digests."""
+    """What a request is made of, texts as digests.
+
+    ``shown`` are its passages and questions, ``said`` is the rest of its messages; ``plain``: there
+    is neither passage nor marked question in them, so a seed question is a part of ``said``.
+    """
 
     request_id: str
     slot_id: str
@@ -63,6 +67,8 @@ class _Traits:
     chunk_ids: tuple[str, ...]
     shown: bytes
     frame: bytes
+    said: bytes
+    plain: bool
     teacher: str
     sampling: str
     parameters: str
@@ -123,7 +129,7 @@ def _find_causes(
     for number, now in enumerate(fresh):
         if now.request_id in to_be_sent:
             then = partners.get(number)
-            yield _compare(then, now) if then else before.place(now), now
+            yield _compare(then, now, former.changed) if then else before.place(now), now
 
 
 class _Before:
@@ -157,7 +163,6 @@ class _Before:
 
     def place(self, now: _Traits) -> tuple[Cause, ...]:
         """Return why a request stands where none stood."""
-        source, *_ = split_slot(now.slot_id)
         first, mark, _ = now.slot_id.rpartition("@")  # of a teacher beside the first one
         if mark and first.removesuffix("|") in self._places:
             return ("teacher",)
@@ -166,11 +171,11 @@ class _Before:
         if now.chunk_ids:
             known = self._chunk_ids.issuperset(now.chunk_ids)
         else:
-            known = f"data/seed/{source}" not in self._former.changed
+            known = _seed_file(now) not in self._former.changed
         return ("sampling",) if known else ("document",)
 
 
-def _compare(then: _Traits, now: _Traits) -> tuple[Cause, ...]:
+def _compare(then: _Traits, now: _Traits, changed: Collection[str]) -> tuple[Cause, ...]:
     causes: list[Cause] = []
     if (then.task, then.prompt) != (now.task, now.prompt):
         causes.append("prompt")
@@ -182,9 +187,14 @@ def _compare(then: _Traits, now: _Traits) -> tuple[Cause, ...]:
         causes.append("parameters")
     if then.sampling != now.sampling:
         causes.append("sampling")
-    # The wording of a variation or persona stands in files of its own beside the prompts.
-    if then.frame != now.frame and not {"prompt", "parameters", "sampling"} & set(causes):
-        causes.append("prompt")
+    if not {"prompt", "parameters", "sampling"} & set(causes):
+        other_words, other_frame = then.said != now.said, then.frame != now.frame
+        if other_words and now.plain and _seed_file(now) in changed:
+            causes.append("document")
+            other_words = False
+        # The wording of a variation or persona stands in files of its own beside the prompts.
+        if other_words or other_frame:
+            causes.append("prompt")
     return tuple(causes) or ("document",)
 
 
@@ -205,11 +215,18 @@ def _look_at(request: Request) -> _Traits:
         request.prompt_path,
         request.chunk_ids,
         _digest(canonical_json([*shown, *questions])),
-        _digest(f"{request.system}\n{said}\n{request.output_schema}"),
+        _digest(f"{request.system}\n{request.output_schema}"),
+        _digest(said),
+        not (passages or questions),
         f"{request.teacher} {request.model}",
         canonical_json([request.variation, request.persona, request.sample, sampling]),
         parameters,
     )
+
+
+def _seed_file(now: _Traits) -> str:
+    """Return the file that a question stands in; of a passage, its document's, which no lock names."""
+    return f"data/seed/{split_slot(now.slot_id)[0]}"
 
 
 def _part(parameters: str) -> tuple[int | None, str]:
