@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from stillhouse.base.errors import BudgetError, InputError, StillhouseError
@@ -285,6 +286,34 @@ def test_bases_that_are_folders_here_are_found_by_their_names(tree: Path) -> Non
         },
     }
     assert list_local_bases(named) == ("base", "data")
+
+
+def test_sections_that_are_empty_name_no_bases() -> None:
+    empty = dict.fromkeys(("render", "references", "teacher"))
+    assert list_local_bases({**empty, "students": {"s": {"model": "nowhere"}}}) == ()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"students.second": {"method": "sft"}}, "`students.second.model` is missing"),
+        ({"references": {"bases": 3}}, "`references.bases` is 3"),
+        ({"evaluate.exam.test_rows": "all"}, "`evaluate.exam.test_rows` is 'all'"),
+        ({"render": None}, "`render.plan` is missing"),
+        ({"teacher": []}, "`teacher`"),
+        ({"journal": "shared"}, "`journal`"),
+    ],
+)
+def test_a_mistake_that_only_the_end_would_meet_is_told_before_anything_is_copied(
+    settings: dict[str, object], said: str, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    params = change_params(load_yaml(ROOT / "params.yaml"), settings)
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    done = CliRunner().invoke(app, ["pilot"])
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+    assert said in done.stderr
+    assert not steps.TREE.exists()
 
 
 def costs(name: str) -> bool:

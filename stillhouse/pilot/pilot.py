@@ -27,7 +27,7 @@ from stillhouse.pilot.outcome import (
 )
 from stillhouse.pilot.report import Money, Report, build_report
 from stillhouse.pilot.run import Ran, refuse_failed, repro
-from stillhouse.pilot.settings import PROBE, build_params, check_student, list_local_bases
+from stillhouse.pilot.settings import PROBE, build_params, check_sections, list_local_bases
 from stillhouse.pilot.timing import keep_seconds, measure_time
 from stillhouse.prompts.focus import load_focus
 from stillhouse.prompts.plan import RenderParams
@@ -77,7 +77,7 @@ def prepare_pilot(fraction: float) -> Prepared:
     Raises:
         StillhouseError: the project is not in order, or its documents cannot be read.
     """
-    check_student()
+    check_sections()
     params: dict[str, Any] = load_yaml(PARAMS)
     copy_tree(TREE, {})
     release_abandoned(TREE)  # of a pilot that was killed

@@ -7,10 +7,15 @@ from typing import Any, Final
 
 from stillhouse.base.dvc_config import find_remote_url
 from stillhouse.base.errors import InputError
-from stillhouse.base.params import PARAMS, STUDENTS, list_keys, load_section
+from stillhouse.base.params import STUDENTS, list_keys, load_section
 from stillhouse.distill.params import Student
+from stillhouse.evaluation.evaluate import EvaluateParams
+from stillhouse.evaluation.references import ReferenceParams
 from stillhouse.pilot.fractions import Cell
+from stillhouse.prompts.plan import RenderParams
+from stillhouse.prompts.teacher import TeacherParams
 from stillhouse.scaffold.copies import change_params
+from stillhouse.teachers.params import load_journal
 
 PROBE: Final = "probe"
 STEPS: Final = 60  # of the probe's training: about a minute and a half on two cores
@@ -96,8 +101,8 @@ def list_local_bases(params: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the base models that are folders of the project, as they are named."""
     students = params.get(STUDENTS) or {}
     names = [
-        params.get("render", {}).get("base", ""),
-        *(params.get("references", {}).get("bases") or ()),
+        (params.get("render") or {}).get("base", ""),
+        *((params.get("references") or {}).get("bases") or ()),
         *(student.get("model", "") for student in students.values()),
         *_list_teachers(params.get("teacher") or {}),
     ]
@@ -131,10 +136,16 @@ def check_fraction(text: str) -> float:
     return value
 
 
-def check_student() -> None:
-    """Refuse a project whose first student cannot be probed, before anything is asked.
+def check_sections() -> None:
+    """Refuse what would end the pilot only after its answers were paid for.
 
     Raises:
-        InputError: there is no student, or its recipe has a mistake.
+        InputError: there is no student, or a section that is read here has a mistake.
     """
-    load_section(f"{STUDENTS}.{list_keys(STUDENTS, PARAMS)[0]}", Student, PARAMS)
+    for name in list_keys(STUDENTS):
+        load_section(f"{STUDENTS}.{name}", Student)
+    load_section("references", ReferenceParams)
+    load_section("evaluate", EvaluateParams)
+    load_section("render", RenderParams)
+    load_section("teacher", TeacherParams)
+    load_journal()
