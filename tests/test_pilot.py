@@ -52,12 +52,14 @@ from stillhouse.prompts.render import Material, list_draws, render
 from stillhouse.prompts.templates import load_prompts
 from stillhouse.report.scores import Difference, Metrics, Score
 from stillhouse.scaffold.copies import change_params, copy_tree, mirror_files
+from stillhouse.teachers.asking import ask_teacher
+from stillhouse.teachers.desk import Terms
 from stillhouse.teachers.estimate import Estimator
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.money import Bill, Budget
 from stillhouse.teachers.params import Price, TeachersParams
+from tests.asking import FakeTeacher, make_response
 from tests.asking import make_request as make_paid
-from tests.asking import make_response
 from tests.making import make_chunk, make_document, make_pair, make_request, make_row
 
 ROOT = Path(__file__).parent.parent
@@ -384,6 +386,34 @@ def test_foresight_counts_what_is_asked_answered_and_to_be_paid(tmp_path: Path) 
             False,
         ),  # of what the pilot pays, nothing may be unreadable
     ]
+
+
+class Mumbler(FakeTeacher):
+    def say(self, request: Request) -> Response:
+        return make_response(request, "no JSON")
+
+
+def test_no_pilot_costs_more_than_it_says_although_answers_are_asked_for_once_more(
+    tmp_path: Path,
+) -> None:
+    request = make_paid()
+    estimator = Estimator((), TeachersParams(prices={"model-1": Price(input=1e6, output=1e6)}))
+    most = estimator.reserve(request).at_most
+    with Journal(tmp_path / "journal.sqlite") as journal:
+        found = foresee(
+            [(Draw("core", "recall", 0.01), [request])],
+            {RECALL: 0.1},
+            journal,
+            estimator,
+            costs,
+            lambda teacher, wanted, anyway: set(wanted),
+            ask_again=2,
+        )
+        teacher = Mumbler(tmp_path / "ledger", usd=most)
+        terms = Terms(estimator=estimator, ask_again=2)
+        assert ask_teacher(teacher, [request.request_id], lambda _: [request], journal, terms).sent
+        assert journal.read_account().spent == pytest.approx(3 * most)
+    assert found.pilot.cost.at_most == pytest.approx(3 * most)
 
 
 def test_a_total_is_projected_by_stratum_with_the_correction_for_a_finite_whole() -> None:

@@ -25,6 +25,8 @@ Recall: TypeAlias = Callable[[str, Mapping[str, str], bool], set[str]]
 class Cost:
     """What requests without an answer are likely to cost, and can cost at most, in dollars.
 
+    At most: where every answer of theirs is unreadable, and asked for once more as often as may be.
+
     ``paid``: how many of them go to a teacher that costs; ``unpriced``: models of those without a price.
     """
 
@@ -105,6 +107,7 @@ def foresee(
     recall: Recall,
     *,
     batch: bool = False,
+    ask_again: int = 0,
     budget: Budget | None = None,
 ) -> Foresight:
     """Return what is asked, in one walk over the requests of the whole plan.
@@ -119,6 +122,7 @@ def foresee(
         costs: whether a teacher, by its name, costs money.
         recall: brings answers of earlier outputs into the journal.
         batch: whether message batches are used.
+        ask_again: how often an unreadable answer is asked for once more, and paid for.
         budget: what may be spent within which window.
 
     Raises:
@@ -144,7 +148,8 @@ def foresee(
     for name in _recall_all(missing, walk.sampled, costs, recall):
         for asking in (walk.whole, walk.pilot) if name in walk.sampled else (walk.whole,):
             asking.cells[missing[name].cell].new += 1
-            _add_cost(asking.cost, missing[name], estimator, costs=costs(missing[name].teacher))
+            if costs(missing[name].teacher):
+                _add_cost(asking.cost, missing[name], estimator, calls=1 + ask_again)
     spent = journal.read_account(budget.window_seconds).spent if budget else 0.0
     return Foresight(walk.whole, walk.pilot, tuple(walk.places), spent, budget)
 
@@ -178,13 +183,12 @@ class _Walk:
                     yield cell, request
 
 
-def _add_cost(cost: Cost, missing: _Missing, estimator: Estimator, *, costs: bool) -> None:
-    if costs:
-        cost.paid += 1
-        cost.expected += missing.reserved.expected
-        cost.at_most += missing.reserved.at_most
-        if not estimator.knows_price(missing.model):
-            cost.unpriced.add(missing.model)
+def _add_cost(cost: Cost, missing: _Missing, estimator: Estimator, *, calls: int) -> None:
+    cost.paid += 1
+    cost.expected += missing.reserved.expected
+    cost.at_most += missing.reserved.at_most * calls
+    if not estimator.knows_price(missing.model):
+        cost.unpriced.add(missing.model)
 
 
 def _recall_all(

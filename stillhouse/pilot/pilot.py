@@ -37,6 +37,7 @@ from stillhouse.prompts.teacher import TeacherParams
 from stillhouse.prompts.templates import load_prompts
 from stillhouse.scaffold.copies import copy_tree, write_params
 from stillhouse.teachers.estimate import Estimator
+from stillhouse.teachers.generate import GenerateParams
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.lookup import Archive, recall_answers
 from stillhouse.teachers.protocol import Usage
@@ -104,6 +105,7 @@ def prepare_pilot(fraction: float) -> Prepared:
             costs,
             _make_recall(journal, costs),
             batch=runtime.batch,
+            ask_again=load_section("generate", GenerateParams).ask_again,
             budget=terms.budget,
         )
     return Prepared(fraction, params, fractions, foresight)

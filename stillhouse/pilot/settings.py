@@ -15,6 +15,7 @@ from stillhouse.pilot.fractions import Cell
 from stillhouse.prompts.plan import RenderParams
 from stillhouse.prompts.teacher import TeacherParams
 from stillhouse.scaffold.copies import change_params
+from stillhouse.teachers.generate import GenerateParams
 from stillhouse.teachers.params import load_journal
 
 PROBE: Final = "probe"
@@ -148,4 +149,5 @@ def check_sections() -> None:
     load_section("evaluate", EvaluateParams)
     load_section("render", RenderParams)
     load_section("teacher", TeacherParams)
+    load_section("generate", GenerateParams)
     load_journal()
