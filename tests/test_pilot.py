@@ -1,6 +1,7 @@
 """A pilot asks a part of what the whole asks, says what it would give and cost, and changes nothing."""
 
 import json
+import shutil
 import subprocess
 from collections import Counter
 from dataclasses import replace
@@ -267,6 +268,24 @@ def test_the_copy_has_what_git_would_add_and_what_dvc_tracks_and_nothing_that_is
         *(f"{documents}/{name}" for name in ("a.md", "big.md", "big.md.dvc", "link.md")),
     }
     assert (tmp_path / "copy" / documents / "link.md").is_symlink()
+
+
+def test_a_file_that_became_a_folder_and_a_folder_that_became_a_file_are_so_in_the_copy(
+    tree: Path, tmp_path: Path
+) -> None:
+    documents = Path("data/seed/documents")
+    (documents / "guide").mkdir()
+    (documents / "guide/b.md").write_text("B")
+    mirror_files(tmp_path / "copy")
+    shutil.rmtree(documents / "guide")
+    (documents / "guide").write_text("A guide.")
+    (documents / "a.md").unlink()
+    (documents / "a.md").mkdir()
+    (documents / "a.md/part.md").write_text("A")
+    mirror_files(tmp_path / "copy")
+    copied = tmp_path / "copy" / documents
+    assert (copied / "guide").read_text() == "A guide."
+    assert (copied / "a.md/part.md").read_text() == "A"
 
 
 def test_a_copy_outside_of_git_is_one_sentence(tmp_path: Path, monkeypatch) -> None:

@@ -87,14 +87,15 @@ def mirror_files(target: Path, root: Path = Path()) -> None:
     """
     listed = list_files(root)
     names = listed | set(_list_tracked(listed, root))
-    for name in names - {"dvc.lock"}:
-        # A link among the documents stays one: `ingest` leaves out those that lead elsewhere.
-        link = (root / name).is_symlink() and Path(name).is_relative_to(_DOCUMENTS)
-        _copy_changed(root / name, target / name, as_link=link)
     for top in READ:
         for path in [target / top, *(target / top).rglob("*")]:
             if path.relative_to(target).as_posix() not in names and path.is_file():
                 path.unlink()
+    for name in names - {"dvc.lock"}:
+        _make_room(target, name)
+        # A link among the documents stays one: `ingest` leaves out those that lead elsewhere.
+        link = (root / name).is_symlink() and Path(name).is_relative_to(_DOCUMENTS)
+        _copy_changed(root / name, target / name, as_link=link)
 
 
 def hash_tree(root: Path = Path()) -> str:
@@ -138,6 +139,16 @@ def copy_environment() -> dict[str, str]:
 def run_in(target: Path, *command: str) -> None:
     """Run a command in a copy; ``CalledProcessError`` where it fails."""
     subprocess.run(command, cwd=target, check=True, env=copy_environment())
+
+
+def _make_room(target: Path, name: str) -> None:
+    """Remove a folder where a file of the project belongs now, and a file where a folder does."""
+    path = target / name
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    for above in Path(name).parents:
+        if (target / above).is_file():
+            (target / above).unlink()
 
 
 def _copy_changed(source: Path, target: Path, *, as_link: bool) -> None:
