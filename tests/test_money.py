@@ -28,6 +28,7 @@ from stillhouse.teachers.money import (
     Reservation,
     find_price,
     price_usage,
+    word_limit,
 )
 from stillhouse.teachers.owner import Owner
 from stillhouse.teachers.params import Price, TeachersParams, load_teachers
@@ -441,6 +442,21 @@ def test_a_budget_stops_with_what_was_spent_what_is_missing_and_what_it_would_co
         run(tmp_path, 1.0)
     assert len(FakeTeacher(tmp_path / "l").read_ledger()) == 15
     assert run(tmp_path, 2.0).counts == Counts(requests=30, answered=15, sent=15)
+
+
+@pytest.mark.parametrize(
+    ("usd", "said"),
+    [
+        (5.0, "$5.00"),
+        (0.1, "$0.10"),
+        (0.0, "$0.00"),
+        (1234.5, "$1,234.50"),
+        (0.004, "$0.004"),
+        (1.005, "$1.005"),
+    ],
+)
+def test_a_budget_is_told_as_it_was_set(usd: float, said: str) -> None:
+    assert word_limit(usd) == said
 
 
 def test_a_budget_that_suffices_to_the_cent_is_enough(tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ def test_a_teacher_that_costs_is_foreseen_and_never_asked_without_a_word(
     assert said.splitlines()[-1].endswith("say `--yes` to pay for them")
     set_params(paid, "runtime", budget_usd=0.0001)
     _, said = pilot(paid, "--fraction", "0.2", "--yes", code=2)
-    assert "of $0.00 are spent; nothing was asked" in said.splitlines()[-1]
+    assert "of $0.0001 are spent; nothing was asked" in said.splitlines()[-1]
     assert "Running stage 'generate'" not in said
 
 

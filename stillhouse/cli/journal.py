@@ -129,6 +129,8 @@ def _find_journal() -> Path:
 
 
 def _describe(stats: "Stats", runtime: "Runtime", path: Path) -> "Iterator[tuple[str, str]]":
+    from stillhouse.teachers.money import word_limit
+
     yield "journal", f"{path} ({_shorten_count(stats.size)}B)"
     each = [f"{name or _OLD} {count:,}" for name, count in stats.answers.items()]
     yield "answers", f"{sum(stats.answers.values()):,}" + (f": {', '.join(each)}" if each else "")
@@ -136,7 +138,7 @@ def _describe(stats: "Stats", runtime: "Runtime", path: Path) -> "Iterator[tuple
     yield "failures", f"{stats.passing:,} passing, {stats.permanent:,} for good{again}"
     yield "in flight", _describe_flight(stats.in_flight)
     budget = runtime.budget_usd
-    of = "no budget is set" if budget is None else f"the budget is ${budget:,.2f}"
+    of = "no budget is set" if budget is None else f"the budget is {word_limit(budget)}"
     window = "" if runtime.budget_window == "all" else f" within {runtime.budget_window}"
     yield "spent", f"${stats.spent_in_window:,.4f}{window} ({of}), ${stats.spent:,.4f} in all"
     if stats.lost:

@@ -40,6 +40,7 @@ from stillhouse.teachers.estimate import Estimator
 from stillhouse.teachers.generate import GenerateParams
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.lookup import Archive, recall_answers
+from stillhouse.teachers.money import word_limit
 from stillhouse.teachers.protocol import Usage
 from stillhouse.teachers.roster import list_teachers, make_terms
 
@@ -122,7 +123,7 @@ def refuse_unaffordable(prepared: Prepared) -> None:
         assert foresight.budget is not None
         raise BudgetError(
             f"the pilot would cost about ${foresight.pilot.cost.expected:,.4f}, and "
-            f"${foresight.spent:,.4f} of ${foresight.budget.usd:,.2f} are spent; nothing was asked",
+            f"${foresight.spent:,.4f} of {word_limit(foresight.budget.usd)} are spent; nothing was asked",
             where="params.yaml: runtime.budget_usd",
             remedy="raise it, or take a smaller --fraction",
         )

@@ -9,6 +9,7 @@ from stillhouse.pilot.outcome import TaskYield
 from stillhouse.pilot.projection import METHOD, Projection
 from stillhouse.pilot.report import Report
 from stillhouse.report.scores import Difference, Metrics, Score
+from stillhouse.teachers.money import word_limit
 
 _REASONS: Final = 12  # kinds of rejection that are shown
 
@@ -202,7 +203,7 @@ def _word_whole(report: Report) -> Part:
         notes.append(f"Dollars leave out {', '.join(money.unpriced)}: no price is known.")
     if money.budget is not None:
         notes.append(
-            f"Budget: ${money.in_window:,.2f} of ${money.budget:,.2f} are spent; the rest of the "
+            f"Budget: ${money.in_window:,.4f} of {word_limit(money.budget)} are spent; the rest of the "
             f"whole {_BUDGET[report.over_budget]}."
         )
     if not whole.seconds:

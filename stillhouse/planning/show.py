@@ -9,6 +9,7 @@ from stillhouse.base.text import fold
 from stillhouse.planning.plan import Plan, TimedRerun
 from stillhouse.planning.sorting import Count
 from stillhouse.teachers.follow import KEY, describe_requests
+from stillhouse.teachers.money import word_limit
 
 _MARGIN: Final = 12
 _NAMED: Final = 3  # prompts, documents and tasks that a cause names
@@ -215,7 +216,7 @@ def _say_budget(plan: Plan) -> str:
     within = "ever" if budget.window == "all" else f"within {budget.window}"
     held = f", ${budget.reserved:,.4f} reserved" if budget.reserved else ""
     return (
-        f"${budget.usd:,.2f} {within}: ${budget.spent:,.4f} spent{held}, "
+        f"{word_limit(budget.usd)} {within}: ${budget.spent:,.4f} spent{held}, "
         f"${max(0.0, budget.left):,.4f} left: {verdict[budget.over]}"
     )
 

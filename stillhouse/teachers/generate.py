@@ -19,6 +19,7 @@ from stillhouse.teachers.desk import Terms
 from stillhouse.teachers.follow import ToBeSent
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.lookup import Archive, recall_answers
+from stillhouse.teachers.money import word_limit
 from stillhouse.teachers.outbox import is_shared
 from stillhouse.teachers.outcome import look_over
 from stillhouse.teachers.protocol import Failure, Teacher
@@ -310,7 +311,7 @@ def _explain_budget(
     costs = [terms.estimator.reserve(one, batch=terms.batch) for one in _pick(requests, unanswered)]
     likely = sum(cost.expected for cost in costs)
     return BudgetError(
-        f"the budget of ${terms.budget.usd:,.2f} does not allow the next request: ${spent:,.4f} are "
+        f"the budget of {word_limit(terms.budget.usd)} does not allow the next request: ${spent:,.4f} are "
         f"spent; {kept}, which would cost about ${likely:,.4f} (one of them at most "
         f"${max(cost.at_most for cost in costs):,.4f})",
         where="params.yaml: runtime.budget_usd",

@@ -80,6 +80,12 @@ class Rate:
     output_tokens: int
 
 
+def word_limit(usd: float) -> str:
+    """Return dollars that somebody has set: in cents, or with as many places as they gave it."""
+    cents = f"{usd:,.2f}"
+    return f"${cents if float(cents.replace(',', '')) == usd else f'{usd:,.8f}'.rstrip('0')}"
+
+
 def price_usage(price: Price | None, usage: Usage, *, batch: bool = False) -> float:
     """Return the dollars that a call costs; nothing where no price is known.
 
