@@ -459,6 +459,24 @@ def test_a_budget_is_told_as_it_was_set(usd: float, said: str) -> None:
     assert word_limit(usd) == said
 
 
+def test_the_price_of_what_is_missing_leaves_out_what_was_refused_for_good(tmp_path: Path) -> None:
+    refusal = Failure(FIRST, "no", permanent=True)
+    teacher = FakeTeacher(tmp_path / "l", usd=AT_MOST / 2, failing={FIRST: refusal})
+    asked = [REQUESTS[0], REQUESTS[1], REQUESTS[2]]
+    with (
+        Journal(tmp_path / "j") as journal,
+        pytest.raises(BudgetError, match=r"1 are missing, which would cost about \$0\.1250 "),
+    ):
+        generate(
+            asked,
+            [teacher],
+            journal,
+            Archive(tmp_path, tmp_path),
+            GenerateParams(tolerate_refusals=1),
+            make_terms(AT_MOST * 1.5),
+        )
+
+
 def test_a_budget_that_suffices_to_the_cent_is_enough(tmp_path: Path) -> None:
     assert run(tmp_path, AT_MOST, REQUESTS[:1]).counts.sent == 1
     with pytest.raises(BudgetError):

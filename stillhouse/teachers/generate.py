@@ -307,7 +307,8 @@ def _explain_budget(
     spent = journal.read_account(terms.budget.window_seconds).spent
     unanswered = set(names)
     for i in range(0, len(names), _BLOCK):
-        unanswered -= journal.find_answered(names[i : i + _BLOCK])
+        block = names[i : i + _BLOCK]
+        unanswered -= journal.find_answered(block) | journal.read_refusals(block).keys()
     costs = [terms.estimator.reserve(one, batch=terms.batch) for one in _pick(requests, unanswered)]
     likely = sum(cost.expected for cost in costs)
     return BudgetError(
