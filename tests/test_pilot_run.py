@@ -17,8 +17,12 @@ import pytest
 import yaml
 
 from stillhouse.base.ids import sha256_file
-from stillhouse.base.records import Request
+from stillhouse.base.records import Request, Response
 from stillhouse.base.tables import read_table
+from stillhouse.pilot.pilot import prepare_pilot
+from stillhouse.teachers.journal import Journal
+from stillhouse.teachers.params import load_journal
+from stillhouse.teachers.remote import open_journal_remote
 from tests.test_pipeline import build_project, clean_environment, count_of, run
 
 PILOT = (sys.executable, "-c", "from stillhouse.cli.main import app; app()", "pilot")
@@ -182,6 +186,30 @@ def test_a_teacher_that_costs_is_foreseen_and_never_asked_without_a_word(
     _, said = pilot(paid, "--fraction", "0.2", "--yes", code=2)
     assert "of $0.0001 are spent; nothing was asked" in said.splitlines()[-1]
     assert "Running stage 'generate'" not in said
+
+
+def test_answers_in_the_journals_remote_are_not_to_be_paid_for(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = Path(shutil.copytree(project, tmp_path / "shared", symlinks=True))
+    remote = tmp_path / "remote"
+    remote.mkdir()
+    set_params(shared, "teacher", provider="anthropic")
+    set_params(shared, "journal", remote=str(remote))
+    monkeypatch.chdir(shared)
+    monkeypatch.delenv("STILLHOUSE_HOME", raising=False)
+    places = prepare_pilot(0.2).foresight.places
+    names = [name for place in places for name in place.requests]
+    with Journal(tmp_path / "elsewhere.sqlite") as journal:
+        journal.record(
+            [Response(n, "[]", "", "end_turn", 0, 0, 0, "m") for n in names], teacher="anthropic"
+        )
+        opened = open_journal_remote(load_journal(), journal, shared)
+        assert opened is not None
+        assert opened.upload() == len(names)
+    foresight = prepare_pilot(0.2).foresight
+    assert (foresight.pilot.new, foresight.pilot.cost.paid) == (0, 0)
+    assert foresight.whole.new > 0
 
 
 @pytest.fixture

@@ -41,7 +41,9 @@ from stillhouse.teachers.generate import GenerateParams
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.lookup import Archive, recall_answers
 from stillhouse.teachers.money import word_limit
+from stillhouse.teachers.params import load_journal
 from stillhouse.teachers.protocol import Usage
+from stillhouse.teachers.remote import open_journal_remote
 from stillhouse.teachers.roster import list_teachers, make_terms
 
 PLACE: Final = Path(".stillhouse/pilot")
@@ -97,6 +99,7 @@ def prepare_pilot(fraction: float) -> Prepared:
     runtime = load_runtime()
     costs = _find_costs()
     with Journal(home() / "journal.sqlite") as journal:
+        _fetch_shared(journal)
         terms = make_terms(runtime, journal)
         foresight = foresee(
             drawn,
@@ -213,8 +216,19 @@ def _find_costs() -> Callable[[str], bool]:
     return lambda name: name not in free
 
 
+def _fetch_shared(journal: Journal) -> None:
+    """Bring the answers of the journal's remote here, as `generate` does before it asks."""
+    remote = open_journal_remote(load_journal(), journal, _find_repository())
+    if remote is not None:
+        remote.fetch(journal)
+
+
+def _find_repository() -> Path:
+    return Path(os.environ.get("DVC_ROOT") or ".")
+
+
 def _make_recall(journal: Journal, costs: Callable[[str], bool]) -> Recall:
-    archive = Archive(repository=Path(os.environ.get("DVC_ROOT") or "."))
+    archive = Archive(repository=_find_repository())
 
     def recall(teacher: str, wanted: Mapping[str, str], anyway: bool) -> set[str]:
         return recall_answers(
