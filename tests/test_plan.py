@@ -17,7 +17,7 @@ import yaml
 from typer.testing import CliRunner
 
 from stages import ingest, render
-from stillhouse.base.errors import InputError
+from stillhouse.base.errors import BudgetError, InputError
 from stillhouse.base.params import load_section
 from stillhouse.base.records import Request, Response
 from stillhouse.base.runtime import load_runtime
@@ -26,12 +26,13 @@ from stillhouse.cli.main import app
 from stillhouse.planning import plan as planning
 from stillhouse.planning.foresee import compare_stages
 from stillhouse.planning.plan import Plan, make_plan
+from stillhouse.teachers.estimate import Estimator
 from stillhouse.teachers.follow import read_followed
 from stillhouse.teachers.generate import GenerateParams, collect_answers
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.lookup import Archive
 from stillhouse.teachers.money import Bill
-from stillhouse.teachers.params import load_journal
+from stillhouse.teachers.params import load_journal, load_teachers
 from stillhouse.teachers.protocol import Failure, Reply, Source, Usage, take_all
 from stillhouse.teachers.remote import open_journal_remote
 from stillhouse.teachers.roster import make_terms
@@ -361,6 +362,34 @@ def test_a_budget_is_compared_with_what_is_spent_and_to_be_spent(project: Path) 
     assert (code, plan().budget.over) == (1, True)
     assert "OVER BUDGET" in said
     assert invoke()[0] == 0
+
+
+def set_budget(folder: Path, usd: float) -> None:
+    change_params(folder, lambda params: params["runtime"].update(budget_usd=usd))
+
+
+class Exact(Scribe):
+    """Costs just what is estimated."""
+
+    def _reply(self, request: Request) -> Reply:
+        estimator = Estimator((), load_teachers())
+        usage = estimator.estimate(request)
+        return Reply(super()._reply(request).outcome, usage, estimator.price(request, usage))
+
+
+def test_a_budget_is_enough_only_where_the_last_request_may_be_sent(project: Path) -> None:
+    use_claude(project)
+    teachers = [Exact(one.name, one.costs) for one in make_teachers()]
+    cost = plan().cost
+    assert cost.direct is not None
+    for beside, over in ((-0.001, True), (0.001, None), (cost.spare_direct + 0.001, False)):
+        set_budget(project, cost.direct + beside)
+        assert (plan().budget.over, invoke("--exit-code")[0]) == (over, int(over is not False))
+    set_budget(project, cost.direct + 0.001)
+    with pytest.raises(BudgetError, match="1 are missing"):
+        generate(*teachers)
+    set_budget(project, cost.direct + cost.spare_direct + 0.001)
+    assert generate(*teachers) == 1
 
 
 def test_json_holds_what_the_contract_names(project: Path) -> None:

@@ -27,11 +27,14 @@ class Cost:
     """Estimates over all models that cost, learnt from ``calls`` earlier ones.
 
     ``direct`` and ``batch`` are dollars without and with message batches; None where a model that
-    will be asked has no price.
+    will be asked has no price. ``spare_direct`` and ``spare_batch`` are what a budget must hold
+    beside: a request is sent only while the most that it can cost is left.
     """
 
     models: tuple[ModelCost, ...]
     calls: int
+    spare_direct: float = 0.0
+    spare_batch: float = 0.0
 
     @property
     def input_tokens(self) -> int:
@@ -58,7 +61,8 @@ class Cost:
 class BudgetState:
     """The budget, what of it is gone within its window, and whether the plan needs more than is left.
 
-    ``usd`` and ``left`` are None without a budget; ``over`` is None where that cannot be told.
+    ``usd`` and ``left`` are None without a budget; ``over`` is None where that cannot be told: a
+    model has no price, or so little is left beside that the last requests may not be sent.
     """
 
     usd: float | None
@@ -86,6 +90,7 @@ def estimate_cost(
 ) -> Cost:
     """Return what the requests of ``to_be_sent`` to teachers that cost will use and cost."""
     sums: dict[tuple[str, str], _Sum] = {}
+    spare = {True: 0.0, False: 0.0}
     for request in requests:
         if request.request_id not in to_be_sent or not costs.get(request.teacher, True):
             continue
@@ -94,8 +99,11 @@ def estimate_cost(
         one.requests += 1
         one.input_tokens += usage.input_tokens
         one.output_tokens += usage.output_tokens
-        one.direct += estimator.price(request, usage)
-        one.batch += estimator.price(request, usage, batch=True)
+        alone, batched = estimator.reserve(request), estimator.reserve(request, batch=True)
+        one.direct += alone.expected
+        one.batch += batched.expected
+        for batch, cost in ((False, alone), (True, batched)):
+            spare[batch] = max(spare[batch], cost.at_most - cost.expected)
     models = []
     for (teacher, model), one in sorted(sums.items()):
         known = estimator.knows_price(model)
@@ -110,22 +118,33 @@ def estimate_cost(
                 one.batch if known else None,
             )
         )
-    return Cost(tuple(models), estimator.calls)
+    return Cost(tuple(models), estimator.calls, spare[False], spare[True])
 
 
 def weigh_budget(cost: Cost, runtime: Runtime, journal: JournalView) -> BudgetState:
     """Return how the plan stands to the budget; with ``runtime.batch`` by the price of batches."""
     account = journal.read_account(runtime.window_seconds)
-    needed = cost.batch if runtime.batch else cost.direct
+    needed, spare = (
+        (cost.batch, cost.spare_batch) if runtime.batch else (cost.direct, cost.spare_direct)
+    )
     if runtime.budget_usd is None:
         return BudgetState(
             None, runtime.budget_window, account.spent, account.reserved, None, over=False
         )
     left = runtime.budget_usd - account.spent - account.reserved
-    over = None if needed is None else bool(cost.models) and needed > left
+    over = _compare(needed, spare, left) if cost.models else False
     return BudgetState(
         runtime.budget_usd, runtime.budget_window, account.spent, account.reserved, left, over
     )
+
+
+def _compare(needed: float | None, spare: float, left: float) -> bool | None:
+    """Say whether more is needed than is left; None where that cannot be told."""
+    if needed is None:
+        return None
+    if needed > left:
+        return True
+    return None if needed + spare > left else False
 
 
 def _add(amounts: Iterable[float | None]) -> float | None:
