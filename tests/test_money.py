@@ -5,6 +5,7 @@ import math
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from stillhouse.base.params import load_section
 from stillhouse.base.records import Message, Request
 from stillhouse.base.runtime import Runtime
 from stillhouse.teachers.asking import Asked
+from stillhouse.teachers.batches import TEACHER
 from stillhouse.teachers.desk import Terms
 from stillhouse.teachers.estimate import Estimator, count_characters
 from stillhouse.teachers.generate import Counts, GenerateParams
@@ -235,7 +237,7 @@ def test_a_reservation_is_what_is_likely_and_what_is_the_most() -> None:
     assert made.request_id == request.request_id
     assert made.expected == pytest.approx((1000 * 2 + 300 * 10) / 1e6)
     assert made.at_most == pytest.approx((2800 * 2 + 4000 * 10) / 1e6)
-    batched = estimate_with().reserve(request, batch=True)
+    batched = estimate_with().reserve(replace(request, teacher=TEACHER), batch=True)
     assert (batched.expected, batched.at_most) == (made.expected / 2, made.at_most / 2)
 
 
@@ -475,6 +477,14 @@ def test_the_price_of_what_is_missing_leaves_out_what_was_refused_for_good(tmp_p
             GenerateParams(tolerate_refusals=1),
             make_terms(AT_MOST * 1.5),
         )
+
+
+def test_only_a_teacher_that_has_batches_is_priced_in_batches() -> None:
+    estimator, usage = Estimator((), TeachersParams(prices={MODEL: PRICE})), Usage(1000, 1000)
+    claude, other = make_request(1, teacher=TEACHER), make_request(1, teacher="openai")
+    whole = price_usage(PRICE, usage)
+    assert estimator.price(claude, usage, batch=True) == whole / 2
+    assert estimator.price(other, usage, batch=True) == whole
 
 
 def test_a_budget_that_suffices_to_the_cent_is_enough(tmp_path: Path) -> None:

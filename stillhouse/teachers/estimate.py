@@ -22,6 +22,7 @@ _TOKENS_PER_FACT: Final = 90
 _MOST_TOKENS_PER_LETTER: Final = 0.6
 _LETTERS: Final = (ascii_letters + whitespace).encode()
 _MOST_BESIDE: Final = 400  # what a schema and a server's own words may add
+_BATCHING: Final = frozenset({"anthropic"})  # teachers that have message batches
 
 
 def count_characters(request: Request) -> int:
@@ -107,8 +108,13 @@ class Estimator:
         return Usage(most, limit_output(request))
 
     def price(self, request: Request, usage: Usage, *, batch: bool = False) -> float:
-        """Return what a use costs in dollars; nothing where the model has no price."""
-        return price_usage(find_price(self._prices, request.model), usage, batch=batch)
+        """Return what a use costs in dollars; nothing where the model has no price.
+
+        ``batch``: in a message batch, where the teacher has them; others are asked one by one all
+        the same.
+        """
+        price = find_price(self._prices, request.model)
+        return price_usage(price, usage, batch=batch and request.teacher in _BATCHING)
 
     def knows_price(self, model: str) -> bool:
         """Say whether the model has a price."""
