@@ -374,9 +374,16 @@ def test_foresight_counts_what_is_asked_answered_and_to_be_paid(tmp_path: Path) 
     ids = [request.request_id for request in requests]
     prices = {request.request_id: estimator.reserve(request) for request in requests}
     new = [ids[0], ids[2], ids[3], ids[4]]
+
+    def cost_of(*numbers: int) -> object:
+        return pytest.approx(sum(prices[ids[number]].expected for number in numbers))
+
     assert found == Foresight(
         whole=Asking(
-            {RECALL: Share(2, 3, 2), BOOK: Share(2, 3, 3)},
+            {
+                RECALL: Share(2, 3, 2, cost_of(0, 1, 2), cost_of(0, 2)),
+                BOOK: Share(2, 3, 3, cost_of(3, 4), cost_of(3, 4)),
+            },
             Cost(
                 4,
                 pytest.approx(sum(prices[name].expected for name in new)),
@@ -384,7 +391,10 @@ def test_foresight_counts_what_is_asked_answered_and_to_be_paid(tmp_path: Path) 
             ),
         ),
         pilot=Asking(
-            {RECALL: Share(1, 2, 1), BOOK: Share(1, 1, 1)},
+            {
+                RECALL: Share(1, 2, 1, cost_of(0, 1), cost_of(0)),
+                BOOK: Share(1, 1, 1, cost_of(3), cost_of(3)),
+            },
             Cost(
                 2,
                 pytest.approx(prices[ids[0]].expected + prices[ids[3]].expected),
@@ -566,8 +576,8 @@ def foresight() -> Foresight:
     """Twenty places of one task in the whole, four in the pilot, of one request each."""
     places = tuple(Place(RECALL, (content_id("request", n),)) for n in range(4))
     return Foresight(
-        whole=Asking({RECALL: Share(20, 20, 12)}, Cost(12, 1.2, 2.4)),
-        pilot=Asking({RECALL: Share(4, 4, 4)}, Cost(4, 0.4, 0.8)),
+        whole=Asking({RECALL: Share(20, 20, 12, 2.0, 1.2)}, Cost(12, 1.2, 2.4)),
+        pilot=Asking({RECALL: Share(4, 4, 4, 0.4, 0.4)}, Cost(4, 0.4, 0.8)),
         places=places,
     )
 
@@ -605,6 +615,32 @@ def test_the_whole_is_projected_from_the_places_that_were_drawn(foresight: Fores
         fixed + 1 * 1 + 8 * (8 / 4) + 2 * 5 + 2 * 5 + 60 * (8 / 60)
     )
     assert found.unmeasured == ()
+
+
+def test_free_answers_that_are_there_lessen_nothing_that_is_still_to_pay(
+    foresight: Foresight, tmp_path: Path
+) -> None:
+    """Two teachers are asked about each passage; only the free one has answered."""
+    paid = [make_paid(number) for number in range(20)]
+    free = [replace(make_paid(100 + number), teacher="offline") for number in range(20)]
+    drawn = [
+        (Draw("core", "recall", number / 20), [paid[number], free[number]]) for number in range(20)
+    ]
+    prices = TeachersParams(prices={"model-1": Price(input=1e6 / 100, output=1e6 / 100)})
+    with Journal(tmp_path / "journal.sqlite") as journal:
+        journal.record([make_response(request) for request in free])
+        found = foresee(
+            drawn,
+            {RECALL: 0.2},
+            journal,
+            Estimator((), prices),
+            costs,
+            lambda teacher, wanted, anyway: set(wanted),
+        )
+    units = tuple(Unit(place, 1, 1, 1, 0.1) for place in found.places)
+    assert len(units) == 4
+    whole = project_whole(found, replace(make_yield(foresight), units=units), Measured({}), {})
+    assert whole.left_usd.value == pytest.approx(16 * 0.1)
 
 
 def test_time_that_nobody_measured_is_not_made_up(foresight: Foresight) -> None:

@@ -38,11 +38,16 @@ class Cost:
 
 @dataclass(slots=True)
 class Share:
-    """What is asked in one cell: places, distinct requests, and those of them without an answer."""
+    """What is asked in one cell: places, distinct requests, and those of them without an answer.
+
+    ``usd`` is what all of them are likely to cost, were none answered, ``new_usd`` what the new do.
+    """
 
     places: int = 0
     requests: int = 0
     new: int = 0
+    usd: float = 0.0
+    new_usd: float = 0.0
 
 
 @dataclass(slots=True)
@@ -128,7 +133,11 @@ def foresee(
     Raises:
         InputError: answers that were paid for, and that the pilot would ask again, cannot be read.
     """
-    walk = _Walk(fractions)
+
+    def price(request: Request) -> float:
+        return estimator.reserve(request, batch=batch).expected if costs(request.teacher) else 0.0
+
+    walk = _Walk(fractions, price)
     missing: dict[str, _Missing] = {}
     requests = walk.count(drawn)
     while block := list(islice(requests, _BLOCK)):
@@ -150,6 +159,7 @@ def foresee(
             asking.cells[missing[name].cell].new += 1
             if costs(missing[name].teacher):
                 _add_cost(asking.cost, missing[name], estimator, calls=1 + ask_again)
+                asking.cells[missing[name].cell].new_usd += missing[name].reserved.expected
     spent = journal.read_account(budget.window_seconds).spent if budget else 0.0
     return Foresight(walk.whole, walk.pilot, tuple(walk.places), spent, budget)
 
@@ -157,8 +167,8 @@ def foresee(
 class _Walk:
     """Counts places and requests of the whole and of the sample in it."""
 
-    def __init__(self, fractions: Mapping[Cell, float]) -> None:
-        self._fractions = fractions
+    def __init__(self, fractions: Mapping[Cell, float], price: Callable[[Request], float]) -> None:
+        self._fractions, self._price = fractions, price
         self._seen: set[bytes] = set()
         self.whole, self.pilot = Asking(), Asking()
         self.places: list[Place] = []
@@ -170,16 +180,19 @@ class _Walk:
             cell = Cell(draw.group, draw.task)
             self.whole.cells[cell].places += 1
             if draw.number < self._fractions[cell]:
-                own = tuple(r.request_id for r in requests if r.request_id not in self.sampled)
+                fresh = [r for r in requests if r.request_id not in self.sampled]
+                own = tuple(request.request_id for request in fresh)
                 self.sampled.update(own)
                 self.places.append(Place(cell, own))
                 self.pilot.cells[cell].places += 1
                 self.pilot.cells[cell].requests += len(own)
+                self.pilot.cells[cell].usd += sum(map(self._price, fresh))
             for request in requests:
                 key = bytes.fromhex(request.request_id)[:16]
                 if key not in self._seen:
                     self._seen.add(key)
                     self.whole.cells[cell].requests += 1
+                    self.whole.cells[cell].usd += self._price(request)
                     yield cell, request
 
 

@@ -150,12 +150,16 @@ def _project(foresight: Foresight, values: Mapping[Cell, Sequence[float]]) -> Pr
 
 
 def _project_left(foresight: Foresight, values: Mapping[Cell, Sequence[float]]) -> Projection:
-    """Return what the requests cost that nobody has answered: of each stratum's rest, their share."""
+    """Return what the requests cost that nobody has answered: of each stratum's rest, their share.
+
+    That is of its dollars and not of its requests: some may be free, or of a cheaper model.
+    """
     strata, seen = [], 0.0
     for cell, own in values.items():
         whole, pilot = foresight.whole.cells[cell], foresight.pilot.cells[cell]
-        rest = whole.requests - pilot.requests
-        open_share = (whole.new - pilot.new) / rest if rest else 0.0
+        rest = whole.usd - pilot.usd
+        share = (whole.new_usd - pilot.new_usd) / rest if rest > 0 else 0.0
+        open_share = min(1.0, max(0.0, share))  # sums of floats, in another order
         strata.append(Stratum(whole.places, [value * open_share for value in own]))
         seen += sum(own) * open_share
     total = project_total(strata)
