@@ -429,6 +429,8 @@ def test_text_keeps_to_80_columns_and_markdown_is_whole(project: Path) -> None:
     assert "Nothing was sent, run or written." in lines
     saved = " ".join(invoke("--out", "plan.json")[1].split())
     assert saved.endswith("`STILLHOUSE_PLAN=plan.json dvc repro` follows this plan.")
+    saved = " ".join(invoke("--out", "my plan.json")[1].split())
+    assert saved.endswith("`STILLHOUSE_PLAN='my plan.json' dvc repro` follows this plan.")
     markdown = invoke("--md")[1]
     assert "**Over budget.**" in markdown
     table = [line for line in markdown.splitlines() if line.startswith("| simplified")]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from shlex import quote
 from typing import Final
 
 from stillhouse.base.ids import Json
@@ -94,7 +95,9 @@ def to_text(plan: Plan, written: str = "") -> Iterator[str]:
         yield "Nothing was sent, run or written."
         return
     yield from fold(
-        f"Nothing was sent or run. `STILLHOUSE_PLAN={written} dvc repro` follows this plan.", "", 0
+        f"Nothing was sent or run. `STILLHOUSE_PLAN={quote(written)} dvc repro` follows this plan.",
+        "",
+        0,
     )
 
 
