@@ -4,6 +4,7 @@ and how long stages took.
 
 import json
 import multiprocessing
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -21,7 +22,7 @@ from stillhouse.planning.run_cache import RunCache, name_run
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.journal_view import JournalView
 from stillhouse.teachers.layout import _LAYOUT
-from stillhouse.teachers.money import Bill
+from stillhouse.teachers.money import Account, Bill, Budget, Reservation
 from stillhouse.teachers.protocol import Failure, Usage
 from tests.asking import make_request, make_response
 
@@ -72,6 +73,29 @@ def test_a_view_reads_a_journal_of_an_older_layout_and_leaves_it_so(tmp_path: Pa
         assert view.read(["a"])["a"].text == "said"
         assert view.read_account().spent == 0
     assert list_files(tmp_path) == before
+
+
+def leave_in_flight(path: Path) -> None:
+    journal = Journal(path)
+    journal.claim([OTHER.request_id], 1)
+    journal.reserve([Reservation(OTHER.request_id, 0.25, 5.0)], None)
+    os._exit(9)
+
+
+def test_what_a_killed_process_reserved_is_no_more_in_the_way_of_a_plan(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    write_journal(path)
+    killed = multiprocessing.get_context("spawn").Process(target=leave_in_flight, args=(path,))
+    killed.start()
+    killed.join()
+    with Journal(path) as journal:
+        journal.claim(["f" * 64], 1)
+        journal.reserve([Reservation("f" * 64, 0.5, 1.0)], None)
+        with JournalView(path) as view:
+            assert view.read_account() == Account(0.5 + 0.25, 1.0)
+        # The same as whoever asks next comes to.
+        assert journal.reserve([Reservation("f" * 64, 0.5, 1.0)], Budget(1.75, 3600)) == 0
+        assert journal.read_account() == Account(0.75, 1.0)
 
 
 def test_a_view_sees_what_another_process_is_writing(tmp_path: Path) -> None:

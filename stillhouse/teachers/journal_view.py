@@ -1,5 +1,6 @@
 """The journal as somebody sees it who may only look: nothing in its folder changes by it."""
 
+import math
 import sqlite3
 from collections.abc import Collection
 from contextlib import closing
@@ -9,6 +10,8 @@ from stillhouse.base import versions
 from stillhouse.teachers.database import Database, explain_unusable
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.layout import lay_out
+from stillhouse.teachers.money import Account
+from stillhouse.teachers.owner import Owner
 
 
 class JournalView(Journal):
@@ -33,6 +36,23 @@ class JournalView(Journal):
         """Return which of the requests wait for the answers of a batch that was submitted."""
         with self._database.explained():
             return self._read_batched(request_ids)
+
+    def read_account(self, window_seconds: float = math.inf) -> Account:
+        """Return the account as the next to ask will find it.
+
+        What processes that have ended left in flight is reserved no more, and counts as spent.
+        """
+        account = super().read_account(window_seconds)
+        query = (
+            "SELECT total(expected), total(reserved), place, pid, started, max(expires) FROM leases"
+            " WHERE reserved > 0 GROUP BY place, pid, started"
+        )
+        spent, reserved = account.spent, account.reserved
+        with self._database.explained():
+            for expected, held, *owner, expires in self._database.wait_for(query).fetchall():
+                if not self._is_live(Owner(*owner), expires):
+                    spent, reserved = spent + expected, reserved - held
+        return Account(spent, reserved, account.batched)
 
     def copy_to(self, path: Path) -> None:
         """Write all of it to a new file, which may be opened as a journal."""
