@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from stillhouse.base.ids import sha256_file
-from stillhouse.base.records import Request, Response
+from stillhouse.base.records import Request, Response, split_slot
 from stillhouse.base.tables import read_table
 from stillhouse.pilot.pilot import prepare_pilot
 from stillhouse.teachers.journal import Journal
@@ -118,7 +118,8 @@ def test_the_verdict_is_one_json_document_and_dvcs_words_go_to_stderr(
 def test_the_document_that_git_does_not_know_is_asked_about(
     project: Path, done: tuple[str, str]
 ) -> None:
-    assert (project / TREE / "data/seed/documents/new.md").exists()
+    asked = read_table(project / TREE / "data/requests.parquet", Request)
+    assert any(split_slot(request.slot_id)[0] == "new.md" for request in asked)
 
 
 def test_a_second_pilot_asks_nothing_and_says_the_same(

@@ -23,8 +23,8 @@ def plan(
         bool,
         typer.Option(
             "--exit-code",
-            help="End with 1 when over budget, when an obstacle is named, or, without a budget, "
-            "when anything is to be paid.",
+            help="End with 1 when over budget or when that cannot be told, when an obstacle is "
+            "named, or, without a budget, when anything is to be paid.",
         ),
     ] = False,
 ) -> None:

@@ -17,6 +17,7 @@ from stillhouse.pilot.settings import PROBE
 from stillhouse.quality.gate import Check
 from stillhouse.report.scores import Metrics, read_metrics
 
+BESIDE: Final = ("abstain", "replay")  # tasks whose rows teach nothing of the documents
 EXAMPLES: Final = 3  # ids named for each reason of rejection
 _LESS: Final = 0.5  # of the others' share: below that, a task is called poor
 
@@ -156,14 +157,11 @@ def measure_yield(copy: Path, places: Sequence[Place], price: Price) -> Yield:
         tasks=_sum_tasks(requests, usd, pairs, rows),
         reasons=_sum_reasons(rejections, requests, of_pair),
         units=tuple(_sum_unit(place, requests, usd, pairs, rows) for place in places),
-        train_taught=sum(n for task, n in parts["train"].items() if task not in _BESIDE),
+        train_taught=sum(n for task, n in parts["train"].items() if task not in BESIDE),
         declining=parts["train"]["abstain"],
         replay=parts["train"]["replay"],
         test=sum(n for task, n in parts["test"].items() if task != "replay"),
     )
-
-
-_BESIDE: Final = ("abstain", "replay")  # rows that teach nothing of the documents
 
 
 def _sum_tasks(
@@ -208,7 +206,7 @@ def _sum_unit(
         place=place,
         pairs=sum(pairs.get(name, 0) for name in names),
         rows=kept,
-        taught_rows=0 if place.cell.task in _BESIDE else kept,
+        taught_rows=0 if place.cell.task in BESIDE else kept,
         usd=sum(usd.get(name, 0.0) for name in names),
     )
 

@@ -20,6 +20,7 @@ from stillhouse.lineage.dvc_running import release_abandoned
 from stillhouse.pilot.foresight import Foresight, Recall, foresee
 from stillhouse.pilot.fractions import choose_fractions
 from stillhouse.pilot.outcome import (
+    BESIDE,
     Price,
     measure_yield,
     read_gain,
@@ -48,7 +49,6 @@ from stillhouse.teachers.roster import list_teachers, make_terms
 
 PLACE: Final = Path(".stillhouse/pilot")
 TREE: Final = PLACE / "tree"
-_BESIDE: Final = ("abstain", "replay")
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,4 +263,4 @@ def _has_verdict(ran: Ran) -> bool:
 
 def _count_taught() -> int:
     tasks = count_values(TREE / "data/dataset/train.parquet", "task")
-    return sum(count for task, count in tasks.items() if task not in _BESIDE)
+    return sum(count for task, count in tasks.items() if task not in BESIDE)
