@@ -728,11 +728,11 @@ def test_what_will_be_asked_is_told_with_its_price(foresight: Foresight) -> None
     assert word_foresight(free) == "pilot: 4 of 20 requests (20%), 4 new; nothing to pay"
 
 
-def test_what_ends_dvc_is_told_in_the_stages_own_sentence_with_dvcs_exit_code() -> None:
+def test_what_ends_dvc_is_told_in_the_stages_own_sentence() -> None:
     refuse_failed(Ran())
     with pytest.raises(StillhouseError) as told:
         refuse_failed(Ran(255, "generate", "the key is wrong"))
-    assert told.value.exit_code == 255
+    assert told.value.exit_code == 2
     assert str(told.value) == (
         "stage `generate` of the pilot: the key is wrong; mend that and run `stillhouse pilot` "
         "again: it goes on from there"

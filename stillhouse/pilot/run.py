@@ -95,18 +95,16 @@ def refuse_failed(ran: Ran) -> None:
     """Raise what ended ``dvc repro``, in the stage's own words where they are known.
 
     Raises:
-        StillhouseError: with DVC's exit code.
+        StillhouseError: it did not come to its end. 1 as exit code is left to a verdict.
     """
     if not ran.failed:
         return
     where = f"stage `{ran.stage}` of the pilot" if ran.stage else "the pilot"
-    error = StillhouseError(
+    raise StillhouseError(
         ran.said or f"`dvc repro` ended with {ran.code} (what it said stands above)",
         where=where,
         remedy="mend that and run `stillhouse pilot` again: it goes on from there",
     )
-    error.exit_code = ran.code % 256 or 1
-    raise error
 
 
 def remember_seconds(path: Path, key: str, seconds: Mapping[str, float]) -> dict[str, float]:
