@@ -155,7 +155,7 @@ def prepare_ours(folder: Path, _loop: str, requests: int, in_flight: int) -> Cal
     from stillhouse.teachers.claude import Claude
     from stillhouse.teachers.desk import Terms
     from stillhouse.teachers.estimate import Estimator
-    from stillhouse.teachers.generate import GenerateParams, collect_answers
+    from stillhouse.teachers.generate import GenerateParams, Listed, collect_answers
     from stillhouse.teachers.journal import Journal
     from stillhouse.teachers.lookup import Archive
     from stillhouse.teachers.params import load_teachers
@@ -175,6 +175,7 @@ def prepare_ours(folder: Path, _loop: str, requests: int, in_flight: int) -> Cal
                 Archive(folder, folder),
                 GenerateParams(),
                 Terms(estimator=Estimator(journal.read_rates(), teachers)),
+                listed=StoredTable(path, Listed),
             )
         return collected.counts.sent
 

@@ -11,7 +11,7 @@ from stillhouse.base.runtime import load_runtime
 from stillhouse.base.stage import read_option, run_stage, say_counts, show_progress
 from stillhouse.base.tables import StoredTable, open_table
 from stillhouse.teachers.follow import VARIABLE, read_followed
-from stillhouse.teachers.generate import GenerateParams, collect_answers, read_answers
+from stillhouse.teachers.generate import GenerateParams, Listed, collect_answers, read_answers
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.lookup import Archive
 from stillhouse.teachers.params import load_journal
@@ -41,6 +41,7 @@ def main() -> None:
             archive,
             params,
             make_terms(runtime, journal),
+            listed=StoredTable(REQUESTS, Listed),
             remote=open_journal_remote(load_journal(), journal, archive.repository),
             allow_repay=REPAY in sys.argv[1:],
             followed=read_followed(Path(plan)) if plan else None,

@@ -1,5 +1,6 @@
 """The thread with the calls gives back every request, also when it is stopped or ends at a bad moment."""
 
+import gc
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -73,6 +74,26 @@ def test_ctrl_c_while_the_connection_opens_gives_everything_back() -> None:
     Timer(0.2, pile.stop, ["interrupted"]).start()
     replies = end_within(10, pile, slow)
     assert len(replies) + len(pile.left) == 3
+
+
+def test_the_collector_leaves_alone_what_was_there_before_while_calls_are_out() -> None:
+    frozen: list[int] = []
+
+    @asynccontextmanager
+    async def look() -> AsyncIterator[Call]:
+        frozen.append(gc.get_freeze_count())
+
+        async def call(request: Request) -> Reply:
+            frozen.append(gc.get_freeze_count())
+            return await refuse(request)
+
+        yield call
+
+    before = gc.get_freeze_count()
+    assert len(end_within(10, Pile(), look)) == 3
+    assert min(frozen) > before + 10_000
+    assert frozen[1] >= frozen[0]
+    assert gc.get_freeze_count() == 0
 
 
 def test_what_is_handed_over_just_as_the_thread_ends_comes_back(

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TypeVar
 
 from pydantic import Field
 
@@ -25,6 +25,8 @@ from stillhouse.teachers.outcome import look_over
 from stillhouse.teachers.protocol import Failure, Teacher
 from stillhouse.teachers.remote import Remote
 
+T = TypeVar("T")
+
 _BLOCK: Final = 512  # requests whose answers are held in memory together
 _GO_ON: Final = "`dvc repro` goes on from there"
 
@@ -37,6 +39,16 @@ class GenerateParams(Params):
 
     tolerate_refusals: int = Field(default=0, ge=0)
     ask_again: int = Field(default=1, ge=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a request is called, and by whom it is answered: so much is read to look it up."""
+
+    request_id: str
+    task: str
+    teacher: str
+    prompt_path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +99,7 @@ def collect_answers(
     params: GenerateParams,
     terms: Terms | None = None,
     *,
+    listed: Iterable[Listed | Request] | None = None,
     remote: Remote | None = None,
     allow_repay: bool = False,
     followed: ToBeSent | None = None,
@@ -94,6 +107,7 @@ def collect_answers(
     """Have the journal hold the answer to every request, asking only for what is found nowhere.
 
     ``requests`` have distinct ids and are walked several times, never held: neither are answers.
+    ``listed`` are the same requests in less time, where they can be read so.
     What the journal then holds is in its ``remote``, too, as far as answers are shared.
     ``followed`` is a plan: nothing is sent that it does not hold.
 
@@ -105,10 +119,11 @@ def collect_answers(
         StoppedError: the user ended it.
     """
     known = {teacher.name: teacher for teacher in teachers}
-    found = _look_up(requests, known, journal)
+    listed = requests if listed is None else listed
+    found = _look_up(listed, known, journal)
     asks_shared = any(is_shared(name) for name in found.missing)
     if remote is not None and asks_shared and remote.fetch(journal):
-        found = _look_up(requests, known, journal)
+        found = _look_up(listed, known, journal)
     left: dict[str, list[str]] = {}
     for name, missing in sorted(found.missing.items()):
         # Everything is looked up before anything is asked: a look-up that fails must cost nothing.
@@ -188,7 +203,9 @@ def _ask_all(
     return sent, failures
 
 
-def _look_up(requests: Iterable[Request], known: Mapping[str, Teacher], journal: Journal) -> _Known:
+def _look_up(
+    requests: Iterable[Listed | Request], known: Mapping[str, Teacher], journal: Journal
+) -> _Known:
     """Say what the journal holds; an older version's answers that are none become failures."""
     found = _Known()
     for block in _cut(requests):
@@ -213,7 +230,7 @@ def _look_up(requests: Iterable[Request], known: Mapping[str, Teacher], journal:
     return found
 
 
-def _cut(requests: Iterable[Request]) -> Iterator[list[Request]]:
+def _cut(requests: Iterable[T]) -> Iterator[list[T]]:
     iterator = iter(requests)
     while block := list(islice(iterator, _BLOCK)):
         yield block
@@ -224,7 +241,7 @@ def _pick(requests: Iterable[Request], names: Collection[str]) -> Iterator[Reque
     return (request for request in requests if request.request_id in wanted)
 
 
-def _refuse_teacher(request: Request, known: Iterable[str]) -> NoReturn:
+def _refuse_teacher(request: Listed | Request, known: Iterable[str]) -> NoReturn:
     raise InputError(
         f"there is no teacher `{request.teacher}`",
         where=request.prompt_path,
