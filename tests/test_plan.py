@@ -437,6 +437,14 @@ def test_text_keeps_to_80_columns_and_markdown_is_whole(project: Path) -> None:
     assert table == [f"| simplified | {(n := plan().count_tasks()['simplified'].new)} | 0 | {n} |"]
 
 
+def test_a_plan_is_not_written_where_a_folder_stands(project: Path) -> None:
+    before = sorted(Path().iterdir())
+    done = CliRunner().invoke(app, ["plan", "--out", "."])
+    assert done.stderr.strip() == "error: --out .: a folder stands there; expected a file's path"
+    assert done.exit_code == 2
+    assert sorted(Path().iterdir()) == before
+
+
 def test_a_plan_that_is_followed_allows_its_own_requests_and_no_others(
     project: Path, tmp_path: Path
 ) -> None:

@@ -45,6 +45,8 @@ def plan(
 
     if as_json and as_markdown:
         raise InputError("`--json` and `--md` are two forms of one answer", expected="one of them")
+    if out is not None and out.is_dir():
+        raise InputError("a folder stands there", where=f"--out {out}", expected="a file's path")
     check_project()
     check_contradictions(load_yaml(PARAMS))  # as every stage does: it would ask for nothing
     made = make_plan(Path(), list_teachers(load_runtime()))

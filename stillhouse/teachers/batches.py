@@ -28,9 +28,8 @@ T = TypeVar("T")
 
 TEACHER: Final = "anthropic"
 _BLOCK: Final = 256  # replies that are written together
-_FIRST_SECONDS: Final = (
-    3.0  # between two looks at the server; each time half as much again, up to ...
-)
+# Between two looks at the server: each time half as much again, up to the most.
+_FIRST_SECONDS: Final = 3.0
 _MOST_SECONDS: Final = 60.0
 _GROWTH: Final = 1.5
 _TURN_SECONDS: Final = 0.1  # within which Ctrl-C is noticed

@@ -73,9 +73,8 @@ class Claude:
     async def _open(self) -> AsyncIterator[Call]:
         import anthropic
 
-        plain = (
-            self._teachers.anthropic.platform == "api"
-        )  # the others rewrite the body and sign it
+        # The other platforms rewrite the body and sign it.
+        plain = self._teachers.anthropic.platform == "api"
         marker = Marker() if self._teachers.anthropic.cache else None
         async with connect(self._teachers, self._runtime) as client:
 

@@ -175,10 +175,8 @@ class Desk:
         """Have everything without an outcome fail, or asked in another round where it was not taken."""
         silent = [*self._out, *self._drafted]
         left = [request.request_id for request in (*self._leased, *self._coming)]
-        if took_any:
-            self._elsewhere |= dict.fromkeys(
-                left
-            )  # it came when the teacher took the source for ended already
+        if took_any:  # it came when the teacher took the source for ended already
+            self._elsewhere |= dict.fromkeys(left)
         else:
             silent += left
         error = "the teacher gave no outcome"

@@ -114,9 +114,8 @@ class _Engine:
         self._closing = asyncio.Event()
         self._call: Call | None = None
         self._waiting: list[Request] = []  # until the calls are open
-        self._unsent: dict[
-            str, asyncio.Task[None]
-        ] = {}  # tasks that wait: for a turn, or to try again
+        # Tasks that wait: for a turn, or to try again.
+        self._unsent: dict[str, asyncio.Task[None]] = {}
         self._outbox: deque[tuple[Request, Reply | None]] = deque()
         self._came = threading.Event()
         self._posting = threading.Lock()
@@ -145,7 +144,7 @@ class _Engine:
         """Run the thread while the block does; what is in flight when it ends is left.
 
         Meanwhile the garbage collector passes over what was there before. Most of that are the
-        modules of SDKs, and walking through them took a fifth of the time of a call.
+        modules of SDKs; walking through them takes more than all that the journal does (docs/LOG.md).
         """
         thread = threading.Thread(target=self._run, name="calls", daemon=True)
         gc.freeze()

@@ -15,9 +15,8 @@ from stillhouse.base.secrets import hide_secrets
 _URL: Final = re.compile(r"\w+://")
 _FILE: Final = "file://"
 _WHERE: Final = "params.yaml: journal.remote"
-_PORT: Final = re.compile(
-    r"[^:]*(:\d*)?|\[[^]]*\](:\d*)?"
-)  # what may stand in front of a URL's path
+# What may stand in front of a URL's path: a host, or an address in brackets, and a port.
+_SERVER: Final = re.compile(r"[^:]*(:\d*)?|\[[^]]*\](:\d*)?")
 PART: Final = ".part"  # how a file ends that is being written; what ends so is no file yet
 
 
@@ -164,7 +163,7 @@ def hide_login(url: str) -> str:
     if not mark:
         return url
     server = re.split("[/?#]", rest, maxsplit=1)[0]
-    if "@" in server or not _PORT.fullmatch(server):
+    if "@" in server or not _SERVER.fullmatch(server):
         rest = rest.rpartition("@")[2]
     return f"{scheme}://{re.split('[?#]', rest, maxsplit=1)[0]}"
 
