@@ -4,8 +4,6 @@ Everything here can be done again: an entry is found by what it is (weights and 
 up to date and never doubled, because DVC may skip the stage or run it twice.
 """
 
-import logging
-import os
 import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +19,7 @@ from stillhouse.base.lock import read_lock
 from stillhouse.lineage.entry import Entry, Table, clean_key, list_leaves, read_entry
 from stillhouse.lineage.git import GitState, read_git
 from stillhouse.lineage.params import Register
-from stillhouse.lineage.store import explain_store, find_store, hide_user
+from stillhouse.lineage.store import explain_store, find_store, hide_user, prepare_mlflow
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -101,13 +99,9 @@ def connect() -> "tuple[MlflowClient, str]":
     Raises:
         InputError: the store cannot be used: another MLflow's tables, or a server that says no.
     """
-    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    os.environ.setdefault("DO_NOT_TRACK", "true")
-    for noisy in ("alembic", "mlflow.store", "mlflow.tracking"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    prepare_mlflow()
     import mlflow
 
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # set again by the import
     with explain_store():
         uri, database = find_store()
         if database and not database.exists():

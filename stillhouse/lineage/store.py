@@ -1,36 +1,79 @@
 """MLflow's store: which one it is, and what it refuses, told in one sentence without a password."""
 
+import logging
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from stillhouse.base.errors import InputError
-from stillhouse.base.home import home
+from stillhouse.base.home import find_home
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 _LONGEST: Final = 300  # characters of what MLflow itself says
 _USER: Final = re.compile(r"(?<=//)[^\s/@]*@")
+_FILE: Final = re.compile(r"sqlite(?:\+\w+)?:///(?P<path>[^?]+)")
+_NOISY: Final = ("alembic", "mlflow.store", "mlflow.tracking")
 
 
-def find_store() -> tuple[str, Path | None]:
-    """Return the store's URI: ``MLFLOW_TRACKING_URI``, else a database, whose file comes with it."""
-    database = home() / "mlflow.db"
+def find_store(root: Path = Path()) -> tuple[str, Path | None]:
+    """Return the store's URI: ``MLFLOW_TRACKING_URI``, else a database, whose file comes with it.
+
+    Nothing is made: the file may not be there yet.
+    """
+    database = find_home(root) / "mlflow.db"
     own = f"sqlite:///{database}"
     # MLflow sets the variable itself once a store was chosen in this process.
     named = os.environ.get("MLFLOW_TRACKING_URI") or own
     return named, database if named == own else None
 
 
+def prepare_mlflow() -> None:
+    """Import MLflow with its telemetry off and without its talk of tables."""
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    os.environ.setdefault("DO_NOT_TRACK", "true")
+    for noisy in _NOISY:
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    import mlflow  # noqa: F401
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # set again by the import
+
+
+def open_store(root: Path) -> "tuple[MlflowClient, str]":
+    """Return a client of the store that is there, and its URI; looking never makes one.
+
+    Raises:
+        InputError: there is none yet, or it cannot be used.
+    """
+    uri, _ = find_store(root)
+    file = _FILE.fullmatch(uri)
+    # MLflow would lay out its tables in a database that is missing or empty.
+    if file and not (Path(file["path"]).is_file() and Path(file["path"]).stat().st_size):
+        raise InputError(
+            "there is no MLflow store yet, so no model is registered",
+            where=file["path"],
+            remedy="run `stillhouse register`, which writes it from the students' files, or name "
+            "another one in MLFLOW_TRACKING_URI",
+        )
+    prepare_mlflow()
+    from mlflow import MlflowClient
+
+    with explain_store(root):
+        return MlflowClient(uri), uri
+
+
 @contextmanager
-def explain_store() -> Iterator[None]:
+def explain_store(root: Path = Path()) -> Iterator[None]:
     """Turn what MLflow or the database under it refuses into an ``InputError``."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    uri, database = find_store()
+    uri, database = find_store(root)
     try:
         yield
     except (MlflowException, SQLAlchemyError, ImportError, ValueError) as exc:
