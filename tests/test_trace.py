@@ -17,10 +17,10 @@ from stillhouse.base.records import Chunk, Document, Judgement, Pair, Rejection,
 from stillhouse.base.tables import read_all, write_table
 from stillhouse.cli.main import app
 from stillhouse.lineage.provenance import BaseModel, read_provenance
-from stillhouse.lineage.trace import trace
-from stillhouse.lineage.trace_models import ModelVerdict
-from stillhouse.lineage.trace_up import FILTERS
 from stillhouse.quality import curate
+from stillhouse.tracing.models import ModelVerdict
+from stillhouse.tracing.trace import trace
+from stillhouse.tracing.up import FILTERS
 from tests.lineage_project import BASE
 from tests.trace_project import (
     HELD_OUT,

@@ -13,10 +13,10 @@ from stages import ingest, review, split
 from stillhouse.base.records import Chunk, Document, Pair, Row
 from stillhouse.base.tables import read_all, write_table
 from stillhouse.cli.main import app
-from stillhouse.lineage.trace import trace
-from stillhouse.lineage.trace_find import find_thing
-from stillhouse.lineage.trace_models import ModelVerdict
-from stillhouse.lineage.trace_reach import follow
+from stillhouse.tracing.find import find_thing
+from stillhouse.tracing.models import ModelVerdict
+from stillhouse.tracing.reach import follow
+from stillhouse.tracing.trace import trace
 from tests.trace_project import (
     HELD_OUT,
     LEAVE,

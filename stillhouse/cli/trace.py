@@ -8,7 +8,7 @@ import typer
 from stillhouse.cli.output import AsJson, print_json
 
 if TYPE_CHECKING:
-    from stillhouse.lineage.trace import Trace
+    from stillhouse.tracing.trace import Trace
 
 
 def trace(
@@ -36,7 +36,7 @@ def trace(
     Example: stillhouse trace people/annual-leave.md --exit-code
     """
     from stillhouse.base.params import check_project
-    from stillhouse.lineage.trace import trace as trace_thing
+    from stillhouse.tracing.trace import trace as trace_thing
 
     check_project()
     traced = trace_thing(Path(), thing)
@@ -49,7 +49,7 @@ def trace(
 
 
 def _print(traced: "Trace") -> None:
-    from stillhouse.lineage.trace_text import describe_trace
+    from stillhouse.tracing.text import describe_trace
 
     for line in describe_trace(traced):
         typer.echo(line)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from stillhouse.base.ids import Json
 from stillhouse.base.records import Rejection
-from stillhouse.lineage.trace_find import find_twin
-from stillhouse.lineage.trace_models import Listed
-from stillhouse.lineage.trace_reach import Reach
+from stillhouse.tracing.find import find_twin
+from stillhouse.tracing.models import Listed
+from stillhouse.tracing.reach import Reach
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from typing import Final
 
 from stillhouse.base.ids import Json
 from stillhouse.base.text import fold
-from stillhouse.lineage.trace import Trace
-from stillhouse.lineage.trace_down import Step
+from stillhouse.tracing.down import Step
+from stillhouse.tracing.trace import Trace
 
 _LABEL: Final = 12
 _LINES: Final = 4  # of a passage, an answer or a reason; --json has the whole text

@@ -30,9 +30,9 @@ from typing import Final
 from stillhouse.base.ids import sha256_file
 from stillhouse.base.records import Rejection
 from stillhouse.base.tables import read_table
-from stillhouse.lineage.trace_find import Thing
-from stillhouse.lineage.trace_reach import Passages
-from stillhouse.lineage.trace_tables import (
+from stillhouse.tracing.find import Thing
+from stillhouse.tracing.reach import Passages
+from stillhouse.tracing.tables import (
     CHUNKS,
     DOCUMENTS,
     REJECTIONS,

@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeVar
 from stillhouse.base.errors import InputError
 from stillhouse.base.records import Rejection, split_slot
 from stillhouse.base.tables import read_table
-from stillhouse.lineage.trace_tables import (
+from stillhouse.tracing.tables import (
     CHUNKS,
     CURATED,
     DATASET,

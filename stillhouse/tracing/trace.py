@@ -4,9 +4,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from stillhouse.base.ids import Json, md5_file
-from stillhouse.lineage.trace_down import Step, step_down
-from stillhouse.lineage.trace_find import Thing, find_thing
-from stillhouse.lineage.trace_models import (
+from stillhouse.tracing.down import Step, step_down
+from stillhouse.tracing.find import Thing, find_thing
+from stillhouse.tracing.models import (
     Listed,
     ModelVerdict,
     Verdict,
@@ -14,9 +14,9 @@ from stillhouse.lineage.trace_models import (
     list_models,
     worst_verdict,
 )
-from stillhouse.lineage.trace_past import find_version, follow_thing
-from stillhouse.lineage.trace_student import judge_heirs, step_down_student, step_up_student
-from stillhouse.lineage.trace_up import step_up
+from stillhouse.tracing.past import find_version, follow_thing
+from stillhouse.tracing.student import judge_heirs, step_down_student, step_up_student
+from stillhouse.tracing.up import step_up
 
 
 @dataclass(frozen=True, slots=True)

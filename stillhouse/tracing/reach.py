@@ -8,8 +8,8 @@ from typing import Final
 from stillhouse.base.ids import sha256_file
 from stillhouse.base.records import Rejection, split_slot
 from stillhouse.base.tables import read_table
-from stillhouse.lineage.trace_find import PROMPTS, Thing
-from stillhouse.lineage.trace_tables import (
+from stillhouse.tracing.find import PROMPTS, Thing
+from stillhouse.tracing.tables import (
     CHUNKS,
     CURATED,
     DATASET,

@@ -14,9 +14,9 @@ from stillhouse.base.errors import InputError
 from stillhouse.base.ids import md5_file
 from stillhouse.base.tables import read_table
 from stillhouse.lineage.provenance import Provenance
-from stillhouse.lineage.trace_find import Thing
-from stillhouse.lineage.trace_passages import Match, match_passages
-from stillhouse.lineage.trace_reach import (
+from stillhouse.tracing.find import Thing
+from stillhouse.tracing.passages import Match, match_passages
+from stillhouse.tracing.reach import (
     BY_PASSAGE,
     Passages,
     Reach,
@@ -25,7 +25,7 @@ from stillhouse.lineage.trace_reach import (
     lay_trail,
     name_rows,
 )
-from stillhouse.lineage.trace_tables import (
+from stillhouse.tracing.tables import (
     CHUNKS,
     DATASET,
     DOCUMENTS,

@@ -10,10 +10,10 @@ from stillhouse.base.errors import InputError
 from stillhouse.base.ids import Json
 from stillhouse.base.tables import read_table
 from stillhouse.lineage.provenance import Provenance
-from stillhouse.lineage.trace_down import Step
-from stillhouse.lineage.trace_models import Listed, ModelVerdict, inherit_verdicts
-from stillhouse.lineage.trace_past import find_tables
-from stillhouse.lineage.trace_tables import (
+from stillhouse.tracing.down import Step
+from stillhouse.tracing.models import Listed, ModelVerdict, inherit_verdicts
+from stillhouse.tracing.past import find_tables
+from stillhouse.tracing.tables import (
     CURATED,
     DATASET,
     DOCUMENTS,
@@ -23,7 +23,7 @@ from stillhouse.lineage.trace_tables import (
     RequestKey,
     RowKey,
 )
-from stillhouse.lineage.trace_up import compare_file, compare_source
+from stillhouse.tracing.up import compare_file, compare_source
 
 T = TypeVar("T")
 

@@ -13,9 +13,9 @@ from stillhouse.base.tables import read_table
 from stillhouse.distill.bases import LOCAL_ORIGIN
 from stillhouse.lineage.model_folder import PROVENANCE, ROWS
 from stillhouse.lineage.provenance import BaseModel, Provenance, SeenRow, read_provenance
-from stillhouse.lineage.trace_past import Past, Told, look_back
-from stillhouse.lineage.trace_reach import Reach, join_told
-from stillhouse.lineage.trace_tables import DATASET
+from stillhouse.tracing.past import Past, Told, look_back
+from stillhouse.tracing.reach import Reach, join_told
+from stillhouse.tracing.tables import DATASET
 
 Verdict = Literal["affected", "clean", "unknown"]
 

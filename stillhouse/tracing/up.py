@@ -8,10 +8,10 @@ from typing import Final
 from stillhouse.base.ids import Json, sha256_file
 from stillhouse.base.records import Chunk, Judgement, Message, Pair, Request, Response, Row
 from stillhouse.base.tables import read_table
-from stillhouse.lineage.trace_down import Step
-from stillhouse.lineage.trace_find import ENTRY
-from stillhouse.lineage.trace_reach import Reach, hash_prompts
-from stillhouse.lineage.trace_tables import (
+from stillhouse.tracing.down import Step
+from stillhouse.tracing.find import ENTRY
+from stillhouse.tracing.reach import Reach, hash_prompts
+from stillhouse.tracing.tables import (
     CHUNKS,
     CURATED,
     DATASET,

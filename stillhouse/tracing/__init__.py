@@ -1,0 +1,1 @@
+"""A thing followed through the tables, up- and downstream, and which models of any version saw it."""
