@@ -78,7 +78,7 @@ class Lock:
         return dict(sorted(found.items()))
 
 
-class _TornLockError(ValueError):
+class TornLockError(ValueError):
     """The text is not a whole lock."""
 
 
@@ -95,7 +95,7 @@ def read_lock(project: Path = Path()) -> Lock:
             text = path.read_bytes().decode()
             if text == before:
                 _refuse_conflict(text, path)
-                return _parse(text)
+                return parse_lock(text)
         except FileNotFoundError:
             return Lock({})
         except OSError as exc:
@@ -120,8 +120,8 @@ def past_locks(repository: Path) -> Iterator[Lock]:
     """
     for blob in _list_blobs(repository):
         try:
-            yield _parse(ask_git(repository, "cat-file", "blob", blob))
-        except _TornLockError:
+            yield parse_lock(ask_git(repository, "cat-file", "blob", blob))
+        except TornLockError:
             continue
 
 
@@ -148,20 +148,25 @@ def _refuse_conflict(text: str, path: Path) -> None:
         )
 
 
-def _parse(text: str) -> Lock:
+def parse_lock(text: str) -> Lock:
+    """Return what the text of a ``dvc.lock`` says.
+
+    Raises:
+        TornLockError: it is not a whole one.
+    """
     try:
         lock = yaml.load(text, Loader=yaml.CSafeLoader)
         if lock["schema"] and lock.keys() == {"schema"}:
             return Lock({})
         return Lock({name: _read_stage(name, body) for name, body in lock["stages"].items()})
     except (yaml.YAMLError, TypeError, KeyError, AttributeError, ValueError) as exc:
-        raise _TornLockError from exc
+        raise TornLockError from exc
 
 
 def _read_stage(name: str, body: Mapping[str, Any]) -> LockedStage:
     params = body.get("params", {})
     if not all(isinstance(values, Mapping) for values in params.values()):
-        raise _TornLockError
+        raise TornLockError
     deps, outs = _read_hashes(body.get("deps", [])), _read_hashes(body.get("outs", []))
     return LockedStage(name, deps, outs, str(body.get("cmd", "")), params)
 
@@ -170,10 +175,10 @@ def _read_hashes(entries: list[Mapping[str, Any]]) -> dict[str, str]:
     hashes = {}
     for entry in entries:
         if None in (entry["path"], *entry.values()):
-            raise _TornLockError
+            raise TornLockError
         if "md5" in entry:
             if not _MD5.fullmatch(str(entry["md5"])):
-                raise _TornLockError
+                raise TornLockError
             hashes[entry["path"]] = entry["md5"]
     return hashes
 
