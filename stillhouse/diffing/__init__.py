@@ -1,0 +1,1 @@
+"""Two versions of a dataset, compared row by row, with the cause of each difference."""
