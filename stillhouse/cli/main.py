@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from stillhouse import __version__
 from stillhouse.base.ending import end_in_a_sentence
 from stillhouse.cli.ask import ask
+from stillhouse.cli.diff import diff
 from stillhouse.cli.doctor import doctor
 from stillhouse.cli.init import init
 from stillhouse.cli.journal import app as journal
@@ -75,7 +76,11 @@ def _begin(
     pass
 
 
-for command in (init, plan, pilot, summary, trace, ask, register, retry, doctor, upgrade, version):
+_COMMANDS = (
+    *(init, plan, pilot, summary, diff, trace, ask, register, retry, doctor, upgrade),
+    version,
+)
+for command in _COMMANDS:
     app.command()(command)
 app.add_typer(journal, name="journal")
 # Whatever stands behind the stage's name is the stage's own.

@@ -5,22 +5,14 @@ file or a moved section is not another place). Where there was none, it is the p
 or the prompt, or the plan that asks about more.
 """
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-from stillhouse.base.ids import canonical_json
 from stillhouse.base.records import Request, split_slot
 from stillhouse.lineage.slots import Slot, pair_slots, slot_of_request
-from stillhouse.prompts.passages import (
-    parse_passages,
-    parse_questions,
-    render_passage,
-    render_question,
-)
+from stillhouse.planning.traits import Traits, compare_requests, look_at, seed_file
 
 # `first`: no earlier run is recorded. `unknown`: it is, but its requests are not found here.
 Cause: TypeAlias = Literal[
@@ -51,35 +43,12 @@ class Caused:
     named: Mapping[Cause, Mapping[str, int]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Traits:
-    """What a request is made of, texts as digests.
-
-    ``shown`` are its passages and questions, ``said`` is the rest of its messages; ``plain``: there
-    is neither passage nor marked question in them, so a seed question is a part of ``said``.
-    """
-
-    request_id: str
-    slot_id: str
-    task: str
-    prompt: str
-    prompt_path: str
-    chunk_ids: tuple[str, ...]
-    shown: bytes
-    frame: bytes
-    said: bytes
-    plain: bool
-    teacher: str
-    sampling: str
-    parameters: str
-
-
 @dataclass(slots=True)
 class _Tally:
     counts: Counter[Cause] = field(default_factory=Counter)
     named: dict[Cause, Counter[str]] = field(default_factory=dict)
 
-    def add(self, causes: Iterable[Cause], now: _Traits) -> None:
+    def add(self, causes: Iterable[Cause], now: Traits) -> None:
         for cause in causes:
             self.counts[cause] += 1
             self.named.setdefault(cause, Counter())[_name(cause, now)] += 1
@@ -104,32 +73,32 @@ def explain_requests(
 
 def _find_causes(
     requests: Iterable[Request], to_be_sent: Collection[str], former: Former | None
-) -> Iterator[tuple[tuple[Cause, ...], _Traits]]:
+) -> Iterator[tuple[tuple[Cause, ...], Traits]]:
     stood = {bytes.fromhex(r.request_id) for r in former.requests} if former else set()
     if former is None or not stood:
         cause: Cause = "first" if former is None else "unknown"
         for request in requests:
             if request.request_id in to_be_sent:
-                yield (cause,), _look_at(request)
+                yield (cause,), look_at(request)
         return
     stay: set[bytes] = set()
-    fresh: list[_Traits] = []
+    fresh: list[Traits] = []
     slots: list[Slot] = []
     for request in requests:
         name = bytes.fromhex(request.request_id)
         if name not in stood:
-            fresh.append(_look_at(request))
+            fresh.append(look_at(request))
             slots.append(slot_of_request(request) if len(slots) < _PAIRED else Slot("", ""))
             continue
         stay.add(name)
         if request.request_id in to_be_sent:
-            yield ("unanswered",), _look_at(request)
+            yield ("unanswered",), look_at(request)
     before = _Before(former, stay)
     partners = before.pair(fresh, slots)
     for number, now in enumerate(fresh):
         if now.request_id in to_be_sent:
             then = partners.get(number)
-            yield _compare(then, now, former.changed) if then else before.place(now), now
+            yield compare_requests(then, now, former.changed) if then else before.place(now), now
 
 
 class _Before:
@@ -137,7 +106,7 @@ class _Before:
 
     def __init__(self, former: Former, stay: Collection[bytes]) -> None:
         self._former = former
-        self._gone: list[_Traits] = []
+        self._gone: list[Traits] = []
         self._slots: list[Slot] = []
         self._tasks: set[str] = set()
         self._places: set[str] = set()
@@ -147,12 +116,12 @@ class _Before:
             self._places.add(request.slot_id)
             chunk_ids.update(request.chunk_ids)
             if bytes.fromhex(request.request_id) not in stay:
-                self._gone.append(_look_at(request))
+                self._gone.append(look_at(request))
                 few = len(self._slots) < _PAIRED
                 self._slots.append(slot_of_request(request) if few else Slot("", ""))
         self._chunk_ids = chunk_ids
 
-    def pair(self, fresh: list[_Traits], slots: list[Slot]) -> dict[int, _Traits]:
+    def pair(self, fresh: list[Traits], slots: list[Slot]) -> dict[int, Traits]:
         """Return, by the number of a new request, the one that stood in its place."""
         if max(len(fresh), len(self._gone)) <= _PAIRED:
             pairs = pair_slots(self._slots, slots).pairs
@@ -161,7 +130,7 @@ class _Before:
         found = ((number, by_slot.get(now.slot_id)) for number, now in enumerate(fresh))
         return {number: then for number, then in found if then is not None}
 
-    def place(self, now: _Traits) -> tuple[Cause, ...]:
+    def place(self, now: Traits) -> tuple[Cause, ...]:
         """Return why a request stands where none stood."""
         first, mark, _ = now.slot_id.rpartition("@")  # of a teacher beside the first one
         if mark and first.removesuffix("|") in self._places:
@@ -171,77 +140,11 @@ class _Before:
         if now.chunk_ids:
             known = self._chunk_ids.issuperset(now.chunk_ids)
         else:
-            known = _seed_file(now) not in self._former.changed
+            known = seed_file(now) not in self._former.changed
         return ("sampling",) if known else ("document",)
 
 
-def _compare(then: _Traits, now: _Traits, changed: Collection[str]) -> tuple[Cause, ...]:
-    causes: list[Cause] = []
-    if (then.task, then.prompt) != (now.task, now.prompt):
-        causes.append("prompt")
-    if (then.chunk_ids, then.shown) != (now.chunk_ids, now.shown):
-        causes.append("document")
-    if then.teacher != now.teacher:
-        causes.append("teacher")
-    if then.parameters != now.parameters:
-        causes.append("parameters")
-    if then.sampling != now.sampling:
-        causes.append("sampling")
-    if not {"prompt", "parameters", "sampling"} & set(causes):
-        other_words, other_frame = then.said != now.said, then.frame != now.frame
-        if other_words and now.plain and _seed_file(now) in changed:
-            causes.append("document")
-            other_words = False
-        # The wording of a variation or persona stands in files of its own beside the prompts.
-        if other_words or other_frame:
-            causes.append("prompt")
-    return tuple(causes) or ("document",)
-
-
-def _look_at(request: Request) -> _Traits:
-    said = "\n".join(message.content for message in request.messages)
-    passages, questions = parse_passages(said), parse_questions(said)
-    shown = [[passage.section, passage.text] for passage in passages]
-    for passage in passages:
-        said = said.replace(render_passage(passage.source, passage.section, passage.text), "")
-    for question in questions:
-        said = said.replace(render_question(question), "")
-    sampling, parameters = _part(request.parameters)
-    return _Traits(
-        request.request_id,
-        request.slot_id,
-        request.task,
-        request.prompt_sha256,
-        request.prompt_path,
-        request.chunk_ids,
-        _digest(canonical_json([*shown, *questions])),
-        _digest(f"{request.system}\n{request.output_schema}"),
-        _digest(said),
-        not (passages or questions),
-        f"{request.teacher} {request.model}",
-        canonical_json([request.variation, request.persona, request.sample, sampling]),
-        parameters,
-    )
-
-
-def _seed_file(now: _Traits) -> str:
-    """Return the file that a question stands in; of a passage, its document's, which no lock names."""
-    return f"data/seed/{split_slot(now.slot_id)[0]}"
-
-
-def _part(parameters: str) -> tuple[int | None, str]:
-    """Return the seed, and the parameters that neither it nor the variation sets."""
-    values = json.loads(parameters)
-    seed = values.pop("seed", None)
-    values.pop("style", None)  # the variation's name, or what the prompt file says
-    return seed, canonical_json(values)
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
-
-
-def _name(cause: Cause, now: _Traits) -> str:
+def _name(cause: Cause, now: Traits) -> str:
     """Return what a cause is about: a prompt, a source, a teacher, else the task."""
     if cause == "prompt":
         return now.prompt_path

@@ -1,0 +1,337 @@
+"""Two Parquet tables joined by key in DuckDB, out of core: what is equal is counted and never loaded.
+
+Each column is compared by a hash of its values, not by the row's id: a text that was changed under its
+old id is a change. DuckDB's hash mixes blocks of eight bytes so weakly that two edits eight bytes apart
+can undo each other (44 of a million slots collide). So each text is hashed a second time, moved by four
+bytes: what stands at a block's end in one stands within a block in the other. Only rows of one key are
+compared with each other, so a million rows give a million chances of 2^-48, not 10^12. It finds edits
+and accidents; who forges hashes is found by `stillhouse verify`, with sha256.
+"""
+
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from stillhouse.base.errors import InputError
+from stillhouse.base.tables import stored_columns
+from stillhouse.diffing.tables import Table
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+# ruff: noqa: S608 - into the text of a query go only column names, quoted, and the constants below
+
+_MEMORY: Final = "600MB"
+_SHOWN: Final = 3
+_WIDEST: Final = 62  # columns: a bit of a 64-bit mask for each
+_SHIFT: Final = "'1234'"
+# Column -> SQL of the question's and the answer's length in bytes, where a table has them.
+_LENGTHS: Final = (
+    ("prompt", 'strlen("prompt"[-1].content)', "completion", 'strlen("completion"[-1].content)'),
+    ("messages", 'strlen("messages"[-1].content)', "response", 'strlen("response")'),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The columns by which two tables are joined, compared, and only reported; ``types`` by column."""
+
+    key: tuple[str, ...]
+    content: tuple[str, ...]
+    stamps: tuple[str, ...]
+    types: Mapping[str, str]
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The columns in the order of the mask's bits: those that make a row another one first."""
+        return (*self.content, *self.stamps)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Rows of one task and source that are in both tables under one key.
+
+    ``mask`` has a bit for each column of ``Shape.compared`` in which they differ.
+    """
+
+    mask: int
+    task: str
+    source: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """Mean lengths, in bytes, over all rows of a task in one table."""
+
+    task: str
+    rows: int
+    question: float
+    answer: float
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What two tables have in common, and the whole rows that they have not.
+
+    ``old`` and ``new`` are the rows whose content differs or whose key the other table lacks, sorted by
+    key. ``groups`` are of the rows whose key both have, those that differ included.
+    """
+
+    shape: Shape
+    old_rows: int
+    new_rows: int
+    groups: tuple[Group, ...]
+    lengths: tuple[tuple[Lengths, ...], tuple[Lengths, ...]]
+    old: "pa.Table"
+    new: "pa.Table"
+
+    def is_content(self, mask: int) -> bool:
+        """Whether a mask names a column that makes a row another one."""
+        return bool(mask & ((1 << len(self.shape.content)) - 1))
+
+    def count_stamps(self) -> dict[str, int]:
+        """Return, by stamp, how many rows differ in it that differ in nothing else."""
+        return self._count(self.shape.stamps, only_stamps=True)
+
+    def count_restamped(self) -> int:
+        """Return how many rows differ in stamps alone."""
+        return sum(g.rows for g in self.groups if g.mask and not self.is_content(g.mask))
+
+    def _count(self, columns: Sequence[str], *, only_stamps: bool) -> dict[str, int]:
+        found: Counter[str] = Counter()
+        for group in self.groups:
+            if only_stamps and self.is_content(group.mask):
+                continue
+            for bit, column in enumerate(self.shape.compared):
+                if column in columns and group.mask >> bit & 1:
+                    found[column] += group.rows
+        return dict(found)
+
+
+@contextmanager
+def open_engine() -> "Iterator[duckdb.DuckDBPyConnection]":
+    """Yield a DuckDB of its own that spills to a temporary folder and loads nothing from elsewhere."""
+    import duckdb
+
+    with tempfile.TemporaryDirectory() as scratch:
+        settings: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": _MEMORY,
+            "temp_directory": scratch,
+            "preserve_insertion_order": False,
+            "threads": len(os.sched_getaffinity(0)),
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+        engine = duckdb.connect(":memory:", config=settings)
+        try:
+            yield engine
+        finally:
+            engine.close()
+
+
+def find_shape(old: Path, new: Path, table: Table, key: Sequence[str] = ()) -> Shape:
+    """Return how two tables are compared.
+
+    Raises:
+        InputError: they have other columns or types, or lack the key.
+    """
+    then, now = stored_columns(old), stored_columns(new)
+    for name in sorted(then.keys() | now.keys()):
+        if then.get(name) != now.get(name):
+            raise InputError(
+                f"the two versions have different schemas: column `{name}` is "
+                f"{then.get(name, 'not there')} in the older one and {now.get(name, 'not there')} in "
+                "the newer",
+                where=table.path,
+                expected="tables that one version of the code wrote",
+            )
+    chosen = tuple(key) or table.key or (("slot_id",) if "slot_id" in now else tuple(now)[:1])
+    if missing := [name for name in chosen if name not in now]:
+        raise InputError(
+            f"has no column `{missing[0]}` to know its rows by",
+            where=table.path,
+            expected=f"--key with one or more of {', '.join(now)}",
+        )
+    if len(now) > _WIDEST:
+        raise InputError(f"has {len(now)} columns", where=table.path, expected=f"{_WIDEST} at most")
+    stamps = tuple(name for name in table.stamps if name in now and name not in chosen)
+    content = tuple(name for name in now if name not in chosen and name not in stamps)
+    return Shape(chosen, content, stamps, now)
+
+
+def compare_tables(
+    engine: "duckdb.DuckDBPyConnection", old: Path, new: Path, shape: Shape
+) -> Compared:
+    """Return what differs between two tables of one shape.
+
+    Raises:
+        InputError: two rows of one table have one key.
+    """
+    rows = [_count_rows(path) for path in (old, new)]
+    _join(engine, old, new, shape)
+    _refuse_twice(engine, (old, new), rows, shape)
+    content = (1 << len(shape.content)) - 1
+    asked = """
+        select mask, coalesce(new_task, old_task) as task, source, count(*) from joined
+        where mask >= 0 group by all order by all
+    """
+    groups = tuple(Group(*row) for row in engine.execute(asked).fetchall())
+    return Compared(
+        shape,
+        rows[0],
+        rows[1],
+        groups,
+        (_measure(engine, "old"), _measure(engine, "new")),
+        _fetch(engine, old, "old", content, shape),
+        _fetch(engine, new, "new", content, shape),
+    )
+
+
+def _join(engine: "duckdb.DuckDBPyConnection", old: Path, new: Path, shape: Shape) -> None:
+    """Make the table ``joined``: every row of both tables, without its texts."""
+    bits = [
+        f"(a.h{bit} is distinct from b.h{bit})::bigint << {bit}"
+        for bit, _ in enumerate(shape.compared)
+    ]
+    mask = " | ".join(f"({bit})" for bit in bits) or "0::bigint"
+    engine.execute(
+        f"""
+        create temp table joined as
+        select case when mask = 0 then null else key end as key, * exclude (key) from (
+            select coalesce(a.key, b.key) as key,
+                case when a.key is null or b.key is null then -1 else {mask} end as mask,
+                a.place::int as old_place, b.place::int as new_place,
+                a.task as old_task, b.task as new_task, coalesce(b.source, a.source) as source,
+                a.question::int as old_question, b.question::int as new_question,
+                a.answer::int as old_answer, b.answer::int as new_answer
+            from ({_select_side(shape)}) a full join ({_select_side(shape)}) b on a.key = b.key
+        )
+        """,
+        [str(old), str(new)],
+    )
+
+
+def _select_side(shape: Shape) -> str:
+    digests = [f"{_digest(name, shape)} as h{bit}" for bit, name in enumerate(shape.compared)]
+    question, answer = next(
+        (
+            (question, answer)
+            for first, question, second, answer in _LENGTHS
+            if first in shape.types and second in shape.types
+        ),
+        ("null", "null"),
+    )
+    told = ", ".join(
+        [
+            f"{_key(shape)} as key",
+            "file_row_number as place",
+            f"{'task' if 'task' in shape.types else chr(39) * 2} as task",
+            f"{_source(shape)} as source",
+            f"{question} as question",
+            f"{answer} as answer",
+            *digests,
+        ]
+    )
+    return f"select {told} from read_parquet(?, file_row_number = true)"
+
+
+def _digest(name: str, shape: Shape) -> str:
+    column, kind = _quote(name), shape.types[name]
+    if kind == "string":
+        return f"hash({column}, {_SHIFT} || {column})"
+    if kind == "list<element: string not null>":
+        return f"hash({column}, list_transform({column}, lambda x: {_SHIFT} || x))"
+    if kind.startswith("list<element: struct<role: string not null, content: string not null>"):
+        return f"hash({column}, list_transform({column}, lambda x: {_SHIFT} || x.content))"
+    if kind.startswith(("list<", "struct<", "map<")):
+        return f"hash({column}, {_SHIFT} || {column}::varchar)"
+    return f"hash({column})"
+
+
+def _refuse_twice(
+    engine: "duckdb.DuckDBPyConnection", paths: Sequence[Path], rows: Sequence[int], shape: Shape
+) -> None:
+    """Refuse a key that stands twice: joined with the other table it gives more rows than there are."""
+    counted = engine.execute("select count(old_place), count(new_place) from joined").fetchall()[0]
+    alone = (
+        "select 1 from joined where mask = -1 group by key, old_place is null having count(*) > 1 "
+        "limit 1"
+    )
+    if tuple(rows) == counted and not engine.execute(alone).fetchall():
+        return
+    for path in paths:
+        asked = (
+            f"select {_key(shape)} as key, count(*) as n from read_parquet(?) group by key "
+            f"having n > 1 order by key limit {_SHOWN}"
+        )
+        if twice := engine.execute(asked, [str(path)]).fetchall():
+            raise _twice(path, twice, shape)
+
+
+def _twice(path: Path, twice: Sequence[tuple[object, int]], shape: Shape) -> InputError:
+    shown = ", ".join(f"`{key}` ({count} times)" for key, count in twice)
+    return InputError(
+        f"rows share one {' and '.join(shape.key)}: {shown}",
+        where=str(path),
+        expected="each once, so that a row is known again",
+        remedy="run `dvc repro validate`, which names them" if shape.key == ("slot_id",) else None,
+    )
+
+
+def _measure(engine: "duckdb.DuckDBPyConnection", side: str) -> tuple[Lengths, ...]:
+    asked = f"""
+        select {side}_task as task, count(*), coalesce(avg({side}_question), 0),
+            coalesce(avg({side}_answer), 0)
+        from joined where {side}_place is not null group by all order by all
+    """
+    return tuple(Lengths(*row) for row in engine.execute(asked).fetchall())
+
+
+def _fetch(
+    engine: "duckdb.DuckDBPyConnection", path: Path, side: str, content: int, shape: Shape
+) -> "pa.Table":
+    return engine.sql(
+        f"""
+        select t.* exclude (file_row_number)
+        from read_parquet($path, file_row_number = true) t
+            join (select {side}_place as place from joined
+                  where (mask = -1 or mask & {content} <> 0) and {side}_place is not null) d
+            on t.file_row_number = d.place
+        order by {_list(shape.key)}
+        """,
+        params={"path": str(path)},
+    ).to_arrow_table()
+
+
+def _count_rows(path: Path) -> int:
+    import pyarrow.parquet as pq
+
+    return int(pq.read_metadata(path).num_rows)
+
+
+def _key(shape: Shape) -> str:
+    if len(shape.key) == 1:
+        return _quote(shape.key[0])
+    return "concat_ws(chr(31), " + ", ".join(f"{_quote(n)}::varchar" for n in shape.key) + ")"
+
+
+def _source(shape: Shape) -> str:
+    """Return the SQL of a row's source: the first part of its slot, as ``base.records`` joins it."""
+    if "slot_id" in shape.types:
+        return "split_part(slot_id, '|', 1)"
+    return "source" if "source" in shape.types else "''"
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(_quote(name) for name in names)
+
+
+def _quote(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

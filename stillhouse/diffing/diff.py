@@ -1,0 +1,311 @@
+"""Two versions of a table: what is added, removed and changed, and why.
+
+Most rows are equal and are never loaded: DuckDB tells the differing ones (``compare``). Those are
+paired by slot and then by what they say (``lineage.slots``), so that a moved section or a renamed file
+is not removed and added, and explained by what both versions recorded (``explain``).
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from stillhouse.diffing.compare import Compared, compare_tables, find_shape, open_engine
+from stillhouse.diffing.explain import CAUSES, Why
+from stillhouse.diffing.pairing import pair_rows
+from stillhouse.diffing.reasons import explain_all
+from stillhouse.diffing.shown import Counts, Difference, End, Head, Kind, Left
+from stillhouse.diffing.sides import show_side
+from stillhouse.diffing.statistics import compare_statistics
+from stillhouse.diffing.tables import Table
+from stillhouse.diffing.upstream import Upstream
+from stillhouse.history.version import Version
+from stillhouse.lineage.slots import Pairing
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+# The columns that people, and students, read.
+WORDS: Final = frozenset(
+    {"prompt", "completion", "context", "reasoning", "messages", "response", "text", "system"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A row that differs; ``old`` and ``new`` are its places in the tables of differing rows."""
+
+    kind: Kind
+    key: str
+    old_key: str
+    task: str
+    source: str
+    why: Why
+    columns: tuple[str, ...]
+    old: int | None
+    new: int | None
+
+    @property
+    def reworded(self) -> bool:
+        """Whether a row that is in both versions reads otherwise."""
+        return self.kind == "changed" and bool(WORDS & set(self.columns))
+
+    @property
+    def left(self) -> str:
+        """Which stage took the row away in B, and by which reason; empty where none did."""
+        if self.kind != "removed" or ": " not in self.why.said:
+            return ""
+        return ": ".join(self.why.said.split(": ")[:2])
+
+
+@dataclass(frozen=True)
+class Diff:
+    """The comparison of two versions of a table.
+
+    ``reworded`` are the changed rows that read otherwise; the others have another id, from a request
+    that says something else, and the same words. ``stamps`` counts, by column, the unchanged rows that bear another stamp (``diffing.tables``).
+    ``unknown`` says why causes are missing, where they are.
+    """
+
+    head: Head
+    changes: tuple[Change, ...]
+    reworded: int
+    restamped: int
+    stamps: Mapping[str, int]
+    settings: tuple[str, ...]
+    unknown: str
+    names: Mapping[str, Mapping[str, int]]
+    _old: "pa.Table | None"
+    _new: "pa.Table | None"
+
+    @property
+    def same(self) -> bool:
+        """Whether no row is added, removed or changed."""
+        return not self.changes
+
+    def read(self, change: Change) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+        """Return a row as A and as B have it, all columns; None in the version that lacks it."""
+        old = (
+            self._old.slice(change.old, 1).to_pylist()[0]
+            if change.old is not None and self._old
+            else None
+        )
+        new = (
+            self._new.slice(change.new, 1).to_pylist()[0]
+            if change.new is not None and self._new
+            else None
+        )
+        return old, new
+
+    def list_differences(self) -> Iterator[Difference]:
+        """Yield the rows that differ as the page shows them, one in memory at a time."""
+        for change in self.changes:
+            old, new = self.read(change)
+            yield Difference(
+                slot_id=change.key,
+                kind=change.kind,
+                task=change.task,
+                source=change.source,
+                causes=change.why.causes,
+                why=change.why.said,
+                old=show_side(old) if old else None,
+                new=show_side(new) if new else None,
+                columns=change.columns,
+                named={str(cause): name for cause, name in change.why.names.items()},
+                left=change.left,
+                old_slot_id=change.old_key if change.old_key != change.key else "",
+            )
+
+
+def make_diff(a: Version, b: Version, table: Table, key: Sequence[str] = ()) -> Diff:
+    """Return what differs between two versions of a table.
+
+    Args:
+        a: the older one, as it was resolved.
+        b: the newer one.
+        table: which table.
+        key: the columns that name a row's place, where the table's own are not wanted.
+
+    Raises:
+        GoneError: a version has no such table, or its bytes are nowhere.
+        InputError: the tables have different schemas, or rows share a key.
+    """
+    md5s = (a.md5_of(table.path), b.md5_of(table.path))
+    if md5s[0] and md5s[0] == md5s[1]:
+        return _make_equal(a, b, table, md5s[0])
+    old, new = a.open(table.path), b.open(table.path)
+    shape = find_shape(old, new, table, key)
+    with open_engine() as engine:
+        compared = compare_tables(engine, old, new, shape)
+        upstreams = (Upstream(a, engine), Upstream(b, engine))
+        pairing = pair_rows(compared, table, *upstreams)
+        whys, settings, unknown = explain_all(table, compared, pairing, *upstreams)
+        statistics = compare_statistics(a, b, compared)
+    changes = _list_changes(compared, pairing, whys)
+    return _make_diff(a, b, table, md5s, compared, changes, statistics, settings, unknown)
+
+
+def _make_equal(a: Version, b: Version, table: Table, md5: str) -> Diff:
+    import pyarrow.parquet as pq
+
+    found = a.find(table.path) or b.find(table.path)
+    rows = int(pq.read_metadata(found).num_rows) if found else 0
+    ends = [End(v.name, v.title, v.commit, md5, rows) for v in (a, b)]
+    counts = Counts(0, 0, 0, rows)
+    head = Head(ends[0], ends[1], table.name, ", ".join(table.key), counts, {}, {}, {}, {})
+    return Diff(head, (), 0, 0, {}, (), "", {}, None, None)
+
+
+def _make_diff(
+    a: Version,
+    b: Version,
+    table: Table,
+    md5s: tuple[str, str],
+    compared: Compared,
+    changes: tuple[Change, ...],
+    statistics: Any,
+    settings: tuple[str, ...],
+    unknown: str,
+) -> Diff:
+    kinds = Counter(change.kind for change in changes)
+    kept = kinds["changed"]
+    unchanged = compared.new_rows - kinds["added"] - kept
+    causes: Counter[str] = Counter(cause for change in changes for cause in change.why.causes)
+    names: dict[str, Counter[str]] = defaultdict(Counter)
+    for change in changes:
+        for cause, name in change.why.names.items():
+            names[cause][name] += 1
+    columns: Counter[str] = Counter(name for change in changes for name in change.columns)
+    left = Counter(change.left for change in changes if change.left)
+    moved = sum(change.old_key != change.key for change in changes if change.kind == "changed")
+    head = Head(
+        a=End(a.name, a.title, a.commit, md5s[0], compared.old_rows),
+        b=End(b.name, b.title, b.commit, md5s[1], compared.new_rows),
+        table=table.name,
+        key=", ".join(compared.shape.key),
+        counts=Counts(kinds["added"], kinds["removed"], kept, unchanged),
+        columns=dict(sorted(columns.items(), key=lambda item: (-item[1], item[0]))),
+        causes={cause: causes[cause] for cause in CAUSES if causes[cause]},
+        by_task=_group(compared, changes, "task"),
+        by_document=_group(compared, changes, "source"),
+        statistics=statistics,
+        left=tuple(_count_left(name, count) for name, count in sorted(left.items())),
+        moved=moved,
+    )
+    return Diff(
+        head,
+        changes,
+        sum(change.reworded for change in changes),
+        compared.count_restamped(),
+        compared.count_stamps(),
+        settings,
+        unknown,
+        {cause: dict(counted) for cause, counted in names.items()},
+        compared.old,
+        compared.new,
+    )
+
+
+def _count_left(name: str, count: int) -> Left:
+    stage, reason = name.split(": ", 1)
+    return Left(stage, reason, count)
+
+
+def _group(compared: Compared, changes: Sequence[Change], by: str) -> dict[str, Counts]:
+    unchanged: Counter[str] = Counter()
+    for group in compared.groups:
+        if not compared.is_content(group.mask):
+            unchanged[getattr(group, by)] += group.rows
+    kinds = Counter((getattr(change, by), change.kind) for change in changes)
+    names = sorted({*unchanged, *(name for name, _ in kinds)} - {""})
+    return {
+        name: Counts(
+            kinds[name, "added"], kinds[name, "removed"], kinds[name, "changed"], unchanged[name]
+        )
+        for name in names
+    }
+
+
+def _list_changes(
+    compared: Compared, pairing: Pairing, whys: Mapping[tuple[int | None, int | None], Why]
+) -> tuple[Change, ...]:
+    differing = _find_columns(compared, pairing.pairs)
+    places: list[tuple[int | None, int | None]] = [
+        *pairing.pairs,
+        *((i, None) for i in pairing.removed),
+        *((None, j) for j in pairing.added),
+    ]
+    old, new = _Labels(compared.old, compared), _Labels(compared.new, compared)
+    changes = []
+    for i, j in places:
+        columns = differing.get((i, j), ()) if i is not None and j is not None else ()
+        if i is not None and j is not None and not columns:
+            continue  # the same row in another place of equal content
+        kind: Kind = "added" if i is None else "removed" if j is None else "changed"
+        label, place = (old, i) if j is None else (new, j)
+        assert place is not None
+        changes.append(
+            Change(
+                kind,
+                label.key(place),
+                old.key(i) if i is not None else "",
+                label.task(place),
+                label.source(place),
+                whys.get((i, j), Why(())),
+                columns,
+                i,
+                j,
+            )
+        )
+    return tuple(sorted(changes, key=lambda change: (change.key, change.kind, change.old_key)))
+
+
+class _Labels:
+    """What a differing row is called by: its key, task and source."""
+
+    def __init__(self, rows: "pa.Table", compared: Compared) -> None:
+        names = rows.schema.names
+        self._keys = [rows.column(name).to_pylist() for name in compared.shape.key]
+        self._tasks = rows.column("task").to_pylist() if "task" in names else None
+        self._slots = rows.column("slot_id").to_pylist() if "slot_id" in names else None
+        self._sources = rows.column("source").to_pylist() if "source" in names else None
+
+    def key(self, place: int) -> str:
+        return " ".join(str(column[place]) for column in self._keys)
+
+    def task(self, place: int) -> str:
+        return str(self._tasks[place]) if self._tasks else ""
+
+    def source(self, place: int) -> str:
+        if self._slots:
+            return str(self._slots[place]).split("|", 1)[0]
+        return str(self._sources[place]) if self._sources else ""
+
+
+def _find_columns(
+    compared: Compared, pairs: Sequence[tuple[int, int]]
+) -> dict[tuple[int, int], tuple[str, ...]]:
+    """Return the columns in which each pair of rows differs; the key's own where it moved."""
+    import pyarrow as pa
+
+    old = compared.old.take(pa.array([i for i, _ in pairs], pa.int64()))
+    new = compared.new.take(pa.array([j for _, j in pairs], pa.int64()))
+    found: dict[tuple[int, int], list[str]] = defaultdict(list)
+    for name in compared.old.schema.names:
+        columns = zip(
+            pairs, old.column(name).to_pylist(), new.column(name).to_pylist(), strict=True
+        )
+        for pair, then, now in columns:
+            if then != now:
+                found[pair].append(name)
+    content = {*compared.shape.content, *compared.shape.key}
+    return {pair: tuple(names) for pair, names in found.items() if content & set(names)}
+
+
+def write_to(path: Path, diff: Diff) -> None:
+    """Write a diff as one HTML page."""
+    from stillhouse.diffing.page import write_page
+
+    write_page(path, diff.head, diff.list_differences())

@@ -1,0 +1,111 @@
+"""Why each differing row of any table differs."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
+
+from stillhouse.base.packing import builder
+from stillhouse.base.records import Pair, Request, Row
+from stillhouse.diffing.compare import Compared
+from stillhouse.diffing.explain import Explainer, Why
+from stillhouse.diffing.items import read_items
+from stillhouse.diffing.settings import Settings
+from stillhouse.diffing.tables import Table
+from stillhouse.diffing.upstream import Upstream
+from stillhouse.lineage.slots import Pairing
+
+Whys: TypeAlias = Mapping[tuple[int | None, int | None], Why]
+
+
+def explain_all(
+    table: Table, compared: Compared, pairing: Pairing, old: Upstream, new: Upstream
+) -> tuple[Whys, tuple[str, ...], str]:
+    """Return the causes of every difference, what settings differ, and why causes are missing.
+
+    The keys are the places of a row among the differing ones of A and of B.
+    """
+    explainer = Explainer(old, new, table.name)
+    whys: dict[tuple[int | None, int | None], Why] = {}
+    if table.record in (Row, Pair):
+        whys = dict(_explain_rows(explainer, compared, pairing))
+    elif table.record is Request:
+        whys = dict(_explain_requests(explainer, compared, pairing))
+    elif table.name in ("chunks", "documents"):
+        whys = dict(_explain_sources(explainer, compared, pairing))
+    elif table.name in ("responses", "judgements"):
+        whys = dict(_explain_results(explainer, table, compared, pairing))
+    missing = {**new.missing, **old.missing}
+    lost = any("unknown" in why.causes for why in whys.values())
+    unknown = "; ".join(sorted(set(missing.values()))[:2]) if lost else ""
+    return whys, tuple(list_settings(Settings(old.lock, new.lock))), unknown
+
+
+def list_settings(settings: Settings) -> Iterator[str]:
+    """Yield what differs in what the dataset was made with, whether a row shows it or not."""
+    for stage, section in (
+        ("ingest", "ingest"),
+        ("render", "render"),
+        ("render", "teacher"),
+        ("judge", "judge"),
+        ("curate", "curate"),
+        ("split", "split"),
+    ):
+        yield from settings.list_params(stage, section)
+
+
+def _explain_rows(
+    explainer: Explainer, compared: Compared, pairing: Pairing
+) -> Iterator[tuple[tuple[int | None, int | None], Why]]:
+    old, new = list(read_items(compared.old)), list(read_items(compared.new))
+    explainer.load(
+        [(old[i], new[j]) for i, j in pairing.pairs],
+        [old[i] for i in pairing.removed],
+        [new[j] for j in pairing.added],
+    )
+    for i, j in pairing.pairs:
+        yield (i, j), explainer.changed(old[i], new[j])
+    for i in pairing.removed:
+        yield (i, None), explainer.removed(old[i])
+    for j in pairing.added:
+        yield (None, j), explainer.added(new[j])
+
+
+def _explain_requests(
+    explainer: Explainer, compared: Compared, pairing: Pairing
+) -> Iterator[tuple[tuple[int | None, int | None], Why]]:
+    build: Any = builder(Request)
+    old = [build(values) for values in compared.old.to_pylist()]
+    new = [build(values) for values in compared.new.to_pylist()]
+    for i, j in pairing.pairs:
+        yield (i, j), explainer.request_changed(old[i], new[j])
+    for i in pairing.removed:
+        yield (i, None), explainer.request_absent(old[i].request_id, gone=True)
+    for j in pairing.added:
+        yield (None, j), explainer.request_absent(new[j].request_id, gone=False)
+
+
+def _explain_sources(
+    explainer: Explainer, compared: Compared, pairing: Pairing
+) -> Iterator[tuple[tuple[int | None, int | None], Why]]:
+    old, new = (rows.column("source").to_pylist() for rows in (compared.old, compared.new))
+    for i, j in pairing.pairs:
+        yield (i, j), explainer.document_differs(new[j])
+    for i in pairing.removed:
+        yield (i, None), explainer.document_differs(old[i])
+    for j in pairing.added:
+        yield (None, j), explainer.document_differs(new[j])
+
+
+def _explain_results(
+    explainer: Explainer, table: Table, compared: Compared, pairing: Pairing
+) -> Iterator[tuple[tuple[int | None, int | None], Why]]:
+    """Answers of one request were drawn again; scores of one pair were judged otherwise."""
+    cause: Why = Why(("sampling",)) if table.name == "responses" else Why(("judge",))
+    for i, j in pairing.pairs:
+        yield (i, j), cause
+    if table.name != "responses":
+        return
+    old, new = (rows.column("request_id").to_pylist() for rows in (compared.old, compared.new))
+    for i in pairing.removed:
+        yield (i, None), explainer.request_absent(old[i], gone=True)
+    for j in pairing.added:
+        yield (None, j), explainer.request_absent(new[j], gone=False)
