@@ -8,12 +8,11 @@ is not removed and added, and explained by what both versions recorded (``explai
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from stillhouse.diffing.compare import Compared, compare_tables, find_shape, open_engine
 from stillhouse.diffing.explain import CAUSES, Why
-from stillhouse.diffing.pairing import pair_rows
+from stillhouse.diffing.pairing import Rows, has_items, pair_items, pair_keys
 from stillhouse.diffing.reasons import explain_all
 from stillhouse.diffing.shown import Counts, Difference, End, Head, Kind, Left
 from stillhouse.diffing.sides import show_side
@@ -140,9 +139,10 @@ def make_diff(a: Version, b: Version, table: Table, key: Sequence[str] = ()) -> 
     with open_engine() as engine:
         compared = compare_tables(engine, old, new, shape)
         upstreams = (Upstream(a, engine), Upstream(b, engine))
-        pairing = pair_rows(compared, table, *upstreams)
-        whys, settings, unknown = explain_all(table, compared, pairing, *upstreams)
+        rows = pair_items(compared, *upstreams) if has_items(table) else pair_keys(compared)
+        whys, settings, unknown = explain_all(table, compared, rows, *upstreams)
         statistics = compare_statistics(a, b, compared)
+    pairing = rows.pairing if isinstance(rows, Rows) else rows
     changes = _list_changes(compared, pairing, whys)
     return _make_diff(a, b, table, md5s, compared, changes, statistics, settings, unknown)
 
@@ -302,10 +302,3 @@ def _find_columns(
                 found[pair].append(name)
     content = {*compared.shape.content, *compared.shape.key}
     return {pair: tuple(names) for pair, names in found.items() if content & set(names)}
-
-
-def write_to(path: Path, diff: Diff) -> None:
-    """Write a diff as one HTML page."""
-    from stillhouse.diffing.page import write_page
-
-    write_page(path, diff.head, diff.list_differences())

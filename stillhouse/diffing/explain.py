@@ -107,7 +107,9 @@ class Explainer:
         for upstream, lonely in ((self._new, removed), (self._old, added)):
             if lonely and lonely[0].hashes and not upstream.knows_pairs:
                 self._known_hashes[id(upstream)] = {
-                    name: upstream.list_hashes(self._table, name)
+                    name: upstream.find_hashes(
+                        self._table, name, {item.hashes[name] for item in lonely}
+                    )
                     for name in (*ROW_HASHES, *RUN_HASHES)
                 }
         for mine, others, here, there in (
@@ -115,6 +117,9 @@ class Explainer:
             (added, [old for old, _ in changed], self._new, self._old),
         ):
             self._pair(mine, others, here, there)
+        for upstream, mine in ((self._new, removed), (self._old, added)):
+            if upstream.knows_pairs:
+                upstream.load_places([upstream.fixed.get(item.id, item.id) for item in mine])
         needed = {
             self._old: [old.request_id for old, new in changed if self._needs_requests(old, new)],
             self._new: [new.request_id for old, new in changed if self._needs_requests(old, new)],
@@ -141,7 +146,7 @@ class Explainer:
             not own.causes and self._is_fix(old, new)
         ):
             own |= self._reviewed(old, new)
-        if not own.causes:  # the same row in another place: the holdout differs, or the fact's name
+        if not own.causes and old.id == new.id:  # the holdout differs, or the fact's name
             own = self._settle_split(NOTHING, old, self._old, self._new, 0)
         return own
 
@@ -371,7 +376,7 @@ class Explainer:
         self, own: Why, item: Item, here: Upstream, there: Upstream, depth: int
     ) -> Why:
         other = self._find_partner(item, here.origin(item.id), there)
-        part = there.placed.get(there.fixed.get(other, other), "")
+        part = there.place(there.fixed.get(other, other)) if other else ""
         when = "now" if here is self._old else "before"
         said = f"split: {when} in {part}" if part and part != self._table else ""
         settings = self._settings.list_params("split", "split")

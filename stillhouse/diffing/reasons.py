@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 from stillhouse.base.packing import builder
-from stillhouse.base.records import Pair, Request, Row
+from stillhouse.base.records import Request
 from stillhouse.diffing.compare import Compared
 from stillhouse.diffing.explain import Explainer, Why
-from stillhouse.diffing.items import read_items
+from stillhouse.diffing.pairing import Rows
 from stillhouse.diffing.settings import Settings
 from stillhouse.diffing.tables import Table
 from stillhouse.diffing.upstream import Upstream
@@ -17,7 +17,7 @@ Whys: TypeAlias = Mapping[tuple[int | None, int | None], Why]
 
 
 def explain_all(
-    table: Table, compared: Compared, pairing: Pairing, old: Upstream, new: Upstream
+    table: Table, compared: Compared, paired: Rows | Pairing, old: Upstream, new: Upstream
 ) -> tuple[Whys, tuple[str, ...], str]:
     """Return the causes of every difference, what settings differ, and why causes are missing.
 
@@ -25,14 +25,14 @@ def explain_all(
     """
     explainer = Explainer(old, new, table.name)
     whys: dict[tuple[int | None, int | None], Why] = {}
-    if table.record in (Row, Pair):
-        whys = dict(_explain_rows(explainer, compared, pairing))
+    if isinstance(paired, Rows):
+        whys = dict(_explain_rows(explainer, paired))
     elif table.record is Request:
-        whys = dict(_explain_requests(explainer, compared, pairing))
+        whys = dict(_explain_requests(explainer, compared, paired))
     elif table.name in ("chunks", "documents"):
-        whys = dict(_explain_sources(explainer, compared, pairing))
+        whys = dict(_explain_sources(explainer, compared, paired))
     elif table.name in ("responses", "judgements"):
-        whys = dict(_explain_results(explainer, table, compared, pairing))
+        whys = dict(_explain_results(explainer, table, compared, paired))
     missing = {**new.missing, **old.missing}
     lost = any("unknown" in why.causes for why in whys.values())
     unknown = "; ".join(sorted(set(missing.values()))[:2]) if lost else ""
@@ -53,9 +53,9 @@ def list_settings(settings: Settings) -> Iterator[str]:
 
 
 def _explain_rows(
-    explainer: Explainer, compared: Compared, pairing: Pairing
+    explainer: Explainer, rows: Rows
 ) -> Iterator[tuple[tuple[int | None, int | None], Why]]:
-    old, new = list(read_items(compared.old)), list(read_items(compared.new))
+    old, new, pairing = rows.old, rows.new, rows.pairing
     explainer.load(
         [(old[i], new[j]) for i, j in pairing.pairs],
         [old[i] for i in pairing.removed],

@@ -13,7 +13,7 @@ from stillhouse.base.files import read_text
 from stillhouse.base.lock import Lock
 from stillhouse.base.packing import builder
 from stillhouse.base.records import Pair, Rejection, Request
-from stillhouse.base.tables import count_values, declared_columns, read_table, stored_columns
+from stillhouse.base.tables import declared_columns, read_table, stored_columns
 from stillhouse.diffing.tables import TABLES
 from stillhouse.history.version import Version
 from stillhouse.planning.traits import Traits, look_at
@@ -92,6 +92,7 @@ class Upstream:
         self._paths: dict[str, Path | None] = {}
         self._requests: dict[str, Request] = {}
         self._traits: dict[str, Traits] = {}
+        self._places: dict[str, str] = {}
 
     @property
     def lock(self) -> Lock:
@@ -138,10 +139,18 @@ class Upstream:
         """Request id -> what of its answer was no pair."""
         return {one.rejected_id: one for one in self._read("unusable", Rejection)}
 
-    @cached_property
-    def placed(self) -> Mapping[str, str]:
-        """Row id -> the part of the dataset that it is in."""
-        return {row.row_id: part for part in _PARTS for row in self._read(part, _Id)}
+    def place(self, row_id: str) -> str:
+        """Return the part of the dataset that a row is in; empty where it is in none."""
+        if row_id not in self._places:
+            self.load_places([row_id])
+        return self._places[row_id]
+
+    def load_places(self, row_ids: Collection[str]) -> None:
+        """Look up in which part of the dataset rows are, so that ``place`` knows it."""
+        wanted = set(row_ids) - self._places.keys()
+        self._places |= dict.fromkeys(wanted, "")
+        for part in _PARTS:
+            self._places |= {row.row_id: part for row in self.select(part, _Id, "row_id", wanted)}
 
     @cached_property
     def decisions(self) -> tuple[Mapping[str, str], ...]:
@@ -228,10 +237,14 @@ class Upstream:
         found = self.select("responses", _Answer, "request_id", [request_id])
         return found[0].text if found else None
 
-    def list_hashes(self, table: str, name: str) -> frozenset[str]:
-        """Return the values that a hash has in the rows of a table."""
+    def find_hashes(self, table: str, name: str, values: Collection[str]) -> frozenset[str]:
+        """Return which of some values a hash has in the rows of a table."""
         path = self.find(table)
-        return frozenset(count_values(path, f"{name}_sha256")) if path else frozenset()
+        if path is None or not values:
+            return frozenset()
+        asked = f'select distinct "{name}_sha256" from read_parquet(?) where "{name}_sha256" in (select unnest(?))'
+        found = self._engine.execute(asked, [str(path), sorted(values)]).fetchall()
+        return frozenset(str(value) for (value,) in found)
 
     def find_pairs(self, pair_ids: Collection[str]) -> frozenset[str]:
         """Return which of some pairs this version has."""
