@@ -29,3 +29,11 @@ def test_outs_and_the_lock_are_not_dirt_but_an_edit_is(tmp_path: Path) -> None:
 
 def test_outside_a_repository_nothing_is_known(tmp_path: Path) -> None:
     assert read_git(tmp_path) == GitState("", "", ())
+
+
+def test_the_repository_is_told_without_its_credentials(tmp_path: Path) -> None:
+    _git(tmp_path, "init", "-b", "main")
+    _git(tmp_path, "remote", "add", "origin", "https://me:hunter2@git.example.org/handbook.git")
+    assert read_git(tmp_path).remote == "https://git.example.org/handbook.git"
+    _git(tmp_path, "remote", "set-url", "origin", "git@git.example.org:handbook.git")
+    assert read_git(tmp_path).remote == "git@git.example.org:handbook.git"

@@ -66,6 +66,9 @@ def test_a_student_is_found_by_dataset_digest_and_by_every_hash(tmp_path: Path) 
 
     run = client.get_run(made.run_id)
     assert run.info.status == "FINISHED"
+    assert run.data.tags["audit"] == version.tags["audit"] == "stillhouse audit models:/test-tiny/1"
+    assert f"`stillhouse log --data {provenance.dataset.md5}`" in version.description
+    assert run.data.tags["mlflow.note.content"] == version.description
     assert run.data.params == {"batch.taught": "8", "epochs": "2.0", "lora": "null"}
     assert run.data.metrics["sets.gold.student.accuracy"] == SCORE["accuracy"]
     assert run.data.metrics["speed.tokens_per_second"] == 41.5
@@ -189,6 +192,22 @@ def test_a_new_score_updates_the_run_and_other_weights_make_a_version(tmp_path: 
     second = register(read_entry("pair", tmp_path), PARAMS, GIT)
     assert (second.created, second.version) == (True, 2)
     assert second.run_id != first.run_id
+
+
+def test_a_description_that_somebody_wrote_stays(tmp_path: Path) -> None:
+    import mlflow
+
+    from stillhouse.lineage.registry import register
+
+    write_student(tmp_path, "noted")
+    made = register(read_entry("noted", tmp_path), PARAMS, GIT)
+    client = mlflow.MlflowClient()
+    client.update_model_version(made.model_name, str(made.version), "the one for the fair")
+    client.set_tag(made.run_id, "mlflow.note.content", "mine")
+    register(read_entry("noted", tmp_path), PARAMS, GIT)
+    version = client.get_model_version(made.model_name, str(made.version))
+    assert version.description == "the one for the fair"
+    assert client.get_run(made.run_id).data.tags["mlflow.note.content"] == "mine"
 
 
 def test_a_second_registration_waits_and_then_names_who_is_at_it(

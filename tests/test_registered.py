@@ -40,8 +40,9 @@ def versions(root: Path) -> list[Registered]:
         run = client.create_run("0")
         client.create_registered_model("foreign")
         client.create_model_version("foreign", str(root), run.info.run_id)
-    names = ("models:/test-tiny/1", "models:/test-tiny/2", "models:/test-other/1")
-    return [find_registered(root, name) for name in names]
+        patch.delenv("MLFLOW_TRACKING_URI")  # MLflow itself has set it
+        names = ("models:/test-tiny/1", "models:/test-tiny/2", "models:/test-other/1")
+        return [find_registered(root, name) for name in names]
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stillhouse.base.git import ask_git
+from stillhouse.lineage.store import hide_user
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,12 +13,14 @@ class GitState:
     """``commit`` is empty outside a repository or before its first commit.
 
     ``changed`` are the paths that differ from the commit, ``dvc.lock`` and stage outputs left out:
-    those change with every run and say nothing about the code.
+    those change with every run and say nothing about the code. ``remote`` is the URL of ``origin``,
+    without credentials, empty where there is none.
     """
 
     commit: str
     branch: str
     changed: tuple[str, ...]
+    remote: str = ""
 
     @property
     def dirty(self) -> bool:
@@ -36,6 +39,7 @@ def read_git(root: Path, outs: Iterable[str] = ()) -> GitState:
         commit=ask_git(root, "rev-parse", "--verify", "--quiet", "HEAD").strip(),
         branch=ask_git(root, "branch", "--show-current").strip(),
         changed=tuple(sorted(path for path in changed if not _below(path, ignored))),
+        remote=hide_user(ask_git(root, "remote", "get-url", "origin").strip()),
     )
 
 

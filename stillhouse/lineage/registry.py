@@ -4,6 +4,7 @@ Everything here can be done again: an entry is found by what it is (weights and 
 up to date and never doubled, because DVC may skip the stage or run it twice.
 """
 
+import logging
 import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,15 +20,20 @@ from stillhouse.base.lock import read_lock
 from stillhouse.lineage.entry import Entry, Table, clean_key, list_leaves, read_entry
 from stillhouse.lineage.git import GitState, read_git
 from stillhouse.lineage.params import Register
+from stillhouse.lineage.sources import OLD_TYPE, SOURCE_TYPE, Source
 from stillhouse.lineage.store import explain_store, find_store, hide_user, prepare_mlflow
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import DatasetInput, Run
+    from mlflow.entities import Dataset, DatasetInput, Run
+
+_logger = logging.getLogger(__name__)
 
 _BATCH: Final = 1000  # MLflow's limit of metrics in one request
 _TAG: Final = 5000  # and of characters in a tag's value
 _PARAMETER: Final = 6000
+_AUDIT: Final = "audit"
+_NOTE: Final = "mlflow.note.content"  # the description of a run
 _PATIENCE: Final = 300.0  # seconds; a first database takes some, a far server more
 
 
@@ -70,15 +76,17 @@ def _register(
     run = run or client.create_run(experiment, tags=tags, run_name=entry.student)
     model_id = _link_model(client, experiment, run.info.run_id, entry, tags)
     _log(client, run, entry, tags, model_id)
+    _log_datasets(client, run, entry, git)
     name = params.name_model(entry.student)
     version = _link_version(client, name, run.info.run_id, entry, tags, (uri, model_id))
+    _link_audit(client, run, entry, name, version)
     client.set_terminated(run.info.run_id)
     return Registered(
         student=entry.student,
         run_id=run.info.run_id,
         model_name=name,
         version=version,
-        uri=f"models:/{name}/{version}",
+        uri=name_version(name, version),
         logged_model_id=model_id,
         weights_sha256=entry.provenance.weights_sha256,
         provenance_sha256=entry.provenance_sha256,
@@ -179,7 +187,6 @@ def _log(
     )
     for start in range(0, len(metrics), _BATCH):
         client.log_batch(run_id, metrics=metrics[start : start + _BATCH])
-    client.log_inputs(run_id, datasets=[_dataset_input(table) for table in entry.tables])
 
 
 def _new_points(client: "MlflowClient", run: "Run", entry: Entry) -> list[Any]:
@@ -198,14 +205,62 @@ def _new_points(client: "MlflowClient", run: "Run", entry: Entry) -> list[Any]:
     ]
 
 
-def _dataset_input(table: Table) -> "DatasetInput":
+def _log_datasets(client: "MlflowClient", run: "Run", entry: Entry, git: GitState) -> None:
+    """List the tables as the run's inputs; MLflow keeps one dataset for each name and digest."""
+    sources = {
+        table: Source(table.path, table.md5, git.commit, git.remote) for table in entry.tables
+    }
+    inputs = [_dataset_input(table, source) for table, source in sources.items()]
+    client.log_inputs(run.info.run_id, datasets=inputs)
+    listed = client.get_run(run.info.run_id).inputs
+    given = [one.dataset for one in listed.dataset_inputs] if listed else []
+    old = [dataset for dataset in given if dataset.source_type == OLD_TYPE]
+    if old:
+        told = {(table.name, table.md5): source.to_json() for table, source in sources.items()}
+        _update_sources(client, run.info.experiment_id, old, told)
+
+
+def _dataset_input(table: Table, source: Source) -> "DatasetInput":
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
-    source = canonical_json({"uri": table.path})
     return DatasetInput(
-        Dataset(name=table.name, digest=table.md5, source_type="local", source=source),
+        Dataset(
+            name=table.name,
+            digest=table.md5,
+            source_type=SOURCE_TYPE,
+            source=source.to_json(),
+        ),
         tags=[InputTag("mlflow.data.context", table.context)],
     )
+
+
+def _update_sources(
+    client: "MlflowClient",
+    experiment: str,
+    old: "Sequence[Dataset]",
+    told: Mapping[tuple[str, str], str],
+) -> None:
+    """Bring up to date what an older Stillhouse wrote, which held a path and no md5.
+
+    MLflow's API has no way to change a dataset, and under another name it would stand there twice.
+    So it is done in the database itself; behind a server it stays as it is.
+    """
+    from mlflow.store.tracking.dbmodels.models import SqlDataset
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    store = client._tracking_client.store  # noqa: SLF001
+    if not isinstance(store, SqlAlchemyStore):
+        _logger.warning(
+            "the datasets that an older Stillhouse registered stay without their way back to the "
+            "bytes: MLflow's server cannot change them"
+        )
+        return
+    with store.ManagedSessionMaker(read_only=False) as session:
+        for dataset in old:
+            if source := told.get((dataset.name, dataset.digest)):
+                session.query(SqlDataset).filter_by(
+                    experiment_id=int(experiment), name=dataset.name, digest=dataset.digest
+                ).update({"dataset_source_type": SOURCE_TYPE, "dataset_source": source})
 
 
 def _link_model(
@@ -252,6 +307,26 @@ def _link_version(
     source = entry.folder.resolve().as_uri() if _is_local(uri) else f"models:/{model_id}"
     made = client.create_model_version(name, source, run_id, tags=tags, model_id=model_id)
     return int(made.version)
+
+
+def name_version(name: str, version: int) -> str:
+    """Return MLflow's address of a model version."""
+    return f"models:/{name}/{version}"
+
+
+def _link_audit(client: "MlflowClient", run: "Run", entry: Entry, name: str, version: int) -> None:
+    """Say beside run and version how to check them; a description that somebody wrote stays."""
+    command = f"stillhouse audit {name_version(name, version)}"
+    note = (
+        f"`{command}` shows and verifies what it was made of; "
+        f"`stillhouse log --data {entry.provenance.dataset.md5}` lists the models trained on the same data."
+    )
+    client.set_tag(run.info.run_id, _AUDIT, command)
+    client.set_model_version_tag(name, str(version), _AUDIT, command)
+    if not run.data.tags.get(_NOTE):
+        client.set_tag(run.info.run_id, _NOTE, note)
+    if not client.get_model_version(name, str(version)).description:
+        client.update_model_version(name, str(version), note)
 
 
 def _flat(parameters: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
