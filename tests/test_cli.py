@@ -30,6 +30,7 @@ COMMANDS = (
     "pilot",
     "stage",
     "summary",
+    "log",
     "trace",
     "ask",
     "register",

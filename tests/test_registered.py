@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from stillhouse.base.errors import InputError
+from stillhouse.chronicle.descent import find_descent, to_text
 from stillhouse.history.mlflow import Registered, find_models, find_registered
 from stillhouse.lineage.entry import read_entry
 from stillhouse.lineage.git import GitState
@@ -94,6 +95,16 @@ def test_data_lead_to_every_model_that_was_made_of_them(
     ):
         assert [model.uri for model in find_models(root, digest)] == everything
     assert find_models(root, "f" * 32) == []
+
+
+def test_the_question_for_models_of_some_data_names_the_registered_ones(
+    root: Path, versions: list[Registered]
+) -> None:
+    found = find_descent(root, versions[0].dataset_md5)
+    assert (found.unasked, len(found.registered)) == ("", 3)
+    assert [line for line in to_text(found) if line.startswith("models:/test-tiny/2")] == [
+        "models:/test-tiny/2 (student tiny): `stillhouse audit models:/test-tiny/2`"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from stillhouse.cli.diff import diff
 from stillhouse.cli.doctor import doctor
 from stillhouse.cli.init import init
 from stillhouse.cli.journal import app as journal
+from stillhouse.cli.log import log
 from stillhouse.cli.output import replace_unknown_characters
 from stillhouse.cli.pilot import pilot
 from stillhouse.cli.plan import plan
@@ -77,7 +78,7 @@ def _begin(
 
 
 _COMMANDS = (
-    *(init, plan, pilot, summary, diff, trace, ask, register, retry, doctor, upgrade),
+    *(init, plan, pilot, summary, diff, log, trace, ask, register, retry, doctor, upgrade),
     version,
 )
 for command in _COMMANDS:

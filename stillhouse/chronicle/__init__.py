@@ -1,0 +1,1 @@
+"""Dataset versions and students over git's history: what changed, what it brought, what it cost."""
