@@ -249,3 +249,18 @@ def test_metrics_become_flat_keys_without_the_finest_groups() -> None:
         "gold.by_kind.recall.accuracy": 25 / 30,
         "gold.by_kind_scope.recall/core.accuracy": 0.8,
     }
+
+
+def test_mlflow_prints_nothing_of_its_own_where_results_go(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mlflow.environment_variables import MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT
+
+    from stillhouse.lineage.registry import register
+
+    write_student(tmp_path, "quiet")
+    register(read_entry("quiet", tmp_path), PARAMS, GIT)
+    assert (
+        MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.get()
+    )  # of the addresses that it has with a server
+    assert capsys.readouterr().out == ""

@@ -115,6 +115,7 @@ def test_the_question_for_models_of_some_data_names_the_registered_ones(
         ("models:/test-tiny/7", "no version of `test-tiny` is called `7`; expected one of 1, 2"),
         ("models:/test-tiny@champ", "no alias of `test-tiny` is called `champ`; expected one of "
          "champion; did you mean `champion`?"),
+        ("models:/test-other@champ", "no alias of `test-other` is called `champ`; name a version"),
         ("models:/test-tiny/Production", "no version of `test-tiny` is called `Production`"),
         ("models:/test-tiny", "say which: models:/test-tiny/latest"),
         ("models:/a/b/1", "names no version of a model"),

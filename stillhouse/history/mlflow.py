@@ -155,7 +155,9 @@ def _find_model(client: "MlflowClient", name: str, store: str) -> Registered:
     if alias:
         number = registered.aliases.get(alias)
         if number is None:
-            _refuse_unknown(f"alias of `{model}`", alias, list(registered.aliases), store)
+            _refuse_unknown(
+                f"alias of `{model}`", alias, list(registered.aliases), store, "name a version"
+            )
     versions = {int(v.version): v for v in _list_versions(client, f"name = '{model}'")}
     if number == _LATEST and versions:
         number = str(max(versions))
@@ -292,11 +294,13 @@ def _describe(
     )
 
 
-def _refuse_unknown(what: str, name: str, known: list[str], store: str) -> NoReturn:
+def _refuse_unknown(
+    what: str, name: str, known: list[str], store: str, without: str = "run `stillhouse register`"
+) -> NoReturn:
     shown = known if len(known) <= _SHOWN else [*known[:_SHOWN], f"{len(known) - _SHOWN} more"]
     raise InputError(
         f"no {what} is called `{name}`",
         where=store,
         expected=f"one of {', '.join(shown)}" if known else None,
-        remedy=suggest(name, known) or (None if known else "run `stillhouse register`"),
+        remedy=suggest(name, known) or (None if known else without),
     )

@@ -34,8 +34,10 @@ def find_store(root: Path = Path()) -> tuple[str, Path | None]:
 
 
 def prepare_mlflow() -> None:
-    """Import MLflow with its telemetry off and without its talk of tables."""
+    """Import MLflow with its telemetry off and without its talk of tables and addresses."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    # With a server it prints two lines for each run to stdout, which belongs to results.
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     os.environ.setdefault("DO_NOT_TRACK", "true")
     for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
