@@ -30,6 +30,7 @@ COMMANDS = (
     "pilot",
     "stage",
     "summary",
+    "diff",
     "log",
     "trace",
     "ask",

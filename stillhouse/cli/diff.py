@@ -53,7 +53,7 @@ def diff(
         bool, typer.Option("--exit-code", help="End with 1 if any row differs.")
     ] = False,
 ) -> None:
-    """Say which rows differ between two versions of the dataset, and why.
+    """Say which rows differ between two versions, and why.
 
     A row is changed if its words, its id or where it is held out differ. That it passed another judge,
     or that another paragraph of its document changed, leaves it unchanged and is counted apart.
