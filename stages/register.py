@@ -6,7 +6,8 @@ from pathlib import Path
 
 from stillhouse.base.files import write_json
 from stillhouse.base.params import choose_student, load_section
-from stillhouse.base.stage import run_stage, say_counts
+from stillhouse.base.stage import log, run_stage, say_counts
+from stillhouse.diffing.attach import attach_diff
 from stillhouse.lineage.params import Register
 from stillhouse.lineage.registry import register_student
 
@@ -15,6 +16,8 @@ def main() -> None:
     """Write ``registration.json``: it names a run in MLflow, so DVC keeps no copy of it."""
     student = choose_student(sys.argv[1:])
     registered = register_student(student, Path(), load_section("register", Register))
+    if said := attach_diff(Path(), registered):
+        log.info("register@%s: %s", student, said)
     told = {key: value for key, value in asdict(registered).items() if key != "created"}
     write_json(Path("reports/students") / student / "registration.json", told)
     say_counts(f"register@{student}", uri=registered.uri, created=int(registered.created))
