@@ -1,0 +1,76 @@
+"""The rows that a student lists: counted, hashed and put in order once more."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from stillhouse.auditing.places import Places
+from stillhouse.auditing.problems import Outcome, Problem, Unchecked
+from stillhouse.auditing.rows import compare_rows
+from stillhouse.auditing.student import Student
+from stillhouse.base.errors import InputError
+from stillhouse.base.ids import merkle_root
+from stillhouse.base.records import Row
+from stillhouse.base.tables import read_table
+from stillhouse.lineage.model_folder import PROVENANCE, ROWS
+from stillhouse.lineage.provenance import Provenance, SeenRow, hash_rows
+
+
+def check_rows(student: Student, provenance: Provenance, places: Places) -> Outcome:
+    """Compare the list with the provenance, and with the table whose rows it lists."""
+    where = f"{student.shown}/{ROWS}"
+    try:
+        listed = list(read_table(student.folder / ROWS, SeenRow))
+    except InputError as exc:
+        lost = Problem("rows", where, "the list of its rows", exc.what, student.put_back)
+        return Outcome((lost,))
+    problems = list(_check_list(student, provenance, listed))
+    dataset = provenance.dataset
+    table = places.find(dataset.path, dataset.md5)
+    missing: list[Unchecked] = []
+    if table is not None:
+        problems += _compare(where, dataset.path, listed, table, student.put_back)
+    else:
+        why = f"the table that {student.shown} was trained on (md5 {dataset.md5}) is not here"
+        missing.append(Unchecked(dataset.path, why, "`dvc fetch --all-commits`"))
+    here = places.root / dataset.path
+    if _is_changed(student, provenance, places) and here != table:
+        # To say which rows: that the bytes are others is known.
+        remedy = f"`rm {dataset.path}`, then `dvc checkout {dataset.path}`"
+        problems += _compare(dataset.path, where, listed, here, remedy)
+    return Outcome(tuple(problems), tuple(missing), {"rows": len(listed) if table else 0})
+
+
+def _check_list(
+    student: Student, provenance: Provenance, listed: Sequence[SeenRow]
+) -> Iterator[Problem]:
+    dataset, where = provenance.dataset, f"{student.shown}/{PROVENANCE}"
+    if len(listed) != dataset.rows:
+        expected = f"rows {len(listed)}, as {ROWS} lists"
+        yield Problem("rows", where, expected, f"rows {dataset.rows}", student.put_back)
+    try:
+        root = merkle_root(row.row_sha256 for row in listed)
+    except ValueError:
+        root = "none: a row_sha256 is no hash"
+    if root != dataset.merkle_root:
+        expected, found = f"merkle_root {root}, over {ROWS}", f"merkle_root {dataset.merkle_root}"
+        yield Problem("Merkle root", where, expected, found, student.put_back)
+
+
+def _compare(
+    where: str, other: str, listed: Sequence[SeenRow], table: Path, remedy: str
+) -> Iterator[Problem]:
+    expected = f"the rows of {other}, each as it is there and in that order"
+    try:
+        differences = compare_rows(listed, list(hash_rows(read_table(table, Row))))
+    except InputError as exc:
+        differences = [exc.what]
+    if differences:
+        yield Problem("rows", where, expected, ", ".join(differences), remedy)
+
+
+def _is_changed(student: Student, provenance: Provenance, places: Places) -> bool:
+    """Say whether the table that lies here should be the student's, but has other bytes."""
+    dataset, here = provenance.dataset, places.root / provenance.dataset.path
+    outs = {p: md5 for stage in student.lock.stages.values() for p, md5 in stage.outs.items()}
+    due = places.find_md5(outs, dataset.path) in (dataset.md5, None)
+    return student.here and due and here.is_file() and places.digests.md5(here) != dataset.md5
