@@ -44,7 +44,7 @@ PIPELINE: Final = {
     },
     "validate": {
         "cmd": "python -m stages.validate",
-        "deps": ["data/dataset", "data/corpus"],
+        "deps": ["data/corpus", "data/generated", "data/dataset"],
         "outs": ["reports/validation.json"],
     },
     "train": {
@@ -71,6 +71,14 @@ PIPELINE: Final = {
         "outs": ["reports/index.html"],
     },
 }
+# As DVC writes them beside the outputs.
+IGNORED: Final = {
+    "data": ["generated", "dataset"],
+    "data/corpus": ["documents.parquet"],
+    "models": [STUDENT],
+    "reports": ["validation.json", "index.html"],
+    f"reports/students/{STUDENT}": ["metrics.json", "speed.json"],
+}
 PARAMS: Final = {
     "ingest": {"max_tokens": 220},
     "register": {"experiment": "test", "model_prefix": "test-"},
@@ -83,7 +91,9 @@ def write_sealed(root: Path) -> Path:
     (root / ".dvc").mkdir(parents=True)
     (root / ".dvc/config").write_text("[core]\n    analytics = false\n")
     (root / ".dvc/.gitignore").write_text("/config.local\n/tmp\n/cache\n")
-    (root / ".gitignore").write_text("/data/*\n!/data/seed\n/models\n/reports\n/.stillhouse\n")
+    (root / ".gitignore").write_text("/.stillhouse/\n")
+    for folder, ignored in IGNORED.items():
+        write(root / folder / ".gitignore", "".join(f"/{name}\n" for name in ignored))
     (root / "dvc.yaml").write_text(yaml.safe_dump({"stages": PIPELINE}, sort_keys=False))
     (root / "params.yaml").write_text(yaml.safe_dump(PARAMS))
     for name, text in (("leave.md", "Staff have 27.5 days."), ("fleet/cars.md", "Cars are blue.")):
@@ -94,6 +104,12 @@ def write_sealed(root: Path) -> Path:
     write(root / "data/generated/pairs.parquet", "pairs")
     lock_stage(root, "generate")
     write_dataset(root, range(1, 6))
+    finish(root)
+    return root
+
+
+def finish(root: Path) -> None:
+    """Run all that stands behind the dataset, as it lies there."""
     lock_stage(root, "split")
     write_validation(root, passed=True)
     lock_stage(root, "validate")
@@ -104,7 +120,6 @@ def write_sealed(root: Path) -> Path:
     lock_stage(root, f"evaluate@{STUDENT}")
     write(root / "reports/index.html", "<p>page</p>")
     lock_stage(root, "report")
-    return root
 
 
 def write(path: Path, text: str) -> None:
@@ -121,8 +136,9 @@ def write_dataset(root: Path, taught: range) -> None:
 
 
 def write_validation(root: Path, *, passed: bool) -> None:
-    """Write the gate's record of the dataset that lies there."""
-    tables = {path.as_posix(): md5_file(root / path) for path in (TRAIN, VALIDATION)}
+    """Write the gate's record of the tables that lie there."""
+    paths = sorted((root / "data").rglob("*.parquet"))
+    tables = {path.relative_to(root).as_posix(): md5_file(path) for path in paths}
     write(root / "reports/validation.json", json.dumps({"passed": passed, "tables": tables}))
 
 

@@ -33,6 +33,7 @@ COMMANDS = (
     "diff",
     "log",
     "trace",
+    "verify",
     "ask",
     "register",
     "retry",
@@ -137,7 +138,8 @@ def test_a_terminal_without_a_character_gets_the_rest(
 
 
 @pytest.mark.parametrize(
-    "command", ["summary", "trace x", "ask tiny why", "register", "upgrade", "stage ingest"]
+    "command",
+    ["summary", "trace x", "verify", "ask tiny why", "register", "upgrade", "stage ingest"],
 )
 def test_outside_of_a_project_every_command_says_the_same(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

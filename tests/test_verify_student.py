@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stillhouse.auditing.problems import Problem
-from stillhouse.auditing.verify import examine_model, verify_model
+from stillhouse.auditing.verify import Wanted, verify, verify_model
 from stillhouse.base.ids import merkle_root, sha256_file
 from stillhouse.base.tables import read_all, write_sorted
 from stillhouse.history.resolve import open_workspace
@@ -20,7 +20,7 @@ def root(tmp_path: Path) -> Path:
     return write_sealed(tmp_path / "project")
 
 
-def verify(root: Path) -> list[Problem]:
+def check(root: Path) -> list[Problem]:
     return verify_model(root, STUDENT, open_workspace(root))
 
 
@@ -36,7 +36,7 @@ def edit_provenance(root: Path, change: Callable[[dict], None]) -> None:
 
 
 def test_an_untouched_student_has_no_problem_and_all_of_it_was_looked_at(root: Path) -> None:
-    outcome = examine_model(root, STUDENT, open_workspace(root))
+    outcome = verify(open_workspace(root), Wanted(STUDENT))
     assert (outcome.problems, outcome.unchecked) == ((), ())
     assert (outcome.checked["students"], outcome.checked["rows"]) == (1, 5)
     assert outcome.checked["gates"] >= 1
@@ -45,7 +45,7 @@ def test_an_untouched_student_has_no_problem_and_all_of_it_was_looked_at(root: P
 def test_one_byte_in_the_weights_is_named(root: Path) -> None:
     weights = root / "models" / STUDENT / "model.safetensors"
     weights.write_bytes(b"wEights")
-    (problem,) = [p for p in verify(root) if p.where == "models/tiny/model.safetensors"]
+    (problem,) = [p for p in check(root) if p.where == "models/tiny/model.safetensors"]
     assert problem.kind == "changed file"
     assert sha256_file(weights) in problem.found
     assert "dvc checkout models/tiny" in problem.remedy
@@ -62,9 +62,8 @@ def test_a_row_deleted_from_the_list_with_count_and_root_patched_is_named(root: 
         value["files"]["rows.parquet"] = sha256_file(folder / "rows.parquet")
 
     edit_provenance(root, patch)
-    found = {p.where: p for p in verify(root) if p.kind == "rows"}
+    found = {p.where: p for p in check(root) if p.kind == "rows"}
     assert found.keys() == {"models/tiny/rows.parquet"}
     assert (
-        "row 5 (000000000000…) is one that the list does not have"
-        in found["models/tiny/rows.parquet"].found
+        "row 5 (000000000000…) is not among those listed" in found["models/tiny/rows.parquet"].found
     )

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from stillhouse.auditing.closure import Recorded
 from stillhouse.auditing.places import Places
 from stillhouse.auditing.problems import Outcome, Problem, Unchecked
 from stillhouse.auditing.student import Student
 from stillhouse.base.errors import StillhouseError
-from stillhouse.base.lock import Lock
 from stillhouse.lineage.gate import read_gate
 from stillhouse.lineage.provenance import Provenance
 
@@ -38,10 +38,10 @@ def check_gate(student: Student, provenance: Provenance, places: Places) -> Outc
     return Outcome(checked={"gates": 1})
 
 
-def check_locked_gate(lock: Lock, places: Places) -> Iterator[Problem]:
+def check_locked_gate(recorded: Recorded, places: Places) -> Iterator[Problem]:
     """Find validations that did not pass and that ``dvc.lock`` takes for done."""
     told: dict[str, list[str]] = {}
-    for stage in lock.stages.values():
+    for _, stage in recorded.pairs():
         trains = any(out.startswith("models/") for out in stage.outs)
         if md5 := stage.outs.get(VALIDATION) or (trains and stage.deps.get(VALIDATION)) or "":
             told.setdefault(md5, []).append(stage.name)

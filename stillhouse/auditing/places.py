@@ -42,9 +42,12 @@ class Places:
         )
 
     def list_folder(self, md5: str) -> Mapping[str, str] | None:
-        """Return relative path -> md5 of a folder by its listing in the cache; None without a whole one."""
+        """Return relative path -> md5 of a folder by its listing in the cache.
+
+        None where that is not there or not whole, and where the md5 is that of a file.
+        """
         if md5 not in self._listings:
-            found = self.find_object(md5)
+            found = self.find_object(md5) if md5.endswith(".dir") else None
             entries = json.loads(found.read_bytes()) if found else None
             self._listings[md5] = (
                 None if entries is None else {one["relpath"]: one["md5"] for one in entries}

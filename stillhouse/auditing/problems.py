@@ -7,7 +7,7 @@ from typing import Final
 
 from stillhouse.base.ids import Json
 
-_KINDS: Final = "; "
+_AND: Final = "; "
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -88,6 +88,16 @@ def join_outcomes(outcomes: Iterable[Outcome]) -> Outcome:
     )
 
 
+def be_strict(outcome: Outcome) -> Outcome:
+    """Return it with all that could not be looked at among the problems."""
+    doubts = (
+        Problem("not checked", one.where, "something to look at", one.why, one.remedy)
+        for one in outcome.unchecked
+    )
+    problems = tuple(merge_problems([*outcome.problems, *doubts]))
+    return Outcome(problems, (), outcome.checked)
+
+
 def merge_problems(problems: Iterable[Problem]) -> Iterator[Problem]:
     """Yield the problems in order; two witnesses of one thing in one place become one problem."""
     ordered = sorted(set(problems))
@@ -103,4 +113,4 @@ def merge_problems(problems: Iterable[Problem]) -> Iterator[Problem]:
 
 
 def _join(texts: Iterable[str]) -> str:
-    return _KINDS.join(dict.fromkeys(text for text in texts if text))
+    return _AND.join(dict.fromkeys(text for text in texts if text))

@@ -38,14 +38,16 @@ def _tell_rows(listed: Sequence[SeenRow], table: Sequence[SeenRow]) -> Iterator[
     new = [(n, row) for n, row in enumerate(table, 1) if not ours[row.row_id]]
     other = [(n, row) for n, row in enumerate(listed, 1) if theirs[row.row_id] and row not in known]
     repeated = [(n, r) for n, r in enumerate(table, 1) if 0 < ours[r.row_id] < theirs[r.row_id]]
-    yield from _tell("has other content", other)
-    yield from _tell("is missing", gone)
-    yield from _tell("is one that the list does not have", new)
-    yield from _tell("is there more often", repeated)
+    yield from _tell("has other content", "have other content", other)
+    yield from _tell("is missing", "are missing", gone)
+    yield from _tell("is not among those listed", "are not among those listed", new)
+    yield from _tell("is there more than once", "are there more than once", repeated)
 
 
-def _tell(what: str, rows: Sequence[tuple[int, SeenRow]]) -> Iterator[str]:
-    for place, row in rows[:_SHOWN]:
-        yield f"row {place} ({row.row_id[:_ID]}…) {what}"
-    if len(rows) > _SHOWN:
-        yield f"so is it with {len(rows) - _SHOWN:,} more"
+def _tell(one: str, many: str, rows: Sequence[tuple[int, SeenRow]]) -> Iterator[str]:
+    named = [f"{place} ({row.row_id[:_ID]}…)" for place, row in rows[:_SHOWN]]
+    if len(rows) == 1:
+        yield f"row {named[0]} {one}"
+    elif rows:
+        more = f" and {len(rows) - _SHOWN:,} more" if len(rows) > _SHOWN else ""
+        yield f"rows {', '.join(named)}{more} {many}"

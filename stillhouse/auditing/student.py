@@ -42,4 +42,4 @@ class Student:
         """
         if not self.here:
             return "take the folder again from where it was exported"
-        return f"`rm -r {self.shown}`, then `dvc checkout {self.shown}` or `dvc pull {self.shown}`"
+        return f"`rm -rf {self.shown}`, then `dvc checkout {self.shown}` or `dvc pull {self.shown}`"

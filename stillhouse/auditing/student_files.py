@@ -1,15 +1,20 @@
 """A student's folder against its own provenance, and the provenance against ``dvc.lock``."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from stillhouse.auditing.gate import check_gate
 from stillhouse.auditing.places import Places
 from stillhouse.auditing.problems import Outcome, Problem, join_outcomes
+from stillhouse.auditing.scope import MODELS
 from stillhouse.auditing.student import Student
 from stillhouse.auditing.student_rows import check_rows
 from stillhouse.base.errors import InputError
 from stillhouse.lineage.model_folder import PROVENANCE, weights_sha256
 from stillhouse.lineage.provenance import Provenance, read_provenance
+from stillhouse.planning.hashes import hash_listing
+
+EDITED: Final = "edited during the run"
 
 
 def check_student(student: Student, places: Places) -> Outcome:
@@ -23,9 +28,10 @@ def check_student(student: Student, places: Places) -> Outcome:
     own = [
         *_check_files(student, provenance, places),
         *_check_weights(student, provenance, where),
-        *_check_inputs(student, provenance, where),
-        *_check_upstream(student, provenance, places),
     ]
+    if _is_recorded(student, places):
+        own += _check_inputs(student, provenance, where)
+        own += _check_upstream(student, provenance, places)
     return join_outcomes(
         (
             Outcome(tuple(own), checked={"students": 1}),
@@ -73,6 +79,18 @@ def _check_weights(student: Student, provenance: Provenance, where: str) -> Iter
             yield Problem("provenance", where, expected, found, student.put_back)
 
 
+def _is_recorded(student: Student, places: Places) -> bool:
+    """Say whether it is this provenance that ``dvc.lock`` recorded, and not that of another run."""
+    recorded = student.lock.outs_of(student.stage).get(f"{MODELS}/{student.name}", "")
+    listing = places.list_folder(recorded)
+    if listing is not None:
+        return listing.get(PROVENANCE) == places.digests.md5(student.folder / PROVENANCE)
+    files = sorted(path.name for path in student.folder.iterdir() if path.is_file())
+    return recorded == hash_listing(
+        {name: places.digests.md5(student.folder / name) or "" for name in files}
+    )
+
+
 def _check_inputs(student: Student, provenance: Provenance, where: str) -> Iterator[Problem]:
     """Compare what the training opened with what DVC, which hashes afterwards, says that it read."""
     locked = student.lock.stages.get(student.stage)
@@ -85,7 +103,7 @@ def _check_inputs(student: Student, provenance: Provenance, where: str) -> Itera
             yield Problem("provenance", where, expected, f"`{path}`", student.put_back)
         elif md5 != digest.md5:
             yield Problem(
-                "edited during the run",
+                EDITED,
                 path,
                 f"md5 {digest.md5}, which {student.stage} opened ({where})",
                 f"md5 {md5}, which dvc.lock says it read: edited before the stage ended, or "

@@ -35,7 +35,7 @@ def check_rows(student: Student, provenance: Provenance, places: Places) -> Outc
     here = places.root / dataset.path
     if _is_changed(student, provenance, places) and here != table:
         # To say which rows: that the bytes are others is known.
-        remedy = f"`rm {dataset.path}`, then `dvc checkout {dataset.path}`"
+        remedy = f"`rm -f {dataset.path}`, then `dvc checkout {dataset.path}`"
         problems += _compare(dataset.path, where, listed, here, remedy)
     return Outcome(tuple(problems), tuple(missing), {"rows": len(listed) if table else 0})
 
@@ -71,6 +71,6 @@ def _compare(
 def _is_changed(student: Student, provenance: Provenance, places: Places) -> bool:
     """Say whether the table that lies here should be the student's, but has other bytes."""
     dataset, here = provenance.dataset, places.root / provenance.dataset.path
-    outs = {p: md5 for stage in student.lock.stages.values() for p, md5 in stage.outs.items()}
-    due = places.find_md5(outs, dataset.path) in (dataset.md5, None)
+    locked = student.lock.stages.get(student.stage)
+    due = locked is not None and locked.deps.get(dataset.path) == dataset.md5
     return student.here and due and here.is_file() and places.digests.md5(here) != dataset.md5

@@ -25,6 +25,7 @@ from stillhouse.cli.stage import stage
 from stillhouse.cli.summary import summary
 from stillhouse.cli.trace import trace
 from stillhouse.cli.upgrade import upgrade
+from stillhouse.cli.verify import verify
 from stillhouse.cli.version import version
 
 
@@ -78,7 +79,19 @@ def _begin(
 
 
 _COMMANDS = (
-    *(init, plan, pilot, summary, diff, log, trace, ask, register, retry, doctor, upgrade),
+    init,
+    plan,
+    pilot,
+    summary,
+    diff,
+    log,
+    trace,
+    verify,
+    ask,
+    register,
+    retry,
+    doctor,
+    upgrade,
     version,
 )
 for command in _COMMANDS:

@@ -85,15 +85,16 @@ def compare_itself(
         now, then = params[file], locked.params.get(file, {})
         for name in names or sorted(now.keys() | then.keys()):
             there, before = name in now, name in then
-            if there != before or (there and _plain(now[name]) != _plain(then[name])):
+            if there != before or (there and read_plain(now[name]) != read_plain(then[name])):
                 shown = name if file == PARAMS.name else f"{file}: {name}"
                 found.append(Difference("params", shown))
     return found
 
 
-def _plain(value: object) -> object:
+def read_plain(value: object) -> object:
+    """Return a parameter's value as DVC compares it: what YAML 1.2 takes for a number is one."""
     if isinstance(value, Mapping):
-        return {key: _plain(one) for key, one in value.items()}
+        return {key: read_plain(one) for key, one in value.items()}
     if isinstance(value, list):
-        return [_plain(one) for one in value]
+        return [read_plain(one) for one in value]
     return float(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else value

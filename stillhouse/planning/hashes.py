@@ -6,7 +6,7 @@ DVC believes a file's size and time; here every byte is read, once in the life o
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -27,10 +27,13 @@ def hash_listing(files: Mapping[str, str]) -> str:
 
 
 class Hashes:
-    """What lies in a project, each file read at most once; files that DVC ignores are not there."""
+    """What lies in a project, each file read at most once; files that DVC ignores are not there.
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    ``md5`` reads a file; without one it is read here and now.
+    """
+
+    def __init__(self, root: Path, md5: Callable[[Path], str] = md5_file) -> None:
+        self._root, self._md5 = root, md5
         self._files: dict[str, str] = {}
         self._rules: dict[str, pathspec.GitIgnoreSpec | None] = {}
 
@@ -43,14 +46,10 @@ class Hashes:
 
     def list_files(self, name: str) -> dict[str, str]:
         """Return the md5 of every file below a folder, by its path below it."""
-        return {inner: self._hash(f"{name}/{inner}") for inner in self._walk(name)}
+        return {inner: self._hash(f"{name}/{inner}") for inner in self.walk(name)}
 
-    def _hash(self, name: str) -> str:
-        if name not in self._files:
-            self._files[name] = md5_file(self._root / name)
-        return self._files[name]
-
-    def _walk(self, name: str) -> Iterator[str]:
+    def walk(self, name: str) -> Iterator[str]:
+        """Yield the path of every file below a folder, from there on."""
         top = self._root / name
         for folder, inner, files in os.walk(top):
             place = Path(folder).relative_to(self._root)
@@ -58,6 +57,11 @@ class Hashes:
             for file in files:
                 if not self._ignores((place / file).as_posix()):
                     yield (Path(folder) / file).relative_to(top).as_posix()
+
+    def _hash(self, name: str) -> str:
+        if name not in self._files:
+            self._files[name] = self._md5(self._root / name)
+        return self._files[name]
 
     def _ignores(self, name: str) -> bool:
         """Say whether a rule of any folder above leaves a path out; of one file the last rule counts."""

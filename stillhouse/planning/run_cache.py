@@ -71,15 +71,16 @@ def name_run(
         "outs": sorted(outs),
     }
     if params:
-        run["params"] = _drop_unseen(params)
+        run["params"] = drop_unseen(params)
     text = json.dumps(run, sort_keys=True)  # with the default separators
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _drop_unseen(value: object) -> object:
+def drop_unseen(value: object) -> object:
+    """Return what DVC hashes of a run: without the keys that it takes for its own of a file."""
     if isinstance(value, Mapping):
-        return {key: _drop_unseen(one) for key, one in value.items() if key not in _UNSEEN}
-    return [_drop_unseen(one) for one in value] if isinstance(value, list) else value
+        return {key: drop_unseen(one) for key, one in value.items() if key not in _UNSEEN}
+    return [drop_unseen(one) for one in value] if isinstance(value, list) else value
 
 
 def _read_newest(folder: Path) -> dict[str, str] | None:

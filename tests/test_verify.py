@@ -1,0 +1,331 @@
+"""Every tampering is found and named by its place, and what is untouched is never accused."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stillhouse.auditing.problems import Outcome
+from stillhouse.auditing.verify import Wanted, verify
+from stillhouse.base.ids import md5_file, sha256_file
+from stillhouse.base.lock import read_lock
+from stillhouse.base.records import Row
+from stillhouse.base.tables import read_all, write_sorted
+from stillhouse.history.resolve import open_workspace, resolve
+from tests.lineage_project import TRAIN
+from tests.sealed_project import (
+    STUDENT,
+    commit,
+    finish,
+    lock_stage,
+    object_of,
+    read_raw,
+    write,
+    write_raw,
+    write_run,
+    write_sealed,
+    write_validation,
+)
+
+RESPONSES = Path("data/generated/responses.parquet")
+DOCUMENTS = Path("data/corpus/documents.parquet")
+WEIGHTS = Path("models/tiny/model.safetensors")
+PROVENANCE = Path("models/tiny/provenance.json")
+
+
+@pytest.fixture(scope="module")
+def sealed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = write_sealed(tmp_path_factory.mktemp("sealed") / "project")
+    commit(root)
+    return root
+
+
+@pytest.fixture
+def root(sealed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the finished project, which is the working directory."""
+    copy = tmp_path / "project"
+    shutil.copytree(sealed, copy)
+    monkeypatch.setenv("STILLHOUSE_HOME", str(copy))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    monkeypatch.chdir(copy)
+    return copy
+
+
+def look(root: Path, **wanted: bool) -> Outcome:
+    return verify(open_workspace(root), Wanted(**wanted))
+
+
+def find(root: Path, **wanted: bool) -> dict[tuple[str, str], str]:
+    """Return (kind, where) of each problem with what was found there."""
+    return {(one.kind, one.where): one.found for one in look(root, **wanted).problems}
+
+
+def place(path: Path, root: Path) -> str:
+    return object_of(root, md5_file(root / path)).relative_to(root).as_posix()
+
+
+def flip(path: Path) -> None:
+    """Change one byte of a file that may be protected, as DVC protects what it keeps."""
+    mode = path.stat().st_mode
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(content)
+    path.chmod(mode)
+
+
+def edit_lock(root: Path, change: Callable[[dict], None]) -> None:
+    lock = read_raw(root)
+    change(lock["stages"])
+    write_raw(root, lock)
+
+
+def edit_provenance(root: Path, change: Callable[[dict], None]) -> None:
+    value = json.loads((root / PROVENANCE).read_text())
+    change(value)
+    (root / PROVENANCE).write_text(json.dumps(value, indent=2, sort_keys=True) + "\n")
+
+
+def test_an_untouched_project_is_verified_and_nothing_is_left_out(root: Path) -> None:
+    outcome = look(root, all_commits=True)
+    assert (outcome.problems, outcome.unchecked) == ((), ())
+    counts = {name: count for name, count in outcome.checked.items() if name != "bytes"}
+    assert counts == {
+        "stages": 7,
+        "dependencies": 8,
+        "files": 19,
+        "objects": 17,
+        "runs": 7,
+        "students": 1,
+        "rows": 5,
+        "gates": 1,
+    }
+
+
+def test_a_clone_without_its_data_accuses_nobody_and_says_what_it_lacks(
+    sealed: Path, tmp_path: Path
+) -> None:
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", str(sealed), str(clone)], check=True)
+    assert (clone / "models/.gitignore").exists()
+    outcome = look(clone, all_commits=True)
+    assert outcome.problems == ()
+    assert {"models/tiny", "data/dataset", DOCUMENTS.as_posix()} <= {
+        one.where for one in outcome.unchecked
+    }
+
+
+def test_after_objects_of_older_runs_were_collected_nothing_is_wrong(root: Path) -> None:
+    before = md5_file(root / RESPONSES)
+    write(root / RESPONSES, "other answers of a teacher")
+    lock_stage(root, "generate")
+    finish(root)
+    commit(root, "other answers")
+    assert find(root, all_commits=True) == {}
+    object_of(root, before).unlink()  # as `dvc gc -w` does
+    outcome = look(root, all_commits=True)
+    assert outcome.problems == ()
+    (lost,) = outcome.unchecked
+    assert (lost.where, lost.remedy) == (".dvc/cache", "`dvc fetch --all-commits`")
+    assert find(root) == {}
+
+
+def test_one_byte_in_the_weights(root: Path) -> None:
+    flip(root / WEIGHTS)
+    found = find(root)
+    assert found.keys() == {("changed file", WEIGHTS.as_posix())}
+    assert sha256_file(root / WEIGHTS) in next(iter(found.values()))
+
+
+def test_an_edited_row_of_the_train_table_is_named_by_its_place(root: Path) -> None:
+    rows = read_all(root / TRAIN, Row)
+    other = Row(**{**{f: getattr(rows[1], f) for f in Row.__slots__}, "context": "x"})
+    write_sorted(root / TRAIN, Row, [rows[0], other, *rows[2:]])
+    found = find(root)
+    assert found.keys() == {("changed file", TRAIN.as_posix()), ("rows", TRAIN.as_posix())}
+    assert found["rows", TRAIN.as_posix()] == "row 2 (000000000000…) has other content"
+
+
+def test_two_rows_that_changed_places(root: Path) -> None:
+    rows = read_all(root / TRAIN, Row)
+    write_sorted(root / TRAIN, Row, [rows[0], rows[2], rows[1], *rows[3:]])
+    found = find(root)
+    assert found["rows", TRAIN.as_posix()] == "rows 2 and 3 have changed places"
+
+
+def test_a_deleted_row_with_a_patched_count(root: Path) -> None:
+    rows = read_all(root / TRAIN, Row)
+    write_sorted(root / TRAIN, Row, rows[:-1])
+    edit_provenance(root, lambda value: value["dataset"].update(rows=4))
+    found = find(root)
+    assert found["rows", TRAIN.as_posix()] == "row 5 (000000000000…) is missing"
+    assert found["rows", PROVENANCE.as_posix()] == "rows 4"
+    assert ("changed file", PROVENANCE.as_posix()) in found
+
+
+def test_an_answer_in_the_workspace_and_one_in_the_cache(root: Path) -> None:
+    flip(root / RESPONSES)
+    assert find(root).keys() == {("changed file", RESPONSES.as_posix())}
+    flip(root / RESPONSES)
+    kept = object_of(root, md5_file(root / RESPONSES))
+    flip(kept)
+    (problem,) = look(root).problems
+    assert (problem.kind, problem.where) == ("corrupt object", kept.relative_to(root).as_posix())
+    assert RESPONSES.as_posix() in problem.expected
+    assert md5_file(kept) in problem.found
+    assert "dvc commit --force generate" in problem.remedy
+
+
+def test_an_object_of_an_earlier_commit_is_looked_at_only_when_asked_for(root: Path) -> None:
+    kept = object_of(root, md5_file(root / DOCUMENTS))
+    write(root / DOCUMENTS, "other documents")
+    lock_stage(root, "ingest")
+    lock_stage(root, "generate")
+    finish(root)
+    shutil.rmtree(root / ".dvc/cache/runs")
+    commit(root, "other documents")
+    flip(kept)
+    assert find(root) == {}
+    assert find(root, all_commits=True).keys() == {
+        ("corrupt object", kept.relative_to(root).as_posix())
+    }
+
+
+def test_an_object_that_only_the_workspace_still_has(root: Path) -> None:
+    object_of(root, md5_file(root / DOCUMENTS)).unlink()
+    (problem,) = look(root).problems
+    assert (problem.kind, problem.where) == ("not in the cache", DOCUMENTS.as_posix())
+
+
+def test_a_hash_in_the_lock_that_was_edited_by_hand(root: Path) -> None:
+    def change(stages: dict) -> None:
+        stages["ingest"]["outs"][0]["md5"] = "a" * 32
+
+    edit_lock(root, change)
+    found = find(root)
+    assert ("contradiction in dvc.lock", DOCUMENTS.as_posix()) in found
+    assert ("changed file", DOCUMENTS.as_posix()) in found
+
+
+def test_a_command_a_parameter_and_a_stage_of_the_lock_that_were_edited(root: Path) -> None:
+    def change(stages: dict) -> None:
+        stages["ingest"]["cmd"] = "python -m stages.other"
+        stages["ingest"]["params"]["params.yaml"]["ingest"]["max_tokens"] = 100
+        stages["old"] = stages["ingest"] | {"outs": []}
+        del stages["report"]
+
+    edit_lock(root, change)
+    assert find(root) == {
+        ("command", "ingest"): "`python -m stages.ingest` (dvc.yaml)",
+        ("parameter", "params.yaml: ingest.max_tokens"): "220",
+        ("not declared", "old"): "an entry in dvc.lock",
+        ("never ran", "report"): "dvc.lock knows no run of it",
+    }
+
+
+def test_an_edited_provenance(root: Path) -> None:
+    edit_provenance(root, lambda value: value["base"].update(sha256="c" * 64))
+    assert find(root).keys() == {("changed file", PROVENANCE.as_posix())}
+    edit_provenance(root, lambda value: value["dataset"].update(merkle_root="d" * 64))
+    assert ("Merkle root", PROVENANCE.as_posix()) in find(root)
+
+
+@pytest.mark.parametrize("path", [DOCUMENTS, Path("data/seed/documents/leave.md")])
+def test_an_edit_of_the_same_size_with_its_time_set_back(path: Path, root: Path) -> None:
+    before = (root / path).stat()
+    (root / path).write_text((root / path).read_text().swapcase())
+    os.utime(root / path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (root / path).stat().st_size == before.st_size
+    kind, where = next(iter(find(root)))
+    if path == DOCUMENTS:
+        assert (kind, where) == ("changed file", path.as_posix())
+    else:
+        assert (kind, where) == ("changed folder", "data/seed/documents")
+        assert "leave.md" in find(root)[kind, where]
+
+
+def test_a_file_that_no_listing_names(root: Path) -> None:
+    write(root / "data/generated/extra.parquet", "x")
+    assert find(root).keys() == {("unexpected file", "data/generated/extra.parquet")}
+
+
+def test_an_input_that_was_edited_while_the_student_was_trained(root: Path) -> None:
+    """Training opened the one file, and DVC, which hashes after the command, found another."""
+    opened = md5_file(root / "data/dataset/validation.parquet")
+    write(root / "data/dataset/validation.parquet", "edited after it was opened")
+    lock_stage(root, "train@tiny")
+    path = "data/dataset/validation.parquet"
+    problems = {(one.kind, one.where): one for one in look(root).problems}
+    problem = problems["edited during the run", path]
+    assert opened in problem.expected
+    assert md5_file(root / path) in problem.found
+    assert "dvc repro --force train@tiny" in problem.remedy
+    assert ("contradiction in dvc.lock", path) not in problems
+
+
+def test_a_commit_over_a_red_gate(root: Path) -> None:
+    write_validation(root, passed=False)
+    lock_stage(root, "validate", run_cache=False)
+    lock_stage(root, "train@tiny", run_cache=False)
+    found = find(root)
+    assert "did not" in found["red gate", "reports/validation.json"]
+
+
+def test_a_run_cache_that_puts_back_what_was_recorded_over_a_red_gate(root: Path) -> None:
+    write_validation(root, passed=False)
+    lock_stage(root, "validate")
+    lock_stage(root, "train@tiny")
+    subprocess.run(["git", "checkout", "-q", "dvc.lock"], check=True)
+    write_validation(root, passed=True)
+    found = find(root)
+    assert {kind for kind, _ in found} == {"run cache"}
+    assert sorted(text.partition("`")[2].partition("`")[0] for text in found.values()) == [
+        "python -m stages.train tiny",
+        "python -m stages.validate",
+    ]
+
+
+def test_a_poisoned_entry_of_the_run_cache(root: Path) -> None:
+    entry = yaml.safe_load(yaml.safe_dump(read_raw(root)["stages"]["ingest"]))
+    entry["outs"][0]["md5"] = md5_file(root / RESPONSES)  # whose bytes the cache has
+    path = write_run(root, entry)
+    os.utime(path, (2e9, 2e9))
+    found = find(root)
+    assert found == {
+        ("run cache", path.relative_to(root).as_posix()): (
+            f"md5 {md5_file(root / RESPONSES)} for {DOCUMENTS}"
+        )
+    }
+
+
+def test_an_entry_of_the_run_cache_that_was_edited_in_place(root: Path) -> None:
+    path = next(
+        p for p in sorted((root / ".dvc/cache/runs").glob("*/*/*")) if "ingest" in p.read_text()
+    )
+    path.write_text(path.read_text().replace("max_tokens: 220", "max_tokens: 221"))
+    assert find(root).keys() == {("run cache", path.relative_to(root).as_posix())}
+    path.write_text("outs: [")
+    assert find(root) == {("run cache", path.relative_to(root).as_posix()): "cannot be read"}
+
+
+def test_a_second_run_with_another_clock_is_no_contradiction(root: Path) -> None:
+    write(root / "reports/students/tiny/speed.json", '{"seconds": 9}')
+    lock = (root / "dvc.lock").read_text()
+    lock_stage(root, "evaluate@tiny")
+    (root / "dvc.lock").write_text(lock)
+    assert not any(kind == "run cache" for kind, _ in find(root))
+
+
+def test_a_student_of_an_earlier_commit_is_verified_from_the_cache(root: Path) -> None:
+    assert verify(resolve(root, "HEAD"), Wanted(STUDENT)).problems == ()
+    shutil.rmtree(root / "models/tiny")
+    outcome = verify(resolve(root, "HEAD"), Wanted(STUDENT))
+    assert (outcome.problems, outcome.checked["rows"]) == ((), 5)
+    flip(object_of(root, read_lock(root).outs_of("split")["data/dataset"]))
+    assert verify(resolve(root, "HEAD"), Wanted(STUDENT)).problems[0].kind == "corrupt object"
