@@ -34,6 +34,7 @@ COMMANDS = (
     "log",
     "trace",
     "verify",
+    "sign",
     "ask",
     "register",
     "retry",
@@ -139,7 +140,16 @@ def test_a_terminal_without_a_character_gets_the_rest(
 
 @pytest.mark.parametrize(
     "command",
-    ["summary", "trace x", "verify", "ask tiny why", "register", "upgrade", "stage ingest"],
+    [
+        "summary",
+        "trace x",
+        "verify",
+        "sign x",
+        "ask tiny why",
+        "register",
+        "upgrade",
+        "stage ingest",
+    ],
 )
 def test_outside_of_a_project_every_command_says_the_same(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -115,7 +115,8 @@ def _contradict(recorded: Recorded, stage: str, path: str, md5: str, written: st
         path,
         f"{wrote}, which {writer} wrote",
         f"md5 {md5}, which {stage} read",
-        f"`dvc repro` if {stage} has not run since; if it has, {LOCK} was edited: `git checkout {LOCK}`",
+        f"`dvc repro`, if {writer} ran again or the file was edited since; if neither, {LOCK} was "
+        f"edited: `git log -p {LOCK}` shows it, `git checkout {LOCK}` takes it back",
     )
 
 

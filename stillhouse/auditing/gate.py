@@ -13,6 +13,7 @@ from stillhouse.base.errors import StillhouseError
 from stillhouse.lineage.gate import read_gate
 from stillhouse.lineage.provenance import Provenance
 
+RED: Final = "red gate"
 VALIDATION: Final = "reports/validation.json"
 _MEND: Final = "mend what it names, then `dvc repro --force validate` and `dvc repro`"
 
@@ -23,7 +24,7 @@ def check_gate(student: Student, provenance: Provenance, places: Places) -> Outc
     opened = provenance.inputs.get(VALIDATION)
     if opened is None:
         found = "its provenance.json names no validation"
-        return Outcome((Problem("red gate", VALIDATION, expected, found, student.retrain),))
+        return Outcome((Problem(RED, VALIDATION, expected, found, student.retrain),))
     path = places.find(VALIDATION, opened.md5)
     if path is None:
         why = f"the validation that let {student.shown} pass (md5 {opened.md5}) is not here"
@@ -34,7 +35,7 @@ def check_gate(student: Student, provenance: Provenance, places: Places) -> Outc
         read_gate(path, provenance.inputs, tables)
     except StillhouseError as exc:
         found = f"{exc.what} (md5 {opened.md5})"
-        return Outcome((Problem("red gate", VALIDATION, expected, found, _MEND),))
+        return Outcome((Problem(RED, VALIDATION, expected, found, _MEND),))
     return Outcome(checked={"gates": 1})
 
 
@@ -49,7 +50,7 @@ def check_locked_gate(recorded: Recorded, places: Places) -> Iterator[Problem]:
         path = places.find(VALIDATION, md5)
         if path is not None and not has_passed(path):
             found = f"one that did not (md5 {md5}; dvc.lock: {', '.join(names)})"
-            yield Problem("red gate", VALIDATION, "a validation that passed", found, _MEND)
+            yield Problem(RED, VALIDATION, "a validation that passed", found, _MEND)
 
 
 def has_passed(path: Path) -> bool:

@@ -15,6 +15,7 @@ from stillhouse.lineage.provenance import Provenance, read_provenance
 from stillhouse.planning.hashes import hash_listing
 
 EDITED: Final = "edited during the run"
+UPSTREAM: Final = "upstream"
 
 
 def check_student(student: Student, places: Places) -> Outcome:
@@ -122,7 +123,7 @@ def _check_upstream(student: Student, provenance: Provenance, places: Places) ->
         now = places.find_md5(outs, path)
         if now and now != md5:
             yield Problem(
-                "upstream",
+                UPSTREAM,
                 path,
                 f"md5 {md5}, of which {student.shown} was made (its provenance.json)",
                 f"md5 {now} (dvc.lock)",

@@ -8,14 +8,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stillhouse.auditing.closure import (
-    CONTRADICTION,
-    Recorded,
-    check_chain,
-    check_declared,
-    check_params,
-)
+from stillhouse.auditing.closure import Recorded, check_chain, check_declared, check_params
 from stillhouse.auditing.digests import Digests
+from stillhouse.auditing.echoes import drop_echoes
 from stillhouse.auditing.folders import open_folder
 from stillhouse.auditing.gate import check_locked_gate
 from stillhouse.auditing.objects import (
@@ -27,13 +22,16 @@ from stillhouse.auditing.objects import (
 )
 from stillhouse.auditing.places import Places
 from stillhouse.auditing.problems import Outcome, Problem, Unchecked, join_outcomes
+from stillhouse.auditing.registered import check_registered
 from stillhouse.auditing.runs import Run, check_runs, list_runs
 from stillhouse.auditing.scope import MODELS, choose_stages, list_stages, list_students
+from stillhouse.auditing.signature import KIND, check_signatures
 from stillhouse.auditing.student import Student
-from stillhouse.auditing.student_files import EDITED, check_student
+from stillhouse.auditing.student_files import check_student
 from stillhouse.auditing.workspace import Workspace
-from stillhouse.base.errors import InputError
+from stillhouse.base.errors import GateError, InputError
 from stillhouse.history.commits import list_commits, read_locks
+from stillhouse.history.resolve import open_workspace
 from stillhouse.history.version import Version
 
 
@@ -49,11 +47,13 @@ class Wanted:
         student: only this one and what it was made of; empty for all that there is.
         all_commits: the objects that any commit's ``dvc.lock`` names.
         remote: whether the default DVC remote has the objects, and has them right.
+        signature: whether a student that nobody signed is a problem.
     """
 
     student: str = ""
     all_commits: bool = False
     remote: bool = False
+    signature: bool = False
 
 
 def verify_model(
@@ -89,6 +89,30 @@ def verify(version: Version, wanted: Wanted, folder: Path | None = None) -> Outc
     return _Verification(version, wanted, folder).run()
 
 
+def check_before_signing(root: Path, student: str) -> Path:
+    """Return a student's folder in the working directory if nothing is wrong with it.
+
+    Raises:
+        GateError: something is; signatures, which may be of an earlier version, do not count.
+        AbsentError: it does not lie there.
+        InputError: as ``verify``.
+    """
+    folder = root / MODELS / student
+    if not folder.is_dir():
+        raise AbsentError(
+            "no such student", where=str(folder), remedy="run `dvc repro` or `dvc pull`"
+        )
+    outcome = verify(open_workspace(root), Wanted(student))
+    wrong = [one for one in outcome.problems if one.kind != KIND]
+    if wrong:
+        raise GateError(
+            f"not signed, because it is not verified ({wrong[0].kind}: {wrong[0].where})",
+            where=folder.as_posix(),
+            remedy=f"`stillhouse verify {student}` names all that is wrong",
+        )
+    return folder
+
+
 class _Verification:
     """One verification: what it looks at is collected before the first byte is read."""
 
@@ -115,12 +139,14 @@ class _Verification:
                 *self._check_objects(named),
                 check_runs(runs, self._recorded, self._places),
                 *(check_student(student, self._places) for student in students),
+                check_registered(students, self._version.root),
+                self._check_signatures(students),
             ]
             if self._workspace:
                 parts.append(self._workspace.check())
             found = join_outcomes([*parts, _tell_absent(absent, parts)])
         counts = {**found.checked, "bytes": self._places.digests.bytes}
-        return Outcome(tuple(_drop_echoes(found.problems)), found.unchecked, counts)
+        return Outcome(tuple(drop_echoes(found.problems)), found.unchecked, counts)
 
     def _read(self, students: Sequence[Student], md5s: Sequence[str], runs: Sequence[Run]) -> None:
         """Hash all that will be asked for, in one go."""
@@ -190,14 +216,12 @@ class _Verification:
             yield check_remote(remote, named, self._places)
         yield check_cache(named, self._places, self._holds, remote)
 
+    def _check_signatures(self, students: Sequence[Student]) -> Outcome:
+        root, wanted = self._version.root, self._wanted
+        return check_signatures(students, root, required=wanted.signature, whole=not wanted.student)
+
     def _holds(self, path: str, md5: str) -> bool:
         return self._workspace is not None and self._workspace.holds(path, md5)
-
-
-def _drop_echoes(problems: Sequence[Problem]) -> Iterator[Problem]:
-    """Yield the problems without those that only repeat, in other words, what another one says."""
-    edited = {one.where for one in problems if one.kind == EDITED}
-    yield from (one for one in problems if one.kind != CONTRADICTION or one.where not in edited)
 
 
 def _tell_absent(absent: Sequence[Unchecked], parts: Sequence[Outcome]) -> Outcome:

@@ -1,12 +1,16 @@
 """A verification for people, in lines of 80 columns."""
 
+import re
+import textwrap
 from collections import defaultdict
 from collections.abc import Iterator
 
 from stillhouse.auditing.problems import Outcome, Problem, Unchecked
-from stillhouse.base.text import fold
 
+_WIDTH = 80
 _MARGIN = 13
+_COMMAND = re.compile(r"`[^`]*`")
+_HARD = "\N{NO-BREAK SPACE}"
 _MANY = 8
 _OTHER = (
     "So much is changed that another version may lie here than dvc.lock names (after `git pull`, `git "
@@ -28,7 +32,7 @@ _COUNTED = (
 
 def describe(outcome: Outcome, title: str) -> Iterator[str]:
     """Yield what was looked at, every problem with its remedy, what was not looked at, the verdict."""
-    yield from fold(_count(outcome, title), "", 0)
+    yield from _fold(_count(outcome, title), "", 0)
     for number, problem in enumerate(outcome.problems, 1):
         yield ""
         yield from _describe_problem(number, problem)
@@ -37,7 +41,7 @@ def describe(outcome: Outcome, title: str) -> Iterator[str]:
         yield "Not checked:"
         yield from _describe_unchecked(outcome.unchecked)
     yield ""
-    yield from fold(_conclude(outcome), "", 0)
+    yield from _fold(_conclude(outcome), "", 0)
 
 
 def _count(outcome: Outcome, title: str) -> str:
@@ -50,10 +54,10 @@ def _count(outcome: Outcome, title: str) -> str:
 
 
 def _describe_problem(number: int, problem: Problem) -> Iterator[str]:
-    yield from fold(f"{problem.kind}: {problem.where}", f"{number}. ", 3)
-    yield from fold(problem.expected, "   expected  ", _MARGIN)
-    yield from fold(problem.found, "   found     ", _MARGIN)
-    yield from fold(problem.remedy, "   to do     ", _MARGIN)
+    yield from _fold(f"{problem.kind}: {problem.where}", f"{number}. ", 3)
+    yield from _fold(problem.expected, "   expected  ", _MARGIN)
+    yield from _fold(problem.found, "   found     ", _MARGIN)
+    yield from _fold(problem.remedy, "   to do     ", _MARGIN)
 
 
 def _describe_unchecked(unchecked: tuple[Unchecked, ...]) -> Iterator[str]:
@@ -63,8 +67,8 @@ def _describe_unchecked(unchecked: tuple[Unchecked, ...]) -> Iterator[str]:
         grouped[one.why, one.remedy].append(one.where)
     for (why, remedy), paths in grouped.items():
         more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
-        yield from fold(f"{', '.join(paths[:_SHOWN])}{more}: {why}", "- ", 2)
-        yield from fold(remedy, "  -> ", 5)
+        yield from _fold(f"{', '.join(paths[:_SHOWN])}{more}: {why}", "- ", 2)
+        yield from _fold(remedy, "  -> ", 5)
 
 
 def _conclude(outcome: Outcome) -> str:
@@ -84,3 +88,18 @@ def _size(count: int) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:.1f} GB"
+
+
+def _fold(text: str, first: str, margin: int) -> list[str]:
+    """Return lines of 80 columns; a command or path is never broken, so that it can be copied."""
+    plain = "".join(char if char.isprintable() else " " for char in text)
+    whole = _COMMAND.sub(lambda found: found[0].replace(" ", _HARD), plain)
+    lines = textwrap.wrap(
+        whole,
+        width=_WIDTH,
+        initial_indent=first,
+        subsequent_indent=" " * margin,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [line.replace(_HARD, " ") for line in lines]

@@ -21,6 +21,7 @@ from stillhouse.cli.pilot import pilot
 from stillhouse.cli.plan import plan
 from stillhouse.cli.register import register
 from stillhouse.cli.retry import retry
+from stillhouse.cli.sign import sign
 from stillhouse.cli.stage import stage
 from stillhouse.cli.summary import summary
 from stillhouse.cli.trace import trace
@@ -87,6 +88,7 @@ _COMMANDS = (
     log,
     trace,
     verify,
+    sign,
     ask,
     register,
     retry,

@@ -24,6 +24,10 @@ def verify(
         bool,
         typer.Option("--all-commits", help="Also the objects that any commit's dvc.lock names."),
     ] = False,
+    require_signature: Annotated[
+        bool,
+        typer.Option("--require-signature", help="A student that nobody signed is a problem."),
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="What cannot be checked here is a problem, too.")
     ] = False,
@@ -33,8 +37,9 @@ def verify(
 
     `dvc status` believes the size and time of a file and never opens its cache. This reads every
     byte: dvc.lock against dvc.yaml, parameters and itself; workspace, cache and run cache against
-    dvc.lock; each student against its provenance, every row against the train table, the gate. Ends
-    with 1 where something is wrong; what is not on this machine is told apart.
+    dvc.lock; each student against its provenance, every row against the train table, the gate,
+    MLflow's entries and signatures. Ends with 1 where something is wrong; what is not on this machine
+    is told apart.
 
     Example: stillhouse verify smollm2 --json
     """
@@ -47,7 +52,9 @@ def verify(
 
     check_project()
     named = find_named(Path(), model)
-    wanted = Wanted(named.student, all_commits=all_commits, remote=remote)
+    wanted = Wanted(
+        named.student, all_commits=all_commits, remote=remote, signature=require_signature
+    )
     outcome = check(named.version, wanted, named.folder)
     if strict:
         outcome = be_strict(outcome)
