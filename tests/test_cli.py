@@ -33,6 +33,7 @@ COMMANDS = (
     "diff",
     "log",
     "trace",
+    "audit",
     "verify",
     "sign",
     "ask",

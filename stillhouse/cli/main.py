@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from stillhouse import __version__
 from stillhouse.base.ending import end_in_a_sentence
 from stillhouse.cli.ask import ask
+from stillhouse.cli.audit import audit
 from stillhouse.cli.diff import diff
 from stillhouse.cli.doctor import doctor
 from stillhouse.cli.init import init
@@ -87,6 +88,7 @@ _COMMANDS = (
     diff,
     log,
     trace,
+    audit,
     verify,
     sign,
     ask,
