@@ -545,3 +545,53 @@ def test_the_words_of_an_answer_are_found_in_its_passage(
     assert [passage[start:end] for start, end in found.spans] == marked
     if marked == ["Ada", "has 3 days off"]:
         assert found.spans[0][0] == passage.rindex("Ada")
+
+
+def make_remote(project: Path, folder: Path) -> None:
+    """Move DVC's cache away into a remote: nothing but what lies in the workspace is left here."""
+    shutil.move(project / ".dvc/cache", folder)
+    config = f"[core]\n    remote = store\n['remote \"store\"']\n    url = {folder}\n"
+    (project / ".dvc/config").write_text(config)
+
+
+def test_what_only_the_remote_has_is_fetched_and_hashed(project: Path, tmp_path: Path) -> None:
+    make_remote(project, tmp_path / "remote")
+    sha256 = weights(project)
+    for path in (*list_tables(project), GATE, "reports/review.json"):
+        Path(path).unlink()
+    shutil.rmtree("models/first")
+    told = ask("first")
+    assert (told["weights_sha256"], told["verified"]) == (sha256, True)
+
+
+def test_a_remote_that_is_gone_is_not_verified(project: Path, tmp_path: Path) -> None:
+    make_remote(project, tmp_path / "remote")
+    shutil.rmtree(tmp_path / "remote")
+    Path("data/requests.parquet").unlink()
+    told = ask("first")
+    assert (list_problems(told), list_unchecked(told)) == ([], ["data/requests.parquet"])
+
+
+def test_a_damaged_table_that_is_not_the_models_own_is_in_nobodys_way(project: Path) -> None:
+    lose(project, "data/requests.parquet")
+    Path("data/requests.parquet").write_bytes(b"PAR1 and no more")
+    told = ask("first")
+    assert list_unchecked(told) == ["data/requests.parquet"]
+    documents = told["documents"]
+    assert isinstance(documents, list)
+    assert len(documents) == 2
+
+
+def test_tables_of_another_layout_are_told_and_end_with_1(project: Path) -> None:
+    import pyarrow.parquet as pq
+
+    shutil.rmtree("models/first")
+    table = pq.read_table("data/requests.parquet").drop_columns("prompt_path")
+    pq.write_table(table, "data/requests.parquet")
+    write_gate(project)
+    train(project, "first")
+    record(project, "first")
+    done = run("first", "--html", "page.html")
+    assert done.exit_code == 1
+    assert "the tables of models/first" in " ".join(done.stdout.split())
+    assert "Cannot be checked" in read_text(Path("page.html"))

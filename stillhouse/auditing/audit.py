@@ -2,19 +2,21 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from stillhouse.auditing.cost import TeacherCost, add_up, cost_teachers
 from stillhouse.auditing.evidence import Evidence, gather_evidence
-from stillhouse.auditing.problems import Problem
+from stillhouse.auditing.problems import Problem, Unchecked
 from stillhouse.auditing.students import History
 from stillhouse.auditing.subject import Subject, find_weights, name_place, open_model, open_place
 from stillhouse.auditing.tally import (
+    EMPTY,
     STEPS,
     TRAIN,
     DocumentShare,
+    Files,
     PromptShare,
     Tally,
     count,
@@ -27,7 +29,9 @@ from stillhouse.auditing.witnesses import (
     read_gate_of,
     read_review_of,
 )
+from stillhouse.base.errors import InputError
 from stillhouse.base.ids import Json
+from stillhouse.distill.bases import LOCAL_ORIGIN
 from stillhouse.history.mlflow import find_registered
 from stillhouse.lineage.model_folder import PROVENANCE, ROWS
 from stillhouse.tracing.tables import DocumentKey
@@ -214,10 +218,8 @@ def _open_audit(
     above: Sequence[str],
 ) -> Iterator[Audit]:
     evidence = gather_evidence(root, subject, full=full)
-    files = evidence.files
-    listed = subject.folder / ROWS
     here = {table: root / table for table in STEPS.values() if (root / table).is_file()}
-    tally = count(files, here, listed if listed.is_file() else None)
+    evidence, tally = _count(evidence, here, subject)
     links = {link.path: link for link in evidence.links}
     with _open_base(root, history, subject, full, above) as base:
         yield Audit(
@@ -238,6 +240,21 @@ def _open_audit(
         )
 
 
+def _count(evidence: Evidence, here: Files, subject: Subject) -> tuple[Evidence, Tally]:
+    """Count what the rows came of; tables that cannot be read are told, and nothing is counted then."""
+    listed = subject.folder / ROWS
+    rows = listed if listed.is_file() else None
+    try:
+        try:
+            return evidence, count(evidence.files, here, rows)
+        except InputError:  # other tables here may be damaged, or of another layout
+            return evidence, count(evidence.files, {}, rows)
+    except InputError as exc:
+        where = f"the tables of {subject.shown}"
+        told = Unchecked(where, exc.what, "audit it with the version of Stillhouse that made it")
+        return replace(evidence, unchecked=(*evidence.unchecked, told)), EMPTY
+
+
 @contextmanager
 def _open_base(
     root: Path, history: History, subject: Subject, full: bool, above: Sequence[str]
@@ -245,7 +262,13 @@ def _open_base(
     """Yield the audit of the student whose weights the training began with; None of another base."""
     base = subject.provenance.base
     copy = root / base.name
-    place = copy if (copy / PROVENANCE).is_file() else find_weights(history, base.sha256)
+    # Only a folder can have been a student of an earlier commit; students here are looked at all the same.
+    earlier = base.origin == LOCAL_ORIGIN
+    place = (
+        copy
+        if (copy / PROVENANCE).is_file()
+        else find_weights(history, base.sha256, earlier=earlier)
+    )
     if place is None or len(above) >= _DEPTH:
         yield None
         return

@@ -79,7 +79,9 @@ def render_audit(audit: Audit, now: float | None = None) -> str:
 
     documents = audit.documents[:_LISTED]
     names = [source.share.document_id for source in documents]  # type: ignore[union-attr]
-    samples = draw_samples(audit.evidence.files, names, audit.review)
+    # Of tables that could not be counted the audit tells; their rows cannot be shown either.
+    files = audit.evidence.files if audit.tally.rows else {}
+    samples = draw_samples(files, names, audit.review)
     css = read_text(REPORT / "page.css") + read_text(_FOLDER / "audit_page.css")
     script = read_text(_FOLDER / "audit_page.js")
     environment = Environment(

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from stillhouse import __version__
 from stillhouse.auditing.digests import Digests
 from stillhouse.auditing.links import Link, RememberedDigests, find_links, tell_links
 from stillhouse.auditing.places import Places
@@ -27,7 +26,9 @@ from stillhouse.base.home import find_home
 from stillhouse.base.ids import Json, content_id, sha256_file
 from stillhouse.base.params import PARAMS
 from stillhouse.history.hashed import Hashed
+from stillhouse.lineage import provenance
 from stillhouse.lineage.model_folder import PROVENANCE
+from stillhouse.lineage.run_key import hash_code
 
 _FOLDER: Final = "audited"
 _SETTLED: Final = 2.0  # seconds; what changed within the clock's last tick could change again
@@ -207,7 +208,7 @@ def _name_memory(root: Path, subject: Subject, stamps: Stamps) -> Path:
         "lock": content_id("lock", lock),
         "here": subject.here,
         "places": sorted(stamps),
-        "code": __version__,
+        "code": hash_code((Path(__file__).parent, Path(provenance.__file__).parent)),
     }
     return find_home(root) / _FOLDER / f"{content_id('audited', known)[:32]}.json"
 

@@ -112,14 +112,16 @@ def name_place(place: Path | Recorded) -> str:
     return str(place) if isinstance(place, Path) else _show(place)
 
 
-def find_weights(history: History, sha256: str) -> Path | Recorded | None:
+def find_weights(history: History, sha256: str, *, earlier: bool = True) -> Path | Recorded | None:
     """Return the model whose weights have a sha256, or its first digits; the workspace goes first.
+
+    Without ``earlier`` no commit is looked at.
 
     Raises:
         InputError: models with different weights begin with these digits.
     """
     found: dict[str, Path | Recorded] = {}
-    for place in _list_places(history):
+    for place in _list_places(history, earlier=earlier):
         weights = _read_weights(history.root, place)
         if weights == sha256:
             return place
@@ -221,9 +223,11 @@ def _find_registered(history: History, registered: Registered) -> Path | Recorde
     return found
 
 
-def _list_places(history: History) -> Iterator[Path | Recorded]:
+def _list_places(history: History, *, earlier: bool) -> Iterator[Path | Recorded]:
     for name in history.list_folders():
         yield history.root / name_folder(name)
+    if not earlier:
+        return
     seen = set()
     for recorded in history.list_recorded(holding=name_folder("")):
         if recorded.md5 not in seen:

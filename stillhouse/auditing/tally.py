@@ -121,6 +121,9 @@ class Tally:
     rejections: tuple[RejectionCount, ...] | None
 
 
+EMPTY: Final = Tally(0, 0, (), (), (), (), {}, dict.fromkeys(STEPS), None)
+
+
 def count(own: Files, here: Files, listed: Path | None) -> Tally:
     """Count what the rows of a student came of.
 
