@@ -23,6 +23,7 @@ from stillhouse.diffing.items import (
     slot_of,
     slot_of_item,
 )
+from stillhouse.diffing.pairing import choose_same
 from stillhouse.diffing.settings import Settings, name_some
 from stillhouse.diffing.upstream import Upstream
 from stillhouse.lineage.slots import pair_slots
@@ -142,7 +143,7 @@ class Explainer:
             own = self._compare(old, new)
         elif origin != reviewed and not self._is_fix(old, new):
             own = self._answered_otherwise(old)
-        if (mended and (self._read_other_verdicts() or not own.causes)) or (
+        if (mended and (not own.causes or self._has_other_verdict(old, new))) or (
             not own.causes and self._is_fix(old, new)
         ):
             own |= self._reviewed(old, new)
@@ -301,6 +302,19 @@ class Explainer:
 
         return mends(old, new) or mends(new, old)
 
+    def _has_other_verdict(self, old: Item, new: Item) -> bool:
+        """Whether a row that changed anyway was also reviewed otherwise.
+
+        A verdict names the row that somebody read. That it is of no row any more, because the row is
+        another one now, is no other verdict.
+        """
+        if not self._read_other_verdicts():
+            return False
+        before, after = self._old.fixes.get(old.id), self._new.fixes.get(new.id)
+        if after is None:
+            return before is not None and before["row_id"] not in self._new.lapsed
+        return before is None or before["row_id"] not in self._new.lapsed
+
     def _read_other_verdicts(self) -> bool:
         return self._settings.read_other("review", "data/seed/review.jsonl")
 
@@ -367,7 +381,8 @@ class Explainer:
             who = f"by {decision['reviewer']}"
             said = f"review: rejected {who}: {decision['reason']}".removesuffix(": ")
             said = f"before, {said}" if here is self._new else said
-            if own.causes and not self._read_other_verdicts():
+            lapsed = here is self._new and decision["row_id"] in here.lapsed
+            if own.causes and (lapsed or not self._read_other_verdicts()):
                 return Why((), {}, said)
             return Why(("review",), {"review": who}, said)
         return self._settle_split(own, item, here, there, depth)
@@ -569,7 +584,7 @@ class Explainer:
         found = pair_slots(
             [slot_of_item(one) for one in left], [slot_of_item(one) for one in words]
         )
-        for first, second in found.pairs:
+        for first, second in choose_same(list(found.pairs), [], left, words):
             self._partners[left[first].id] = words[second].id
 
     def _pair_requests(self) -> Mapping[str, str]:

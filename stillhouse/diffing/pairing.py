@@ -7,9 +7,9 @@ read alike and are different rows.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from rapidfuzz.distance import Indel
 
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 _PAIRED: Final = 200_000  # rows of one version that are paired by what they say; more only by key
 _ALIKE: Final = 0.75  # share of a question's words in common, in their order
 _PASSAGE: Final = 2  # parts of a slot that name its passage: source and anchor
-_Pairs = list[tuple[int, int]]
+_Pairs: TypeAlias = list[tuple[int, int]]
+_Place: TypeAlias = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def pair_items(compared: Compared, old: Upstream, new: Upstream) -> Rows:
             [slot_of_item(then[i]) for i in free], [slot_of_item(now[j]) for j in fresh]
         ).pairs
         likely = [(free[i], fresh[j]) for i, j in found]
-        pairs += _choose_same(likely, pairs, then, now)
+        pairs += choose_same(likely, pairs, then, now)
     else:
         pairs += [
             (free[i], fresh[j])
@@ -86,28 +87,36 @@ def has_items(table: Table) -> bool:
     return table.record in (Row, Pair)
 
 
-def _choose_same(likely: _Pairs, sure: _Pairs, then: Sequence[Item], now: Sequence[Item]) -> _Pairs:
-    """Return those of the likely pairs that are one row: of one place, one question, or one passage.
+def choose_same(likely: _Pairs, sure: _Pairs, then: Sequence[Item], now: Sequence[Item]) -> _Pairs:
+    """Return those of the likely pairs that are one row.
 
-    A passage is where most of the rows that are paired for sure say that it went.
+    That is a row in its old place, one that asks the same question, or a question that reads alike in
+    the place where the passage went: where most of the rows say that are paired for sure.
     """
     chosen = [
         (i, j)
         for i, j in likely
-        if then[i].slot_id == now[j].slot_id or _is_same_question(then[i], now[j])
+        if then[i].slot_id == now[j].slot_id
+        or (then[i].task, then[i].question) == (now[j].task, now[j].question)
     ]
-    moved = _follow_passages([*sure, *chosen], then, now)
+    moves = _Moves([*sure, *chosen], then, now)
     rest = sorted({*likely} - {*chosen})
-    return chosen + [(i, j) for i, j in rest if _stands_alike(then[i], now[j], moved)]
+    return chosen + [
+        (i, j)
+        for i, j in rest
+        if moves.agree(then[i], now[j])
+        and (_has_place(then[i], now[j]) or _reads_alike(then[i], now[j]))
+    ]
 
 
-def _is_same_question(old: Item, new: Item) -> bool:
-    if old.task != new.task:
-        return False
-    if old.question == new.question:
-        return True
+def _has_place(old: Item, new: Item) -> bool:
+    """Whether two rows stand in one place of their passages."""
+    return split_slot(old.slot_id)[_PASSAGE:] == split_slot(new.slot_id)[_PASSAGE:]
+
+
+def _reads_alike(old: Item, new: Item) -> bool:
     first, second = words(old.question), words(new.question)
-    if _numbers(first) != _numbers(second):
+    if old.task != new.task or _numbers(first) != _numbers(second):
         return False
     return Indel.normalized_similarity(first, second, score_cutoff=_ALIKE) >= _ALIKE
 
@@ -116,21 +125,30 @@ def _numbers(found: Sequence[str]) -> list[str]:
     return [word for word in found if any(char.isdigit() for char in word)]
 
 
-def _follow_passages(
-    pairs: _Pairs, then: Sequence[Item], now: Sequence[Item]
-) -> dict[tuple[str, ...], tuple[str, ...]]:
-    votes: dict[tuple[str, ...], Counter[tuple[str, ...]]] = defaultdict(Counter)
-    for i, j in pairs:
-        old, new = (split_slot(item.slot_id)[:_PASSAGE] for item in (then[i], now[j]))
-        votes[old][new] += 1
+class _Moves:
+    """Where passages and documents went, by the rows of theirs that are paired for sure."""
+
+    def __init__(self, pairs: _Pairs, then: Sequence[Item], now: Sequence[Item]) -> None:
+        passages: dict[_Place, Counter[_Place]] = defaultdict(Counter)
+        sources: dict[_Place, Counter[_Place]] = defaultdict(Counter)
+        for i, j in pairs:
+            old, new = (split_slot(item.slot_id)[:_PASSAGE] for item in (then[i], now[j]))
+            passages[old][new] += 1
+            sources[old[:1]][new[:1]] += 1
+        self._passages, self._sources = _elect(passages), _elect(sources)
+
+    def agree(self, old: Item, new: Item) -> bool:
+        """Whether the passage of one row went where the other one stands."""
+        first, second = (split_slot(item.slot_id)[:_PASSAGE] for item in (old, new))
+        if first in self._passages or first == second:
+            return self._passages.get(first, first) == second
+        return self._sources.get(first[:1], first[:1]) == second[:1] and first[1:] == second[1:]
+
+
+def _elect(votes: Mapping[_Place, Counter[_Place]]) -> dict[_Place, _Place]:
     return {
         old: min(found, key=lambda other: (-found[other], other)) for old, found in votes.items()
     }
-
-
-def _stands_alike(old: Item, new: Item, moved: dict[tuple[str, ...], tuple[str, ...]]) -> bool:
-    then, now = split_slot(old.slot_id), split_slot(new.slot_id)
-    return then[_PASSAGE:] == now[_PASSAGE:] and moved.get(then[:_PASSAGE]) == now[:_PASSAGE]
 
 
 def _pair_equal(old: Sequence[object], new: Sequence[object]) -> _Pairs:

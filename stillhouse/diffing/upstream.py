@@ -153,15 +153,25 @@ class Upstream:
             self._places |= {row.row_id: part for row in self.select(part, _Id, "row_id", wanted)}
 
     @cached_property
-    def decisions(self) -> tuple[Mapping[str, str], ...]:
-        """What people decided about rows: row_id, new_id, slot_id, verdict, reviewer, reason."""
+    def _review(self) -> tuple[tuple[Mapping[str, str], ...], frozenset[str]]:
         path = self._open(_REVIEW)
         try:
-            found = json.loads(read_text(path))["decisions"] if path else []
-            return tuple({key: str(value) for key, value in one.items()} for one in found)
+            found = json.loads(read_text(path)) if path else {"decisions": [], "unknown": []}
+            told = tuple({k: str(v) for k, v in one.items()} for one in found["decisions"])
+            return told, frozenset(map(str, found["unknown"]))
         except (StillhouseError, json.JSONDecodeError, KeyError, TypeError, AttributeError):
-            self.missing[_REVIEW] = "not a report of the stage review"
-            return ()
+            self.missing[_REVIEW] = f"{_REVIEW}: not a report of the stage review"
+            return (), frozenset()
+
+    @property
+    def decisions(self) -> tuple[Mapping[str, str], ...]:
+        """What people decided about rows: row_id, new_id, slot_id, verdict, reviewer, reason."""
+        return self._review[0]
+
+    @property
+    def lapsed(self) -> frozenset[str]:
+        """Ids of the rows that verdicts name and that are no rows any more."""
+        return self._review[1]
 
     @cached_property
     def fixes(self) -> Mapping[str, Mapping[str, str]]:
