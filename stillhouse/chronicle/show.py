@@ -87,7 +87,7 @@ def _describe(line: Line) -> Iterator[str]:
     refs = f"({', '.join(chapter.refs)}) " if chapter.refs else ""
     more = f" [{chapter.commits} commits]" if chapter.commits > 1 else ""
     head = f"{refs}{chapter.commit.subject}{more}"
-    first = f"{name_version(line):{_SHORT}}  {show_date(line) or 'workspace':10}  "
+    first = f"{name_version(line):{_SHORT}}  {show_date(line):10}  "
     yield from fold(head, first, len(first), lines=2)
     made = " > ".join(
         f"{show_count(counts[name])} {name}" for name in ("requests", "answers", "pairs", "kept")

@@ -188,7 +188,7 @@ def _find_run(client: "MlflowClient", name: str, run_id: str, store: str) -> Reg
 
 def _find_runs(client: "MlflowClient", digest: str) -> frozenset[str]:
     """Return the runs that list a dataset of this digest among their inputs."""
-    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    experiments = [one.experiment_id for one in _turn_pages(client.search_experiments, None)]
     bare = digest.removesuffix(".dir")
     if not re.fullmatch(r"[0-9a-f]+", bare):
         return frozenset()

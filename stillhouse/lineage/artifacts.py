@@ -16,13 +16,14 @@ def find_previous(made: Registered) -> str:
     """Return the URI of the version before, by number, of the same student; empty for the first."""
     client, _ = connect()
     with explain_store():
-        found = client.search_model_versions(f"name = '{made.model_name}'", max_results=1000)
-        numbers = [
-            int(version.version)
-            for version in found
-            if version.tags.get("student") == made.student and int(version.version) < made.version
-        ]
-    return name_version(made.model_name, max(numbers)) if numbers else ""
+        found = client.search_model_versions(
+            f"name = '{made.model_name}'", max_results=1000, order_by=["version_number DESC"]
+        )
+        for version in found:
+            number = int(version.version)
+            if number < made.version and version.tags.get("student") == made.student:
+                return name_version(made.model_name, number)
+    return ""
 
 
 def read_notes(made: Registered) -> Mapping[str, str]:
