@@ -15,8 +15,9 @@ from stillhouse.lineage.registry import register_student
 def main() -> None:
     """Write ``registration.json``: it names a run in MLflow, so DVC keeps no copy of it."""
     student = choose_student(sys.argv[1:])
-    registered = register_student(student, Path(), load_section("register", Register))
-    if said := attach_diff(Path(), registered):
+    params = load_section("register", Register)
+    registered = register_student(student, Path(), params)
+    if params.diff and (said := attach_diff(Path(), registered)):
         log.info("register@%s: %s", student, said)
     told = {key: value for key, value in asdict(registered).items() if key != "created"}
     write_json(Path("reports/students") / student / "registration.json", told)

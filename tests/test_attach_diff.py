@@ -5,9 +5,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
+from typer.testing import CliRunner
 
 from stillhouse.base.cache import name_object
+from stillhouse.base.formats import SECTION, list_installed
 from stillhouse.base.tables import write_table
+from stillhouse.cli.main import app
 from stillhouse.diffing.attach import attach_diff
 from stillhouse.lineage.entry import read_entry
 from stillhouse.lineage.git import GitState
@@ -123,3 +127,30 @@ def test_an_artifact_store_that_is_gone_leaves_the_registration_standing(
     monkeypatch.setattr(MlflowClient, "log_artifacts", refuse)
     assert "artifacts cannot be reached (bucket of" in attach_diff(root, second)
     assert "artifacts cannot be reached" in read_tags(second)["diff_unavailable"]
+
+
+@pytest.mark.parametrize(("told", "kept"), [("true", 3), ("false", 0)])
+def test_the_command_and_the_stage_send_no_text_where_that_is_switched_off(
+    told: str, kept: int, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stages import register as stage
+
+    student = f"words-{told}"
+    params = {
+        "register": {"experiment": "test", "model_prefix": "test-", "diff": told == "true"},
+        "students": {student: {}},
+        SECTION: list_installed(),
+    }
+    (root / "params.yaml").write_text(yaml.safe_dump(params))
+    monkeypatch.setattr("sys.argv", ["register", student])
+    register_version(root, student, 2)
+    second = register_version(root, student, 3)
+    stage.main()
+    assert len(list_artifacts(second)) == kept
+    kept_names = (root / "reports/students" / student / "registration.json").read_text()
+    assert "diff" not in kept_names  # what an output says hangs on no other version
+    third = register_version(root, student, 4)
+    result = CliRunner().invoke(app, ["register", "--json"])
+    assert (result.exit_code, json.loads(result.stdout)[0]["uri"]) == (0, third.uri)
+    assert len(list_artifacts(third)) == kept
+    assert ("diff against" in result.stderr) == bool(kept)

@@ -35,7 +35,7 @@ def register(
     made = []
     for name in names:
         made.append(register_student(name, Path(), params))
-        if said := attach_diff(Path(), made[-1]):
+        if params.diff and (said := attach_diff(Path(), made[-1])):
             typer.echo(f"{name}: {said}", err=True)
     if as_json:
         print_json([asdict(item) for item in made])
