@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from stillhouse.chronicle.chronicle import Chronicle, Line, list_scores
-from stillhouse.chronicle.show import name_version, show_date
+from stillhouse.chronicle.show import name_version, shorten_count, show_date
 from stillhouse.report.summary import interval, percent
 
 _TITLES = {
@@ -16,6 +16,7 @@ _TITLES = {
     "falsely_declined": "Answerable, declined",
 }
 _LABELS = 6  # versions named below a plot
+_DENSE = 60  # points, of which more would cover each other
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,11 @@ class Plot:
     ticks: tuple[tuple[float, str], ...]
     labels: tuple[tuple[float, str], ...]
 
+    @property
+    def dense(self) -> bool:
+        """Whether points must be small to be told apart."""
+        return len(self.marks) > _DENSE
+
 
 def build_scores(chronicle: Chronicle, student: str) -> tuple[Plot, ...]:
     """Return a plot for each headline of a student that was ever measured."""
@@ -79,13 +85,13 @@ def build_counts(chronicle: Chronicle) -> tuple[Plot, ...]:
 
     def tokens(line: Line) -> Value | None:
         cost = line.figures.cost
-        return _plain(cost.input_tokens + cost.output_tokens if cost else None, _thousands)
+        return _plain(cost.input_tokens + cost.output_tokens if cost else None, shorten_count)
 
     wanted = (
         ("Training rows", count("rows"), _thousands),
         ("Requests", count("requests"), _thousands),
         ("Pairs in the answers", count("pairs"), _thousands),
-        ("Tokens of all answers", tokens, _thousands),
+        ("Tokens of all answers", tokens, shorten_count),
         ("Dollars for all answers, today’s prices", dollars, _dollars),
     )
     plots = (_build(chronicle.lines, title, find, 0.0, show) for title, find, show in wanted)
@@ -135,11 +141,11 @@ def _spread(number: int, count: int) -> float:
 
 
 def _round_up(value: float) -> float:
-    """Return 1, 2 or 5 times a power of ten, at least the value; 1 for zero."""
+    """Return a round number that is at least the value; 1 for zero."""
     if value <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= value)
+    return next(step * power for step in (1, 1.5, 2, 3, 4, 6, 8, 10) if step * power >= value)
 
 
 def _plain(value: float | None, show: Callable[[float], str]) -> Value | None:

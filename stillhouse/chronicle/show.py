@@ -71,7 +71,7 @@ def show_cost(cost: Cost | None) -> str:
     """Return tokens and dollars in a few words."""
     if cost is None:
         return "-"
-    tokens = f"{_shorten(cost.input_tokens)} tokens read, {_shorten(cost.output_tokens)} written"
+    tokens = f"{shorten_count(cost.input_tokens)} tokens read, {shorten_count(cost.output_tokens)} written"
     if cost.usd is None:
         return f"{tokens}, no price for {', '.join(cost.unpriced)}"
     return f"{tokens}, {'free' if cost.usd == 0 else f'${cost.usd:,.2f}'}"
@@ -80,6 +80,14 @@ def show_cost(cost: Cost | None) -> str:
 def show_count(count: int | None) -> str:
     """Return a count; a dash where it is not known."""
     return "-" if count is None else f"{count:,}"
+
+
+def shorten_count(count: float) -> str:
+    """Return a count in thousands or millions, as ``2.4M``."""
+    for size, unit in ((1_000_000, "M"), (1_000, "k")):
+        if count >= size:
+            return f"{count / size:.1f}{unit}"
+    return f"{count:.0f}"
 
 
 def _describe(line: Line) -> Iterator[str]:
@@ -140,13 +148,6 @@ def _score_to_json(score: Score | None) -> Json:
     if score is None:
         return None
     return {"n": score.n, "accuracy": score.accuracy, "low": score.low, "high": score.high}
-
-
-def _shorten(count: int) -> str:
-    for size, unit in ((1_000_000, "M"), (1_000, "k")):
-        if count >= size:
-            return f"{count / size:.1f}{unit}"
-    return str(count)
 
 
 def _cut(text: str) -> str:

@@ -158,14 +158,20 @@ def _find_model(client: "MlflowClient", name: str, store: str) -> Registered:
             _refuse_unknown(
                 f"alias of `{model}`", alias, list(registered.aliases), store, "name a version"
             )
-    versions = {int(v.version): v for v in _list_versions(client, f"name = '{model}'")}
-    if number == _LATEST and versions:
-        number = str(max(versions))
-    version = versions.get(int(number)) if str(number).isdecimal() else None
+    version = _find_version(client, model, str(number))
     if version is None:
-        known = [str(known) for known in sorted(versions)]
-        _refuse_unknown(f"version of `{model}`", str(number), known, store)
-    return _describe_version(_with_aliases(client, version), name, store)
+        known = sorted(int(one.version) for one in _list_versions(client, f"name = '{model}'"))
+        _refuse_unknown(f"version of `{model}`", str(number), [str(one) for one in known], store)
+    return _describe_version(version, name, store)
+
+
+def _find_version(client: "MlflowClient", model: str, number: str) -> Any:
+    if number == _LATEST:
+        newest = client.search_model_versions(
+            f"name = '{model}'", max_results=1, order_by=["version_number DESC"]
+        )
+        return _with_aliases(client, newest[0]) if newest else None
+    return _ask(lambda one: client.get_model_version(model, one), number)
 
 
 def _find_source(client: "MlflowClient", model_id: str, store: str) -> str:
