@@ -20,6 +20,7 @@ from stillhouse.lineage.params import Register
 from stillhouse.lineage.registry import Registered
 from tests import lineage_project
 from tests.lineage_project import TRAIN, make_row, write_student
+from tests.mlflow_store import place_store
 
 PARAMS = Register(experiment="test", model_prefix="test-")
 GIT = GitState("", "", ())
@@ -28,7 +29,7 @@ GIT = GitState("", "", ())
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One store for the module: MLflow takes seconds to build its tables."""
-    return tmp_path_factory.mktemp("home")
+    return place_store(tmp_path_factory.mktemp("home"), tmp_path_factory)
 
 
 @pytest.fixture

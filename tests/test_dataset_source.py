@@ -18,6 +18,7 @@ from stillhouse.lineage.inputs import hash_files, hash_path
 from stillhouse.lineage.params import Register
 from stillhouse.lineage.registry import Registered
 from tests.lineage_project import UPSTREAM, write_student
+from tests.mlflow_store import place_store
 
 PARAMS = Register(experiment="test", model_prefix="test-")
 GIT = GitState("c" * 40, "main", (), "https://git.example.org/handbook.git")
@@ -28,7 +29,7 @@ ROOT = Path(__file__).parent.parent
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose student is registered, with its dataset in DVC's cache and a remote."""
-    root = tmp_path_factory.mktemp("source")
+    root = place_store(tmp_path_factory.mktemp("source"), tmp_path_factory)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(UPSTREAM, DATASET.as_posix(), lay_out(root))
         write_student(root)

@@ -13,6 +13,7 @@ from stillhouse.lineage.entry import flatten, read_entry
 from stillhouse.lineage.git import GitState
 from stillhouse.lineage.params import Register
 from tests.lineage_project import SCORE, UPSTREAM, write_student
+from tests.mlflow_store import place_store
 
 PARAMS = Register(experiment="test", model_prefix="test-")
 GIT = GitState("c" * 40, "main", ("params.yaml",))
@@ -21,7 +22,7 @@ GIT = GitState("c" * 40, "main", ("params.yaml",))
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One empty store for the module: MLflow takes seconds to build its tables."""
-    return tmp_path_factory.mktemp("home")
+    return place_store(tmp_path_factory.mktemp("home"), tmp_path_factory)
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ from stillhouse.lineage.entry import read_entry
 from stillhouse.lineage.git import GitState
 from stillhouse.lineage.params import Register
 from tests.lineage_project import UPSTREAM, write_student
+from tests.mlflow_store import place_store
 
 PARAMS = Register(experiment="test", model_prefix="test-")
 GIT = GitState("c" * 40, "main", ())
@@ -20,7 +21,7 @@ GIT = GitState("c" * 40, "main", ())
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with two versions of one student and one of another, in a store of its own."""
-    return tmp_path_factory.mktemp("registered")
+    return place_store(tmp_path_factory.mktemp("registered"), tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
