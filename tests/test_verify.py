@@ -9,13 +9,17 @@ from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import Result
+from typer.testing import CliRunner
 
 from stillhouse.auditing.problems import Outcome
-from stillhouse.auditing.verify import Wanted, verify
+from stillhouse.auditing.verify import Wanted, verify, verify_model
+from stillhouse.base.errors import InputError
 from stillhouse.base.ids import md5_file, merkle_root, sha256_file
 from stillhouse.base.lock import read_lock
 from stillhouse.base.records import Row
 from stillhouse.base.tables import read_all, write_sorted
+from stillhouse.cli.main import app
 from stillhouse.history.resolve import open_workspace, resolve
 from stillhouse.lineage.provenance import SeenRow
 from tests.lineage_project import TRAIN
@@ -354,3 +358,110 @@ def test_a_student_of_an_earlier_commit_is_verified_from_the_cache(root: Path) -
     assert (outcome.problems, outcome.checked["rows"]) == ((), 5)
     flip(object_of(root, read_lock(root).outs_of("split")["data/dataset"]))
     assert verify(resolve(root, "HEAD"), Wanted(STUDENT)).problems[0].kind == "corrupt object"
+
+
+@pytest.fixture
+def remote(root: Path, tmp_path: Path) -> Path:
+    """The default remote of the project, to which all was pushed."""
+    folder = tmp_path / "remote"
+    shutil.copytree(root / ".dvc/cache/files", folder / "files")
+    with (root / ".dvc/config").open("a") as config:
+        config.write(f"    remote = store\n['remote \"store\"']\n    url = {folder}\n")
+    return folder
+
+
+def test_what_the_remote_has_is_downloaded_and_hashed(root: Path, remote: Path) -> None:
+    outcome = look(root, remote=True, all_commits=True)
+    assert (outcome.problems, outcome.checked["remote objects"]) == ((), 17)
+    shutil.rmtree(root / ".dvc/cache")  # then none of it is missing: the remote has it, whole
+    outcome = look(root, remote=True)
+    assert (outcome.problems, outcome.checked["remote objects"]) == ((), 17)
+    assert ("not in the cache", DOCUMENTS.as_posix()) in find(root)
+
+
+def test_what_the_remote_lacks_or_has_wrong_is_named(root: Path, remote: Path) -> None:
+    kept = remote / object_of(root, md5_file(root / RESPONSES)).relative_to(root / ".dvc/cache")
+    flip(kept)
+    (remote / object_of(root, md5_file(root / DOCUMENTS)).relative_to(root / ".dvc/cache")).unlink()
+    assert find(root) == {}
+    assert find(root, remote=True) == {
+        ("corrupt in the remote", kept.as_posix()): "other bytes",
+        ("not in the remote", DOCUMENTS.as_posix()): (
+            "no such object: only this machine's cache has it"
+        ),
+    }
+    object_of(root, md5_file(root / DOCUMENTS)).unlink()
+    assert "neither there" in find(root, remote=True)["not in the remote", DOCUMENTS.as_posix()]
+
+
+def test_a_remote_that_is_not_there(root: Path, remote: Path) -> None:
+    shutil.rmtree(remote)
+    assert ("could not be checked", str(remote)) in find(root, remote=True)
+    (root / ".dvc/config").write_text("[core]\n    analytics = false\n")
+    with pytest.raises(InputError, match="no default DVC remote"):
+        look(root, remote=True)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["verify", *arguments])
+
+
+def test_the_command_ends_with_0_1_or_2(root: Path) -> None:
+    good = run()
+    assert (good.exit_code, good.stderr) == (0, "")
+    assert good.stdout.splitlines()[-2:] == [
+        "Verified as far as it is here: no problem. What is named above was not looked",
+        "at.",
+    ]
+    strict = run("--strict", "--json")
+    told = json.loads(strict.stdout)
+    assert (strict.exit_code, told["verified"]) == (1, False)
+    assert [(one["kind"], one["where"]) for one in told["problems"]] == [("not checked", "MLflow")]
+    for name in ("tiny", "models/tiny", "models/tiny/"):
+        assert run(name).exit_code == 0
+    flip(root / WEIGHTS)
+    wrong = run("tiny", "--json")
+    (problem,) = json.loads(wrong.stdout)["problems"]
+    assert wrong.exit_code == 1
+    assert problem.keys() == {"kind", "where", "expected", "found", "remedy"}
+    assert problem["where"] == WEIGHTS.as_posix()
+
+
+def test_what_cannot_be_verified_at_all_is_one_sentence(root: Path) -> None:
+    nobody = run("huge")
+    assert (nobody.exit_code, nobody.stdout) == (2, "")
+    assert nobody.stderr.startswith("error: huge: nothing is called so")
+    shutil.rmtree(root / "models/tiny")
+    shutil.rmtree(root / ".dvc/cache")
+    absent = run("tiny")
+    assert absent.exit_code == 2
+    assert "neither in the working directory nor whole in DVC's cache" in absent.stderr
+    (problem,) = verify_model(root, STUDENT, open_workspace(root))
+    assert (problem.kind, problem.where) == ("not here", "models/tiny")
+    (root / "dvc.lock").unlink()
+    assert (run().exit_code, len(run().stderr.splitlines())) == (2, 1)
+    write(root / "dvc.lock", "<<<<<<< HEAD\n")
+    assert (run().exit_code, len(run().stderr.splitlines())) == (2, 1)
+
+
+def test_commands_are_told_whole_so_that_they_can_be_copied(root: Path) -> None:
+    flip(object_of(root, md5_file(root / RESPONSES)))
+    flip(root / WEIGHTS)
+    told = run().stdout
+    for line in told.splitlines():
+        assert line.count("`") % 2 == 0
+        assert len(line) <= 80
+    kept = place(RESPONSES, root)
+    assert f"`rm -f {kept}`" in told
+    assert "`dvc checkout models/tiny/model.safetensors`" in told
+
+
+def test_an_exported_copy_is_verified_where_it_lies(root: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "exported"
+    shutil.copytree(root / "models/tiny", copy)
+    here = open_workspace(root)
+    assert verify_model(root, STUDENT, here, copy) == []
+    assert run(str(copy)).exit_code == 0
+    flip(copy / "model.safetensors")
+    (problem,) = verify_model(root, STUDENT, here, copy)
+    assert (problem.kind, problem.where) == ("changed file", f"{copy}/model.safetensors")

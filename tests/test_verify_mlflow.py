@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from stillhouse.auditing.named import find_named
 from stillhouse.auditing.problems import Outcome
 from stillhouse.auditing.verify import Wanted, verify
 from stillhouse.base.files import write_json
 from stillhouse.history.resolve import open_workspace
-from tests.sealed_project import STUDENT, write_sealed
+from tests.sealed_project import STUDENT, commit, lock_stage, train, write_sealed
 
 REGISTRATION = "reports/students/tiny/registration.json"
 
@@ -129,3 +130,24 @@ def test_a_store_that_cannot_be_read_or_reached_is_a_problem_and_no_traceback(
     (problem,) = look(root).problems
     assert problem.kind == "could not be checked"
     assert "hidden" not in problem.found
+
+
+def test_a_registered_model_is_found_in_the_workspace_or_in_the_commit_that_holds_it(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root)
+    named = find_named(root, "models:/test-tiny/1")
+    assert (named.version.workspace, named.student) == (True, STUDENT)
+    commit(root)
+    train(root, b"other weights")
+    lock_stage(root, "train@tiny")
+    named = find_named(root, "models:/test-tiny/1")
+    assert (named.version.workspace, named.version.commit != "") == (False, True)
+    outcome = verify(named.version, Wanted(named.student))
+    assert (outcome.problems, outcome.checked["rows"]) == ((), 5)
+    assert outcome.checked["tags"] >= 3 * 10
+    shutil.rmtree(root / ".git")  # no version is known any more, but the cache has the files
+    named = find_named(root, "models:/test-tiny/1")
+    outcome = verify(named.version, Wanted(named.student))
+    assert outcome.problems == ()
+    assert [one.where for one in outcome.unchecked] == ["dvc.lock"]

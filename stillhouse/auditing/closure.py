@@ -102,7 +102,7 @@ def check_chain(recorded: Recorded, places: Places) -> Outcome:
             elif written != md5:
                 problems.append(_contradict(recorded, stage.name, path, md5, written))
     why = f"{untold} of {compared} reads are of files in folders whose listing is not in the cache"
-    missing = (Unchecked(LOCK, why, "`dvc pull`"),) if untold else ()
+    missing = (Unchecked(LOCK, why, places.tell_pull()),) if untold else ()
     counts = {"stages": len(recorded.declared), "dependencies": compared - untold}
     return Outcome(tuple(problems), missing, counts)
 

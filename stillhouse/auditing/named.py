@@ -1,13 +1,20 @@
 """What somebody means by a model: a student of the workspace, of an earlier version, or a copy of one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stillhouse.auditing.scope import MODELS
-from stillhouse.base.lock import read_lock
-from stillhouse.history.resolve import open_workspace, resolve
+from stillhouse.base.errors import InputError
+from stillhouse.base.ids import sha256_file
+from stillhouse.base.lock import Lock, read_lock
+from stillhouse.history.mlflow import Registered, find_registered
+from stillhouse.history.resolve import find_md5, open_commit, open_workspace, resolve
 from stillhouse.history.version import Version
 from stillhouse.lineage.model_folder import PROVENANCE
+from stillhouse.lineage.provenance import read_provenance
+
+_REGISTERED = ("models:/", "runs:/")
+_SHA256 = 64  # hex digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,43 @@ def find_named(root: Path, model: str) -> Named:
     folder = f"{MODELS}/{student}"
     if "/" not in student and (folder in outs or (root / folder / PROVENANCE).is_file()):
         return Named(here, student, None, folder)
-    version = resolve(root, model)
+    if model.startswith(_REGISTERED) or _is_sha256(model):
+        return _find_registered(root, here, model)
     path = Path(model).expanduser()
     copy = path if (path / PROVENANCE).is_file() else None
+    version = resolve(root, model)
     return Named(version, version.student, copy, version.title)
+
+
+def _find_registered(root: Path, here: Version, model: str) -> Named:
+    """Return the version that holds these very files: the workspace, or the newest commit that does."""
+    registered = find_registered(root, model)
+    if _lies_here(root, registered):
+        folder = f"{MODELS}/{registered.student}"
+        return Named(here, registered.student, None, f"{model}, which is {folder}")
+    for commit, _, _ in find_md5(root, registered.model_md5):
+        version = open_commit(root, commit.sha, model)
+        return Named(version, registered.student, None, version.title)
+    version = resolve(root, model)
+    named = {**version.named, f"{MODELS}/{registered.student}": registered.model_md5}
+    # Whatever lock has the same tables, it recorded another training.
+    alone = replace(version, named=named, lock=Lock({}))
+    return Named(alone, registered.student, None, version.title)
+
+
+def _lies_here(root: Path, registered: Registered) -> bool:
+    """Say whether a registered student is the one in the workspace, by either of its hashes.
+
+    By either: a tag that was edited does not make it another student.
+    """
+    folder = root / MODELS / registered.student
+    try:
+        weights = read_provenance(folder).weights_sha256
+    except InputError:
+        return False
+    provenance = sha256_file(folder / PROVENANCE)
+    return registered.weights_sha256 == weights or registered.provenance_sha256 == provenance
+
+
+def _is_sha256(name: str) -> bool:
+    return len(name) == _SHA256 and set(name) <= set("0123456789abcdef")

@@ -17,7 +17,7 @@ from stillhouse.teachers.stores import Store, UnreachableError, open_default_rem
 
 _AT_ONCE: Final = 8
 _PUSH: Final = "`dvc push --all-commits`"
-_NOWHERE: Final = "its recorded bytes are neither in the working directory nor in DVC's cache"
+_NOWHERE: Final = "the recorded bytes are neither in the working directory nor in DVC's cache"
 
 
 @dataclass(slots=True)
@@ -78,7 +78,7 @@ def check_cache(
         elif holds(path, md5):
             problems.append(_absent(places, named, md5))
         else:
-            gone.append(Unchecked(path, _NOWHERE, "`dvc pull`"))
+            gone.append(Unchecked(path, _NOWHERE, places.tell_pull()))
     if lost:
         why = f"{lost} objects of earlier versions are not in DVC's cache"
         gone.append(Unchecked(places.name(places.cache), why, "`dvc fetch --all-commits`"))
@@ -184,7 +184,7 @@ def _fetch(store: Store, wanted: list[str], found: Remote, named: Named | None) 
 def _corrupt(places: Places, found: Path, named: Named, md5: str, *, here: bool) -> Problem:
     name, path = places.name(found), named.paths[md5]
     what = "the listing" if md5.endswith(".dir") else "the bytes"
-    back = f"`dvc pull {path}`, or `dvc repro --force {named.stages[md5]}` where no remote has it"
+    back = places.tell_pull(path)
     if here:
         back = f"`dvc commit --force {named.stages[md5]}`: what lies at {path} is right"
     actual = places.digests.md5(found)

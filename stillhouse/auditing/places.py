@@ -41,6 +41,12 @@ class Places:
             path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
         )
 
+    def tell_pull(self, path: str = "") -> str:
+        """Return how what is not here comes here: from the default remote, if there is one."""
+        if self._has_remote:
+            return f"`dvc pull {path}`" if path else "`dvc pull`"
+        return "`dvc repro` makes it again: the project has no default DVC remote to pull from"
+
     def list_folder(self, md5: str) -> Mapping[str, str] | None:
         """Return relative path -> md5 of a folder by its listing in the cache.
 
@@ -69,6 +75,10 @@ class Places:
     def cache(self) -> Path:
         """The folder of DVC's cache, which may not be there yet."""
         return read_dvc_config(self.root).cache
+
+    @cached_property
+    def _has_remote(self) -> bool:
+        return bool(read_dvc_config(self.root).default)
 
     @cached_property
     def _caches(self) -> list[Path]:

@@ -95,8 +95,8 @@ def _make_tags(student: Student, provenance: Provenance, sha256: str) -> dict[st
         "base_origin": provenance.base.origin,
         **{f"upstream.{path}": md5 for path, md5 in provenance.upstream.items()},
     }
-    if recorded := student.lock.outs_of(student.stage).get(student.shown):
-        tags["model_md5"] = recorded
+    if student.recorded:
+        tags["model_md5"] = student.recorded
     return {clean_key(key): value[:_LONGEST] for key, value in tags.items()}
 
 

@@ -13,7 +13,7 @@ class Student:
     Attributes:
         name: its name in ``params.yaml``.
         folder: where its files lie.
-        shown: the folder as people call it: ``models/tiny``.
+        shown: the folder as people call it: ``models/tiny``, or where a copy lies.
         lock: what recorded its training; one without stages where none is known.
         here: whether what lies beside it in the working directory should be what it was made of.
     """
@@ -28,6 +28,11 @@ class Student:
     def stage(self) -> str:
         """The stage that trained it."""
         return f"train@{self.name}"
+
+    @property
+    def recorded(self) -> str:
+        """DVC's md5 of the folder that ``dvc.lock`` recorded; empty where it knows none."""
+        return self.lock.outs_of(self.stage).get(f"models/{self.name}", "")
 
     @property
     def retrain(self) -> str:

@@ -6,7 +6,6 @@ from typing import Final
 from stillhouse.auditing.gate import check_gate
 from stillhouse.auditing.places import Places
 from stillhouse.auditing.problems import Outcome, Problem, join_outcomes
-from stillhouse.auditing.scope import MODELS
 from stillhouse.auditing.student import Student
 from stillhouse.auditing.student_rows import check_rows
 from stillhouse.base.errors import InputError
@@ -82,12 +81,11 @@ def _check_weights(student: Student, provenance: Provenance, where: str) -> Iter
 
 def _is_recorded(student: Student, places: Places) -> bool:
     """Say whether it is this provenance that ``dvc.lock`` recorded, and not that of another run."""
-    recorded = student.lock.outs_of(student.stage).get(f"{MODELS}/{student.name}", "")
-    listing = places.list_folder(recorded)
+    listing = places.list_folder(student.recorded)
     if listing is not None:
         return listing.get(PROVENANCE) == places.digests.md5(student.folder / PROVENANCE)
     files = sorted(path.name for path in student.folder.iterdir() if path.is_file())
-    return recorded == hash_listing(
+    return student.recorded == hash_listing(
         {name: places.digests.md5(student.folder / name) or "" for name in files}
     )
 

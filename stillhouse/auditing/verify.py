@@ -30,6 +30,7 @@ from stillhouse.auditing.student import Student
 from stillhouse.auditing.student_files import check_student
 from stillhouse.auditing.workspace import Workspace
 from stillhouse.base.errors import GateError, InputError
+from stillhouse.base.lock import LOCK
 from stillhouse.history.commits import list_commits, read_locks
 from stillhouse.history.resolve import open_workspace
 from stillhouse.history.version import Version
@@ -119,14 +120,17 @@ class _Verification:
     def __init__(self, version: Version, wanted: Wanted, folder: Path | None) -> None:
         self._version, self._wanted, self._folder = version, wanted, folder
         self._places = Places(version.root, Digests())
-        self._every = list_stages(version)
         student = wanted.student
-        chosen = choose_stages(self._every, student) if student else self._every
+        # Of a copy, or a model that MLflow knows, no version of the pipeline may be known.
+        self._unknown = bool(student) and not version.workspace and not version.lock.stages
+        self._every = [] if self._unknown else list_stages(version)
+        some = student and not self._unknown
+        chosen = choose_stages(self._every, student) if some else self._every
         self._recorded = Recorded(chosen, version.lock)
         self._workspace = Workspace(self._recorded, self._places) if version.workspace else None
 
     def run(self) -> Outcome:
-        named = self._name_objects()
+        version, named = self._version, self._name_objects()
         runs = list_runs(self._places, self._recorded, whole=not self._wanted.student)
         with ExitStack() as stack:
             students, absent = self._open_students(stack)
@@ -137,13 +141,18 @@ class _Verification:
             parts = [
                 self._check_lock(),
                 *self._check_objects(named),
-                check_runs(runs, self._recorded, self._places),
+                check_runs(runs, self._recorded, self._places, current=version.workspace),
                 *(check_student(student, self._places) for student in students),
                 check_registered(students, self._version.root),
                 self._check_signatures(students),
             ]
             if self._workspace:
                 parts.append(self._workspace.check())
+            if self._unknown:
+                why = (
+                    "no version is known whose pipeline made it: only its own files were looked at"
+                )
+                parts.append(Outcome(unchecked=(Unchecked(LOCK, why, "`git fetch --unshallow`"),)))
             found = join_outcomes([*parts, _tell_absent(absent, parts)])
         counts = {**found.checked, "bytes": self._places.digests.bytes}
         return Outcome(tuple(drop_echoes(found.problems)), found.unchecked, counts)
@@ -190,13 +199,15 @@ class _Verification:
             here = version.root / shown if version.workspace else None
             folder = self._folder or here
             if folder is None or not folder.is_dir():
-                folder = open_folder(stack, self._places, self._recorded.outs.get(shown, ""))
+                md5 = version.named.get(shown) or self._recorded.outs.get(shown, "")
+                folder = open_folder(stack, self._places, md5)
             if folder is None:
                 why = "neither in the working directory nor whole in DVC's cache"
-                absent.append(Unchecked(shown, why, f"`dvc pull {shown}`"))
+                absent.append(Unchecked(shown, why, self._places.tell_pull(shown)))
                 continue
             ours = version.workspace and self._folder is None
-            found.append(Student(name, folder, shown, version.lock, here=ours))
+            told = shown if self._folder is None else str(self._folder)
+            found.append(Student(name, folder, told, version.lock, here=ours))
         return found, absent
 
     def _check_lock(self) -> Outcome:

@@ -168,7 +168,7 @@ class Workspace:
         back = f"`rm {'-rf' if here.is_dir() else '-f'} {path}`, then " if here.exists() else ""
         if self._places.find_object(md5) is not None:
             return f"{back}`dvc checkout {path}`"
-        return f"{back}`dvc pull {path}`, or `dvc repro --force {writer}` where no remote has it"
+        return f"{back}{self._places.tell_pull(path)}"
 
     def _tell_take_back(self, path: str) -> str:
         """Return what to do about a dependency that nothing makes: code, a seed."""
