@@ -180,7 +180,7 @@ def make_entry(root: Path, stage: DeclaredStage) -> dict[str, Any]:
     """Return what the lock says of a stage as things lie now."""
     hashes = Hashes(root)
     entry: dict[str, Any] = {"cmd": stage.cmd}
-    entry["deps"] = [{"path": p, "hash": "md5", "md5": hashes.find(p)} for p in stage.deps]
+    entry["deps"] = [{"path": p, "hash": "md5", "md5": hashes.find(p)} for p in sorted(stage.deps)]
     if stage.tracked:
         entry["params"] = ParameterFiles(root).read(stage.tracked)
     paths = sorted(out.path for out in stage.outs)

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from stillhouse.auditing.places import Places
 from stillhouse.auditing.problems import Outcome, Problem, Unchecked, join_outcomes
 from stillhouse.auditing.student import Student
+from stillhouse.auditing.student_files import is_recorded
 from stillhouse.base.errors import InputError
 from stillhouse.base.ids import sha256_file
+from stillhouse.base.lock import LOCK
 from stillhouse.lineage.entry import clean_key
 from stillhouse.lineage.model_folder import PROVENANCE
 from stillhouse.lineage.provenance import Provenance, read_provenance
@@ -23,6 +26,7 @@ Client: TypeAlias = Any
 _PATIENCE: Final = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
 _LONGEST: Final = 5000  # characters of a tag's value
 _STORE: Final = "MLflow"
+_FOLDER: Final = "model_md5"  # of all files, as DVC names the folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +48,10 @@ class _Sought:
     model: str  # models:/NAME/VERSION, likewise
 
 
-def check_registered(students: list[Student], root: Path) -> Outcome:
+def check_registered(students: list[Student], places: Places) -> Outcome:
     """Compare the entries of students with their files; where no store is, none comes to be."""
-    sought = [one for student in students if (one := _seek(student, root)) is not None]
+    root = places.root
+    sought = [one for student in students if (one := _seek(student, places)) is not None]
     if not sought:
         return Outcome()
     for name, value in _PATIENCE.items():
@@ -66,14 +71,16 @@ def check_registered(students: list[Student], root: Path) -> Outcome:
         return Outcome((lost,))
 
 
-def _seek(student: Student, root: Path) -> _Sought | None:
+def _seek(student: Student, places: Places) -> _Sought | None:
     try:
         provenance = read_provenance(student.folder)
     except InputError:
         return None  # which the check of its files tells
     sha256 = sha256_file(student.folder / PROVENANCE)
     tags = _make_tags(student, provenance, sha256)
-    path = root / "reports/students" / student.name / "registration.json"
+    if is_recorded(student, places):
+        tags[_FOLDER] = student.recorded
+    path = places.root / "reports/students" / student.name / "registration.json"
     told = _read(path) if student.here else {}
     same = told.get("weights_sha256") == provenance.weights_sha256
     ours = same or told.get("provenance_sha256") == sha256
@@ -95,8 +102,6 @@ def _make_tags(student: Student, provenance: Provenance, sha256: str) -> dict[st
         "base_origin": provenance.base.origin,
         **{f"upstream.{path}": md5 for path, md5 in provenance.upstream.items()},
     }
-    if student.recorded:
-        tags["model_md5"] = student.recorded
     return {clean_key(key): value[:_LONGEST] for key, value in tags.items()}
 
 
@@ -150,7 +155,7 @@ def _find_logged(client: Client, runs: list[Any]) -> Iterator[Any]:
 
 def _name_files(sought: _Sought) -> Iterator[tuple[str, str]]:
     """Yield the tags that only the very same folder has; students may share their weights."""
-    for key in ("provenance_sha256", "model_md5"):
+    for key in ("provenance_sha256", _FOLDER):
         if value := sought.tags.get(key):
             yield key, value
 
@@ -162,7 +167,8 @@ def _compare(told: _Told, sought: _Sought) -> Iterator[Problem]:
         if found != value:
             where = f"{told.where}, tag {key}"
             said = "no such tag" if found is None else found
-            yield Problem("MLflow tag", where, f"{value} ({shown}/{PROVENANCE})", said, remedy)
+            source = LOCK if key == _FOLDER else f"{shown}/{PROVENANCE}"
+            yield Problem("MLflow tag", where, f"{value} ({source})", said, remedy)
 
 
 def _compare_datasets(run: Any, sought: _Sought) -> Iterator[Problem]:

@@ -37,11 +37,14 @@ def _tell_rows(listed: Sequence[SeenRow], table: Sequence[SeenRow]) -> Iterator[
     gone = [(n, row) for n, row in enumerate(listed, 1) if not theirs[row.row_id]]
     new = [(n, row) for n, row in enumerate(table, 1) if not ours[row.row_id]]
     other = [(n, row) for n, row in enumerate(listed, 1) if theirs[row.row_id] and row not in known]
-    repeated = [(n, r) for n, r in enumerate(table, 1) if 0 < ours[r.row_id] < theirs[r.row_id]]
+    counted = [
+        (n, r) for n, r in enumerate(table, 1) if ours[r.row_id] not in (0, theirs[r.row_id])
+    ]
     yield from _tell("has other content", "have other content", other)
     yield from _tell("is missing", "are missing", gone)
     yield from _tell("is not among those listed", "are not among those listed", new)
-    yield from _tell("is there more than once", "are there more than once", repeated)
+    often = "there more or less often than listed"
+    yield from _tell(f"is {often}", f"are {often}", counted)
 
 
 def _tell(one: str, many: str, rows: Sequence[tuple[int, SeenRow]]) -> Iterator[str]:

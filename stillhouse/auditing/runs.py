@@ -101,15 +101,20 @@ def _check_names(run: Run, places: Places) -> Iterator[Problem]:
     if run.body is None:
         yield _tell(run, places, "the record of a run", "cannot be read")
         return
-    key = name_run(str(run.body.get("cmd")), run.deps, run.body.get("params", {}), run.outs)
-    whole = json.dumps(drop_unseen(run.body), sort_keys=True)  # with the default separators
-    right = f"{key}/{hashlib.sha256(whole.encode()).hexdigest()}"
+    # Both as DVC makes them; what an entry holds besides that is hashed with it.
+    key = _hash_entry({**run.body, "outs": [one["path"] for one in run.body["outs"]]})
+    right = f"{key}/{_hash_entry(run.body)}"
     if f"{run.path.parent.name}/{run.path.name}" != right:
         expected, found = (
             f"an entry named {right}",
             "another name: it was edited after it was written",
         )
         yield _tell(run, places, expected, found)
+
+
+def _hash_entry(body: Mapping[str, Any]) -> str:
+    text = json.dumps(drop_unseen(body), sort_keys=True)  # with the default separators
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _check_gate(run: Run, places: Places) -> Iterator[Problem]:

@@ -29,7 +29,7 @@ def check_student(student: Student, places: Places) -> Outcome:
         *_check_files(student, provenance, places),
         *_check_weights(student, provenance, where),
     ]
-    if _is_recorded(student, places):
+    if is_recorded(student, places):
         own += _check_inputs(student, provenance, where)
         own += _check_upstream(student, provenance, places)
     return join_outcomes(
@@ -79,7 +79,7 @@ def _check_weights(student: Student, provenance: Provenance, where: str) -> Iter
             yield Problem("provenance", where, expected, found, student.put_back)
 
 
-def _is_recorded(student: Student, places: Places) -> bool:
+def is_recorded(student: Student, places: Places) -> bool:
     """Say whether it is this provenance that ``dvc.lock`` recorded, and not that of another run."""
     listing = places.list_folder(student.recorded)
     if listing is not None:

@@ -1,6 +1,7 @@
 """The rows that a student lists: counted, hashed and put in order once more."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 
 from stillhouse.auditing.places import Places
@@ -10,20 +11,24 @@ from stillhouse.auditing.student import Student
 from stillhouse.base.errors import InputError
 from stillhouse.base.ids import merkle_root
 from stillhouse.base.records import Row
-from stillhouse.base.tables import read_table
+from stillhouse.base.stage import show_progress
+from stillhouse.base.tables import StoredTable, read_table
 from stillhouse.lineage.model_folder import PROVENANCE, ROWS
 from stillhouse.lineage.provenance import Provenance, SeenRow, hash_rows
 
 
 def check_rows(student: Student, provenance: Provenance, places: Places) -> Outcome:
-    """Compare the list with the provenance, and with the table whose rows it lists."""
+    """Compare the list with the provenance, and with the table whose rows it lists.
+
+    Neither is ever held in memory, unless they differ.
+    """
     where = f"{student.shown}/{ROWS}"
+    listed = StoredTable(student.folder / ROWS, SeenRow)
     try:
-        listed = list(read_table(student.folder / ROWS, SeenRow))
+        problems = list(_check_list(student, provenance, listed))
     except InputError as exc:
         lost = Problem("rows", where, "the list of its rows", exc.what, student.put_back)
         return Outcome((lost,))
-    problems = list(_check_list(student, provenance, listed))
     dataset = provenance.dataset
     table = places.find(dataset.path, dataset.md5)
     missing: list[Unchecked] = []
@@ -41,7 +46,7 @@ def check_rows(student: Student, provenance: Provenance, places: Places) -> Outc
 
 
 def _check_list(
-    student: Student, provenance: Provenance, listed: Sequence[SeenRow]
+    student: Student, provenance: Provenance, listed: StoredTable[SeenRow]
 ) -> Iterator[Problem]:
     dataset, where = provenance.dataset, f"{student.shown}/{PROVENANCE}"
     if len(listed) != dataset.rows:
@@ -57,15 +62,25 @@ def _check_list(
 
 
 def _compare(
-    where: str, other: str, listed: Sequence[SeenRow], table: Path, remedy: str
+    where: str, other: str, listed: StoredTable[SeenRow], table: Path, remedy: str
 ) -> Iterator[Problem]:
     expected = f"the rows of {other}, each as it is there and in that order"
     try:
-        differences = compare_rows(listed, list(hash_rows(read_table(table, Row))))
+        if _are_equal(listed, table):
+            return
+        differences = compare_rows(list(listed), list(_hash(table)))
     except InputError as exc:
         differences = [exc.what]
-    if differences:
-        yield Problem("rows", where, expected, ", ".join(differences), remedy)
+    yield Problem("rows", where, expected, ", ".join(differences), remedy)
+
+
+def _are_equal(listed: StoredTable[SeenRow], table: Path) -> bool:
+    pairs = zip_longest(listed, _hash(table))
+    return all(a == b for a, b in show_progress(pairs, "comparing rows", len(listed)))
+
+
+def _hash(table: Path) -> Iterator[SeenRow]:
+    return hash_rows(read_table(table, Row))
 
 
 def _is_changed(student: Student, provenance: Provenance, places: Places) -> bool:

@@ -143,7 +143,7 @@ class _Verification:
                 *self._check_objects(named),
                 check_runs(runs, self._recorded, self._places, current=version.workspace),
                 *(check_student(student, self._places) for student in students),
-                check_registered(students, self._version.root),
+                check_registered(students, self._places),
                 self._check_signatures(students),
             ]
             if self._workspace:
