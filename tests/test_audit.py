@@ -14,6 +14,7 @@ from stillhouse.auditing.audit import Audit, audit
 from stillhouse.auditing.audit_page import render_audit
 from stillhouse.auditing.audit_text import describe_audit
 from stillhouse.auditing.highlight import find_answer
+from stillhouse.auditing.signature import make_statement, sign
 from stillhouse.base.files import read_text, write_json
 from stillhouse.base.ids import md5_file
 from stillhouse.base.records import Row
@@ -411,6 +412,27 @@ def test_no_reviews_are_told_as_none(project: Path) -> None:
     assert isinstance(review, dict)
     assert (review["reviewed"], review["reviewers"]) == (0, {})
     assert "nobody looked at any of its 28 rows" in run("first").stdout
+
+
+def test_a_signature_of_the_very_model_is_told_and_an_edited_one_is_a_problem(
+    project: Path,
+) -> None:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    statement = make_statement("first", Path("models/first"))
+    path = sign(project, statement, "ada", Ed25519PrivateKey.generate())
+    told = ask("first")
+    signatures = told["signatures"]
+    assert isinstance(signatures, list)
+    assert (told["verified"], [one["key"] for one in signatures]) == (True, ["ada"])
+    record_now = json.loads(path.read_text())
+    record_now["statement"]["dataset_md5"] = "0" * 32
+    write_json(path, record_now)
+    again = ask("first")
+    assert (list_problems(again), again["signatures"]) == (
+        [("signature", f"signatures/{path.name}")],
+        [],
+    )
 
 
 def test_a_changed_document_and_a_gone_prompt_are_told_and_are_no_problem(project: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 from stillhouse.auditing.cost import TeacherCost, add_up, cost_teachers
 from stillhouse.auditing.evidence import Evidence, gather_evidence
 from stillhouse.auditing.problems import Problem, Unchecked
+from stillhouse.auditing.signature import Signature
 from stillhouse.auditing.students import History
 from stillhouse.auditing.subject import Subject, find_weights, name_place, open_model, open_place
 from stillhouse.auditing.tally import (
@@ -28,6 +29,7 @@ from stillhouse.auditing.witnesses import (
     describe_mlflow,
     read_gate_of,
     read_review_of,
+    read_signatures_of,
 )
 from stillhouse.base.errors import InputError
 from stillhouse.base.ids import Json
@@ -63,6 +65,7 @@ class Audit:
     teachers: tuple[TeacherCost, ...]
     gate: Gate | None
     review: Review | None
+    signatures: tuple[Signature, ...]
     git: Mapping[str, Json]
     mlflow: Mapping[str, Json]
     base: "Audit | None"
@@ -148,6 +151,10 @@ class Audit:
             "mlflow": dict(self.mlflow),
             "validation": self.gate.to_json() if self.gate else {},
             "review": self.review.to_json() if self.review else {},
+            "signatures": [
+                {"key": one.key, "fingerprint": one.fingerprint, "path": one.path.as_posix()}
+                for one in self.signatures
+            ],
         }
 
     def line(self) -> "Iterator[Audit]":
@@ -234,6 +241,7 @@ def _open_audit(
             teachers=cost_teachers(tally.teachers, root),
             gate=read_gate_of(links),
             review=read_review_of(links),
+            signatures=read_signatures_of(subject, root),
             git=describe_git(subject, history),
             mlflow=mlflow,
             base=base,

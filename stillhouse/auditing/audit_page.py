@@ -22,6 +22,7 @@ from stillhouse.auditing.audit_text import (
     say_hashed,
     say_mlflow,
     say_review,
+    say_signatures,
     say_told,
     say_usd,
 )
@@ -108,6 +109,7 @@ def render_audit(audit: Audit, now: float | None = None) -> str:
             told=say_told(audit),
             gate=say_gate(audit),
             review=say_review(audit),
+            signed=say_signatures(audit),
             git=say_git(audit.git),
             mlflow=say_mlflow(audit.mlflow),
             base=say_base(audit),

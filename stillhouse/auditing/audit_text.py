@@ -222,6 +222,7 @@ def _say_teacher(cost: TeacherCost) -> str:
 def _describe_witnesses(audit: Audit) -> Iterator[str]:
     yield from _fill("gate", say_gate(audit))
     yield from _fill("review", say_review(audit))
+    yield from _fill("signed", say_signatures(audit))
     yield from _fill("git", say_git(audit.git))
     yield from _fill("MLflow", say_mlflow(audit.mlflow))
 
@@ -247,6 +248,14 @@ def say_review(audit: Audit) -> str:
     people = ", ".join(f"{name} {n:,}" for name, n in list(review.reviewers.items())[:_SHOWN])
     verdicts = ", ".join(f"{name} {n:,}" for name, n in review.verdicts.items())
     return f"{review.reviewed:,} rows ({verdicts}) by {people}"
+
+
+def say_signatures(audit: Audit) -> str:
+    """Return whose keys signed the very model."""
+    if not audit.signatures:
+        return "by nobody (`stillhouse sign`)"
+    keys = [f"{one.key} (key {one.fingerprint})" for one in audit.signatures]
+    return f"by {', '.join(keys)}"
 
 
 def say_git(git: Mapping[str, Json]) -> str:

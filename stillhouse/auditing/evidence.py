@@ -18,6 +18,7 @@ from stillhouse.auditing.digests import Digests
 from stillhouse.auditing.links import Link, RememberedDigests, find_links, tell_links
 from stillhouse.auditing.places import Places
 from stillhouse.auditing.problems import Outcome, Problem, Unchecked, join_outcomes
+from stillhouse.auditing.signature import check_signatures
 from stillhouse.auditing.student import Student
 from stillhouse.auditing.student_files import check_student
 from stillhouse.auditing.subject import Subject
@@ -84,6 +85,7 @@ def gather_evidence(root: Path, subject: Subject, *, full: bool = False) -> Evid
     links = find_links(subject, Places(root, digests))
     problems, unchecked = tell_links(links, subject)
     problems += _check_record(subject)
+    problems += _check_signatures(root, subject)
     stamps = _stamp(subject.folder, links)
     memory = _name_memory(root, subject, stamps)
     before = None if full else _recall(memory, stamps)
@@ -110,10 +112,7 @@ def gather_evidence(root: Path, subject: Subject, *, full: bool = False) -> Evid
 def _check(root: Path, subject: Subject, links: Iterable[Link]) -> Outcome:
     """Hash everything anew: the folder, its rows, and by sha256 what the training opened."""
     places = Places(root, Digests())
-    student = Student(
-        subject.student, subject.folder, subject.shown, subject.lock, here=subject.here
-    )
-    checked = check_student(student, places)
+    checked = check_student(_as_student(subject), places)
     inputs = [
         Problem(
             "changed file", link.path, f"sha256 {wanted.sha256} ({PROVENANCE} of {subject.shown})",
@@ -150,6 +149,16 @@ def _check_record(subject: Subject) -> list[Problem]:
                 )
             )  # fmt: skip
     return problems
+
+
+def _check_signatures(root: Path, subject: Subject) -> list[Problem]:
+    """Return what is wrong with the signatures of these very weights; other versions' are theirs."""
+    told = check_signatures([_as_student(subject)], root, required=False, whole=False)
+    return [problem for problem in told.problems if problem.where != subject.shown]
+
+
+def _as_student(subject: Subject) -> Student:
+    return Student(subject.student, subject.folder, subject.shown, subject.lock, here=subject.here)
 
 
 def _sort_absent(

@@ -1,4 +1,4 @@
-"""What others say of a model: the gate that let it pass, its reviewers, git, MLflow's registration."""
+"""What others say of a model: the gate that let it pass, its reviewers, signatures, git, MLflow."""
 
 import json
 from collections import Counter
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stillhouse.auditing.links import VALIDATION, Link
+from stillhouse.auditing.signature import Signature, list_signatures, make_statement
 from stillhouse.auditing.students import History
 from stillhouse.auditing.subject import Subject
 from stillhouse.base.ids import Json
@@ -123,6 +124,14 @@ def read_review_of(links: Mapping[str, Link]) -> Review | None:
         mended={
             str(one["new_id"]): str(one.get("row_id")) for one in decisions if one.get("new_id")
         },
+    )
+
+
+def read_signatures_of(subject: Subject, root: Path) -> tuple[Signature, ...]:
+    """Return the whole signatures that are of this very model: weights, provenance, dataset, rows."""
+    now = make_statement(subject.student, subject.folder)
+    return tuple(
+        one for one in list_signatures(root) if not one.fault and dict(one.statement) == now
     )
 
 
