@@ -7,6 +7,7 @@ page as text where the script does, and the page's own policy lets nothing run b
 import base64
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -152,17 +153,22 @@ def _list_figures(audit: Audit) -> Iterator[Figure]:
     parts = audit.tally.steps
     beside = ", ".join(f"{parts[n]:,} {n}" for n in ("validation", "test") if parts[n])
     yield Figure("Rows it was trained on", f"{audit.listed:,}", beside)
-    changed = sum(source.state in ("changed since", "gone") for source in audit.documents)
-    said = f"{changed:,} changed or gone since" if changed else "all as they were read"
-    yield Figure("Documents", f"{len(audit.documents):,}", said if audit.documents else "")
-    changed = sum(source.state in ("changed since", "gone") for source in audit.prompts)
-    said = f"{changed:,} changed or gone since" if changed else "all as they were read"
-    yield Figure("Prompts", f"{len(audit.prompts):,}", said if audit.prompts else "")
+    for label, sources in ("Documents", audit.documents), ("Prompts", audit.prompts):
+        yield Figure(label, f"{len(sources):,}", _say_states(sources))
     yield Figure("Cost of its answers", say_usd(audit.usd), "at today’s prices in params.yaml")
     review = audit.review
     looked = f"{review.reviewed:,}" if review else "not known"
     people = f"by {len(review.reviewers):,} people" if review and review.reviewed else "by nobody"
     yield Figure("Rows that a person looked at", looked, people if review else "")
+
+
+def _say_states(sources: Sequence[Source]) -> str:
+    """Return how many files are not what they were when they were read, or cannot be told of."""
+    states = Counter(source.state for source in sources)
+    changed, unknown = states["changed since"] + states["gone"], states[""]
+    told = [f"{changed:,} changed or gone since"] if changed else []
+    told += [f"{unknown:,} cannot be told of"] if unknown else []
+    return ", ".join(told) or ("all as they were read" if sources else "")
 
 
 def _list_boxes(audit: Audit) -> Iterator[Box]:

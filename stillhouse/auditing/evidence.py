@@ -84,7 +84,6 @@ def gather_evidence(root: Path, subject: Subject, *, full: bool = False) -> Evid
     digests = Digests() if full else RememberedDigests(Hashed(find_home(root)))
     links = find_links(subject, Places(root, digests))
     problems, unchecked = tell_links(links, subject)
-    problems += _check_record(subject)
     problems += _check_signatures(root, subject)
     stamps = _stamp(subject.folder, links)
     memory = _name_memory(root, subject, stamps)
@@ -96,6 +95,8 @@ def gather_evidence(root: Path, subject: Subject, *, full: bool = False) -> Evid
     else:
         outcome = Outcome(checked=before[1])
     own, missing = _sort_absent(subject, outcome)
+    changed = any(problem.where.startswith(f"{subject.shown}/") for problem in own)
+    problems += _check_record(subject, changed=changed)
     told = join_outcomes(
         (Outcome(tuple(problems), tuple(unchecked)), Outcome(own, missing, outcome.checked))
     )
@@ -126,15 +127,19 @@ def _check(root: Path, subject: Subject, links: Iterable[Link]) -> Outcome:
     return join_outcomes((checked, Outcome(tuple(inputs))))
 
 
-def _check_record(subject: Subject) -> list[Problem]:
-    """Compare what recorded the model with the folder: a ``dvc.lock``, and MLflow where it was asked."""
+def _check_record(subject: Subject, *, changed: bool) -> list[Problem]:
+    """Compare what recorded the model with the folder: a ``dvc.lock``, and MLflow where it was asked.
+
+    Where single files were ``changed``, that is told of them and not of the folder.
+    """
     problems = []
-    if subject.other_md5 and not subject.recorded:
+    if subject.other_md5 and not changed:
         problems.append(
             Problem(
                 "unrecorded folder", subject.shown, f"md5 {subject.other_md5} (dvc.lock)",
                 f"md5 {subject.md5}, which no dvc.lock of any commit names",
-                f"`dvc checkout {subject.shown}`, or commit the dvc.lock of its training",
+                f"`rm -rf {subject.shown}`, then `dvc checkout {subject.shown}`; or commit the "
+                "dvc.lock of its training",
             )
         )  # fmt: skip
     registered = subject.registered
@@ -215,7 +220,7 @@ def _name_memory(root: Path, subject: Subject, stamps: Stamps) -> Path:
         "provenance": sha256_file(subject.folder / PROVENANCE),
         "folder": subject.md5,
         "lock": content_id("lock", lock),
-        "here": subject.here,
+        "here": subject.due,
         "places": sorted(stamps),
         "code": hash_code((Path(__file__).parent, Path(provenance.__file__).parent)),
     }

@@ -50,7 +50,8 @@ class Subject:
         version: its data: what its provenance names, and the lock that recorded it.
         recorded: the commits whose ``dvc.lock`` names exactly this folder, newest first.
         here: whether the ``dvc.lock`` of the workspace names exactly this folder.
-        other_md5: what the workspace's lock says of a folder in its place, if that is another.
+        other_md5: what the workspace's lock says of a folder in its place, if neither it nor any commit
+            names this one: then it was changed.
         absent: what its listing names and neither cache nor remote has.
         registered: what MLflow said, where it was asked.
     """
@@ -67,6 +68,11 @@ class Subject:
     other_md5: str
     absent: tuple[str, ...]
     registered: Registered | None = None
+
+    @property
+    def due(self) -> bool:
+        """Whether the workspace's lock says what the folder, and what lies beside it, should be."""
+        return self.here or bool(self.other_md5)
 
     @property
     def lock(self) -> Lock:
@@ -309,10 +315,11 @@ def _describe(
     below = name_folder(student)
     md5 = place.md5 if isinstance(place, Recorded) else _hash_folder(history.root, folder)
     recorded = history.list_commits_of(md5.removesuffix(".dir"))
+    inside = isinstance(place, Path) and place.resolve() == (history.root / below).resolve()
     named = _folders_of(history.here).get(below, "")
     here = named == md5
-    commit, lock = _choose_lock(history, here, recorded)
-    inside = isinstance(place, Path) and place.resolve() == (history.root / below).resolve()
+    other = named if inside and not here and not recorded else ""
+    commit, lock = _choose_lock(history, here or bool(other), recorded)
     shown = _show(place) if isinstance(place, Recorded) else below if inside else str(place)
     version = replace(
         _name_data(history.root, asked, provenance),
@@ -320,7 +327,6 @@ def _describe(
         commit=commit,
         lock=lock,
     )
-    other = named if inside and not here else ""
     return Subject(
         asked, student, folder, shown, md5, provenance, version, tuple(recorded), here, other,
         absent, registered,
