@@ -292,7 +292,12 @@ def test_a_changed_file_of_the_model_is_a_problem(project: Path, name: str) -> N
     path = Path("models/first") / name
     path.write_bytes(path.read_bytes()[:-1] + b"!")
     told = ask("first")
-    assert ("changed file", f"models/first/{name}") in list_problems(told)
+    problems = told["problems"]
+    assert isinstance(problems, list)
+    changed = next(one for one in problems if one["where"] == f"models/first/{name}")
+    assert changed["kind"] == "changed file"
+    assert "`dvc checkout models/first`" in changed["remedy"]
+    assert ("unrecorded folder", "models/first") not in list_problems(told)
 
 
 def test_a_forged_folder_that_fits_itself_is_not_what_dvc_lock_names(project: Path) -> None:

@@ -163,7 +163,7 @@ def _check_signatures(root: Path, subject: Subject) -> list[Problem]:
 
 
 def _as_student(subject: Subject) -> Student:
-    return Student(subject.student, subject.folder, subject.shown, subject.lock, here=subject.here)
+    return Student(subject.student, subject.folder, subject.shown, subject.lock, here=subject.due)
 
 
 def _sort_absent(
