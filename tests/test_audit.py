@@ -239,6 +239,24 @@ def test_a_registration_of_another_provenance_is_a_problem(
     ]
 
 
+def test_mlflow_is_asked_for_the_weights_and_may_know_nothing_of_them(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    told = ask("first", "--mlflow")
+    mlflow = told["mlflow"]
+    assert isinstance(mlflow, dict)
+    assert (told["verified"], mlflow["asked"]) == (True, True)
+    assert "there is no MLflow store yet" in mlflow["problem"]
+
+
+def test_a_student_goes_before_a_folder_of_its_name(project: Path) -> None:
+    train(project, "second")
+    shutil.move("models/second", "first")
+    assert ask("first")["folder"] == "models/first"
+    assert ask("./first")["folder"] == "first"
+
+
 def test_a_registration_whose_files_are_nowhere_is_one_sentence(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

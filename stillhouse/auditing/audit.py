@@ -34,7 +34,7 @@ from stillhouse.auditing.witnesses import (
 from stillhouse.base.errors import InputError
 from stillhouse.base.ids import Json
 from stillhouse.distill.bases import LOCAL_ORIGIN
-from stillhouse.history.mlflow import find_registered
+from stillhouse.history.mlflow import Registered, find_registered
 from stillhouse.lineage.model_folder import PROVENANCE, ROWS
 from stillhouse.tracing.tables import DocumentKey
 from stillhouse.tracing.up import compare_file, compare_source
@@ -207,12 +207,21 @@ def audit(
     """
     history = History(root)
     with open_model(root, name, history) as subject:
-        registered = subject.registered
-        if ask_mlflow and registered is None:
-            registered = find_registered(root, subject.provenance.weights_sha256)
-        mlflow = describe_mlflow(subject, root, registered)
-        with _open_audit(root, history, subject, mlflow, full, (subject.md5,)) as found:
+        asked, problem = _ask_mlflow(root, subject) if ask_mlflow else (subject.registered, "")
+        mlflow = describe_mlflow(subject, root, asked)
+        if problem:
+            mlflow = {**mlflow, "asked": True, "problem": problem}
+        known = replace(subject, registered=asked)
+        with _open_audit(root, history, known, mlflow, full, (subject.md5,)) as found:
             yield found
+
+
+def _ask_mlflow(root: Path, subject: Subject) -> tuple[Registered | None, str]:
+    """Return what MLflow has under a model's weights, or why it has nothing."""
+    try:
+        return subject.registered or find_registered(root, subject.provenance.weights_sha256), ""
+    except InputError as exc:
+        return None, str(exc)
 
 
 @contextmanager

@@ -38,18 +38,23 @@ from stillhouse.tracing.tables import CHUNKS, DOCUMENTS, JUDGEMENTS, PAIRS, REQU
 
 _FOLDER: Final = Path(__file__).parent
 _LISTED: Final = 2_000  # documents in the table; --json has them all
+# How a state of a link is called, and which look it has.
 _STATES: Final = {
-    "hashed": "hashed",
-    "absent": "cannot be checked",
-    "corrupt": "other bytes",
+    "hashed": ("hashed", "hashed"),
+    "absent": ("cannot be checked", "unsure"),
+    "corrupt": ("other bytes", "wrong"),
 }
+
+
+_OF_ROWS: Final = ("rows", "Merkle root")
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
     """One step of the chain from documents to model.
 
-    ``lost`` says what went between the step before and this one; ``hash_name`` what the hash is of.
+    ``lost`` says what went between the step before and this one; ``hash_name`` what the hash is of; ``look``
+    is ``hashed``, ``unsure`` or ``wrong``.
     """
 
     title: str
@@ -58,6 +63,7 @@ class Box:
     hash_name: str
     hash: str
     state: str
+    look: str
     lost: str = ""
 
 
@@ -187,7 +193,7 @@ def _list_boxes(audit: Audit) -> Iterator[Box]:
         count = steps[step]
         lost = f"{left[stage]:,} left out" if left.get(stage) else ""
         shown = "?" if count is None else f"{count:,}"
-        return Box(title, shown, note, f"md5 of {table.name}", md5, _STATES[state], lost)
+        return Box(title, shown, note, f"md5 of {table.name}", md5, *_STATES[state], lost)
 
     yield box("Documents", "documents", DOCUMENTS, f"{len(audit.documents):,} of them gave rows")
     yield box("Passages", "passages", CHUNKS, "cut at paragraphs", "ingest")
@@ -198,18 +204,30 @@ def _list_boxes(audit: Audit) -> Iterator[Box]:
     yield box("Judged", "judged", JUDGEMENTS, f"by {_name(judges)}")
     rows = box("Rows", "train", TRAIN, f"{audit.tally.without_document:,} of no document", "curate")
     root = audit.subject.provenance.dataset.merkle_root
-    yield replace(rows, count=f"{audit.listed:,}", hash_name="Merkle root", hash=root)
+    rows = replace(rows, count=f"{audit.listed:,}", hash_name="Merkle root", hash=root)
+    differ = any(problem.kind in _OF_ROWS for problem in audit.evidence.problems)
+    yield replace(rows, state="other rows", look="wrong") if differ else rows
+    yield _make_model_box(audit)
+
+
+def _make_model_box(audit: Audit) -> Box:
     weights = audit.subject.provenance.weights_sha256
-    wrong = any(
-        problem.where.startswith(audit.subject.shown) for problem in audit.evidence.problems
-    )
-    state = "other bytes" if wrong else "cannot be checked" if audit.subject.absent else "hashed"
     gate = "gate passed" if audit.gate and audit.gate.passed else "gate not shown to have passed"
-    yield Box("Model", audit.subject.student, gate, "sha256 of the weights", weights, state)
+    shown = audit.subject.shown
+    wrong = [one.where for one in audit.evidence.problems if one.where.startswith(shown)]
+    if any(where.endswith(".safetensors") for where in wrong):
+        state, look = "other bytes", "wrong"
+    elif wrong:
+        state, look = "but other files of the model are wrong", "wrong"
+    elif audit.subject.absent:
+        state, look = _STATES["absent"]
+    else:
+        state, look = _STATES["hashed"]
+    return Box("Model", audit.subject.student, gate, "sha256 of the weights", weights, state, look)
 
 
 def _name(names: set[str]) -> str:
-    return ", ".join(sorted(names)) or "nobody that is known"
+    return ", ".join(sorted(names)) or "whom no table here tells"
 
 
 def _lay_out(samples: Samples) -> dict[str, Json]:

@@ -272,6 +272,8 @@ def say_git(git: Mapping[str, Json]) -> str:
 
 def say_mlflow(mlflow: Mapping[str, Json]) -> str:
     """Return how MLflow knows the model, and whether it was asked."""
+    if "problem" in mlflow:
+        return f"not known there: {mlflow['problem']}"
     if not mlflow:
         return "no registration of these weights lies here; --mlflow asks the store"
     aliases = mlflow.get("aliases")

@@ -173,7 +173,13 @@ def _find(history: History, root: Path, name: str) -> Path | Recorded:
 
 
 def _find_folder(root: Path, name: str) -> Path | None:
-    """Return the folder of a path; one below ``models/`` that is gone may still be in the cache."""
+    """Return the folder of a path; one below ``models/`` that is gone may still be in the cache.
+
+    A bare name is a student's before it is that of a folder beside ``models/``.
+    """
+    student = root / name_folder(name)
+    if "/" not in name and name not in ("", ".", "..") and (student / PROVENANCE).is_file():
+        return student
     for place in (root / name, Path(name).expanduser()):
         folder = place.parent if place.is_file() else place
         if (folder / PROVENANCE).is_file():
