@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from stillhouse.auditing import evidence, subject
+from stillhouse.auditing import evidence, samples, subject
 from stillhouse.auditing.audit import Audit, audit
 from stillhouse.auditing.audit_page import render_audit
 from stillhouse.auditing.audit_text import describe_audit
@@ -293,6 +293,14 @@ def test_a_student_that_is_nowhere_is_one_sentence_with_a_remedy(project: Path) 
     assert done.stderr.count("\n") == 1
 
 
+def test_weights_that_the_cache_has_lost_cannot_be_checked(project: Path) -> None:
+    drop_object(project, md5_file(Path("models/first/model.safetensors")))
+    shutil.rmtree("models/first")
+    told = ask("first")
+    where = "models/first/model.safetensors"
+    assert (list_problems(told), list_unchecked(told)) == ([], [where])
+
+
 def test_a_wrong_name_is_one_sentence_with_the_nearest(project: Path) -> None:
     done = run("firts")
     assert done.exit_code == 2
@@ -417,6 +425,14 @@ def test_what_began_with_a_student_inherits_its_data_and_its_doubts(project: Pat
     assert ("changed file", "models/first/config.json") in list_problems(again)
 
 
+def test_the_page_tells_what_was_inherited(project: Path) -> None:
+    train(project, "second", BaseModel("bases/first", weights(project), "local folder"))
+    record(project, "first", "second")
+    with audit(project, "second") as found:
+        page = render_audit(found)
+    assert "Inherited with the weights of first: 2 documents, 28 rows, verified" in page
+
+
 def test_a_copy_of_a_student_outside_of_models_is_known_as_a_base(project: Path) -> None:
     shutil.copytree("models/first", "bases/old")
     weights_then = weights(project)
@@ -484,6 +500,15 @@ def test_a_second_audit_hashes_what_was_touched_since_and_full_everything(
     assert ("changed file", str(path)) in list_problems(ask("first"))
 
 
+def test_a_memory_that_cannot_be_written_is_in_nobodys_way(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence, "_SETTLED", -1.0)
+    Path(".stillhouse").mkdir(exist_ok=True)
+    Path(".stillhouse/audited").write_text("a file where a folder should be")
+    assert ask("first")["verified"] is True
+
+
 def test_what_was_wrong_is_never_remembered(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evidence, "_SETTLED", -1.0)
     Path("models/first/config.json").write_text("[]")
@@ -538,6 +563,23 @@ def test_a_page_names_no_address_and_holds_twenty_rows_of_a_document(project: Pa
     assert "1970-01-01 00:00 UTC" in page
     data = json.loads(page.split('id="data">')[1].split("</script>")[0])
     assert sorted(map(len, data["documents"].values())) == [1, 2, 20]
+
+
+def test_a_page_has_room_for_so_much_and_says_what_it_left_out(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(samples, "_BYTES", 0)
+    with audit(project, "first") as found:
+        page = render_audit(found)
+    assert json.loads(page.split('id="data">')[1].split("</script>")[0])["documents"] == {}
+    assert "of 3 documents there was no room for any" in page
+
+
+@pytest.mark.parametrize("text", ["plain", "「休暇」", "<a href='x'>&"])
+def test_a_text_takes_as_many_bytes_of_the_page_as_it_is_weighed(text: str) -> None:
+    from jinja2.utils import htmlsafe_json_dumps
+
+    assert samples._weigh(text) == len(htmlsafe_json_dumps(text).encode())
 
 
 def test_a_page_is_not_written_onto_a_folder(project: Path) -> None:

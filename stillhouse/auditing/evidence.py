@@ -22,6 +22,7 @@ from stillhouse.auditing.signature import check_signatures
 from stillhouse.auditing.student import Student
 from stillhouse.auditing.student_files import check_student
 from stillhouse.auditing.subject import Subject
+from stillhouse.base.errors import MachineError
 from stillhouse.base.files import write_json
 from stillhouse.base.home import find_home
 from stillhouse.base.ids import Json, content_id, sha256_file
@@ -250,7 +251,7 @@ def _remember(root: Path, memory: Path, stamps: Stamps, outcome: Outcome) -> Non
         "checked": dict(outcome.checked),
         "stamps": {path: list(stamp) for path, stamp in stamps.items()},
     }
-    with suppress(OSError):  # read-only: it is only hashed again next time
+    with suppress(MachineError):  # read-only, full: it is only hashed again next time
         write_json(memory, kept)
 
 

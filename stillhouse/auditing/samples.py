@@ -4,6 +4,7 @@
 They are drawn by hash: the rows of a document with the smallest ids, which are hashes of content.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 PER_DOCUMENT: Final = 20
 _ROWS: Final = 3_000  # rows shown at most, over all documents
 _LEAST: Final = 2  # rows of each document that is shown at all
-_CHARACTERS: Final = 2_000_000  # of questions, answers and passages: a page is less than 5 MB
+_BYTES: Final = 2_500_000  # of questions, answers and passages: a page is less than 5 MB
 _LONGEST: Final = 6_000  # characters of one text
 
 
@@ -86,7 +87,7 @@ def draw_samples(files: Files, documents: Sequence[str], review: Review | None) 
     rows = {
         row_id: _build(values, scores.get(row_id, ()), review) for row_id, values in found.items()
     }
-    shown, room = {}, _CHARACTERS
+    shown, room = {}, _BYTES
     seen: set[str] = set()
     for name, own in kept.items():
         room -= _measure(own, rows, passages, seen)
@@ -144,7 +145,10 @@ def _read_passages(database: "DuckDBPyConnection", files: Files) -> dict[str, Pa
         return {}
     source = read_parquet(database, files[CHUNKS], "chunks")
     asked = f"select chunk_id, source, anchor, text from {source} semi join shown on chunk_id = shown.id"
-    return {str(one["chunk_id"]): Passage(**one) for one in _ask(database, asked)}
+    return {
+        str(one["chunk_id"]): Passage(**{**one, "text": _cut(one["text"])})
+        for one in _ask(database, asked)
+    }
 
 
 def _read_scores(
@@ -199,18 +203,23 @@ def _measure(
     passages: Mapping[str, Passage],
     seen: set[str],
 ) -> int:
-    """Return how many characters rows and their passages add to those that were seen before."""
+    """Return how many bytes of the page rows and their passages add to those that were seen before."""
     added = 0
     for row_id in own:
         if row_id in seen:
             continue
         seen.add(row_id)
         row = rows[row_id]
-        added += len(row.question) + len(row.answer) + len(row.reasoning) + 400
+        added += sum(map(_weigh, (row.question, row.answer, row.reasoning, *row.review))) + 500
         for chunk in set(row.chunk_ids) - seen:
             seen.add(chunk)
-            added += len(passages[chunk].text) + 200 if chunk in passages else 0
+            added += _weigh(passages[chunk].text) + 300 if chunk in passages else 0
     return added
+
+
+def _weigh(text: str) -> int:
+    """Return the bytes of a text in the page, where what is not ASCII or could be markup takes six."""
+    return len(json.dumps(text)) + 5 * sum(text.count(sign) for sign in "<>&'")
 
 
 def _cut(text: str) -> str:
