@@ -45,7 +45,9 @@ def test_equal_texts_are_one_piece(text: str) -> None:
         ("one\ntwo\n", "one\ntwo\nthree\n", "one\ntwo\n[+three\n+]"),
         ("每年有二十天。", "每年有三十天。", "每年有[-二-][+三+]十天。"),
         ("यह नियम है", "यह नया नियम है", "यह [+नया +]नियम है"),
-        ("a  b", "a b", "a[-  -][+ +]b"),
+        ("a  b", "a b", "a [- -]b"),
+        ("a\nb", "a\n\nb", "a\n[+\n+]b"),
+        ("قبل يوم", "قبل يوم، كتابة", "قبل يوم[+، كتابة+]"),
     ],
 )
 def test_only_the_words_that_changed_are_marked(old: str, new: str, marked: str) -> None:

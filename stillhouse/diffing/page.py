@@ -23,6 +23,7 @@ SCRIPTS: Final = (
     "words",
     "rows",
     "search",
+    "highlight",
     "filters",
     "address",
     "texts",

@@ -13,13 +13,15 @@ from rapidfuzz.distance import Indel
 
 _PUNCTUATION: Final = (
     r"!-/:-@\[-^`{-~\u00a1-\u00a9\u00ab-\u00b1\u00b4\u00b6-\u00b8\u00bb\u00bf"
+    r"\u05be\u05c0\u05c3\u060c\u061b\u061f\u066a-\u066d\u06d4\u0964\u0965"
     r"\u2010-\u2027\u2030-\u205e\u3001-\u3020\uff01-\uff0f\uff1a-\uff20"
 )
 _IDEOGRAPHS: Final = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _LETTER: Final = rf"[^\s{_PUNCTUATION}{_IDEOGRAPHS}]"
-# A number with its separators is one word, and so is "don't". What is written without spaces goes by character.
+# A number with its separators is one word, and so is "don't". Blanks, and what is written without them, go by
+# character.
 _TOKEN: Final = re.compile(
-    rf"[0-9]+(?:[.,:][0-9]+)+|{_LETTER}+(?:['\u2019]{_LETTER}+)*|\s+|[{_PUNCTUATION}]|[{_IDEOGRAPHS}]"
+    rf"[0-9]+(?:[.,:][0-9]+)+|{_LETTER}+(?:['\u2019]{_LETTER}+)*|\s|[{_PUNCTUATION}]|[{_IDEOGRAPHS}]"
 )
 _PLAIN: Final = re.compile(rf"[\s{_PUNCTUATION}]+")
 _LINE: Final = re.compile(r"[^\n]*\n|[^\n]+")
@@ -106,7 +108,7 @@ def _group(tokens: Sequence[str]) -> list[list[str]]:
     lines: list[list[str]] = [[]]
     for token in tokens:
         lines[-1].append(token)
-        if "\n" in token:
+        if token.endswith("\n"):
             lines.append([])
     return [line for line in lines if line]
 
@@ -180,7 +182,7 @@ def _rate(tokens: Sequence[str], place: int) -> int:
     if place in {0, len(tokens)}:
         return 5
     last = tokens[place - 1]
-    if "\n" in last:
+    if last == "\n":
         return 4
     if last.isspace():
         return 3 if place > 1 and tokens[place - 2] in _SENTENCE_ENDS else 2

@@ -52,11 +52,17 @@ function isNewIn(value, place, all) {
 function showColumn(name, old, now, isSide) {
   const [before, after] = [old?.[name], now?.[name]];
   if (!before && !after) return "";
+  if (name === "context" && [old, now].every(asksWithPassage)) return "";
   const isSame = before === after;
   if (isSame && name !== "response") return showFolded(COLUMNS[name], after);
   const section = makeColumn(COLUMNS[name], isSame);
   section.append(showPair(before, after, isSide));
   return section;
+}
+
+/** A passage that stands in the question has been shown there; so has the one of a version that is not. */
+function asksWithPassage(side) {
+  return !side || side.question.some(([, content]) => content.includes(side.context.trim()));
 }
 
 function makeColumn(title, isSame) {

@@ -6,9 +6,12 @@ const EDGE = 12; // pixels between a row brought into view and the edge
 const SIGNS = { added: "+", removed: "−", changed: "~" };
 
 class List {
-  /** `facts` gives a row's facts; `texts` its texts; `toggle` is called when a row's line is pressed. */
-  constructor(element, facts, texts, toggle) {
-    Object.assign(this, { element, facts, texts, toggle });
+  /**
+   * `facts` gives a row's facts; `texts` its texts; `toggle` is called when a row's line is pressed, `drawn` after lines
+   * or texts came into the document.
+   */
+  constructor(element, facts, texts, toggle, drawn) {
+    Object.assign(this, { element, facts, texts, toggle, drawn });
     this.shown = new Uint32Array();
     this.lines = new Map(); // place in the list -> element
     this.current = -1; // place of the row that the keys are at
@@ -36,7 +39,9 @@ class List {
     this.current = focused === undefined ? -1 : this.placeOf(focused);
     this.render();
     this.lines.get(this.current)?.firstChild.focus({ preventScroll: true });
-    return row === undefined ? -1 : this.placeOf(row);
+    const place = row === undefined ? -1 : this.placeOf(row);
+    if (place < 0 && this.current < 0) this.rewind();
+    return place;
   }
 
   placeOf(row) {
@@ -71,7 +76,7 @@ class List {
     for (const place of [this.current, this.open?.place ?? -1]) if (place >= 0) wanted.add(place);
     this.drop(wanted);
     for (const place of [...wanted].sort((a, b) => a - b)) this.place(place);
-    if (this.open) this.open.element.style.top = `${this.topOf(this.open.place) + this.height}px`;
+    this.drawn();
   }
 
   drop(wanted) {
@@ -133,19 +138,31 @@ class List {
       texts = await this.texts.get(row);
     }
     brief.append(...briefOf(texts));
+    this.drawn();
   }
 
-  /** Bring a row into view, with as much of what is open below it as there is room for, and give it the focus. */
-  focus(place) {
-    if (place < 0 || place >= this.shown.length) return;
-    this.current = place;
-    const bar = find("status").parentElement.offsetHeight + EDGE;
+  /** Bring a row into view, with as much of what is open below it as there is room for. */
+  reveal(place) {
+    const bar = find("toolbar").offsetHeight + EDGE;
     const top = this.element.getBoundingClientRect().top + this.topOf(place);
     const below = this.height + (this.open?.place === place ? this.open.height : 0);
     const over = top + below - (innerHeight - EDGE);
     if (top < bar || over > 0) scrollBy(0, top < bar ? top - bar : Math.min(over, top - bar));
     this.render();
+  }
+
+  /** Bring a row into view and give it the focus. */
+  focus(place) {
+    if (place < 0 || place >= this.shown.length) return;
+    this.current = place;
+    this.reveal(place);
     this.lines.get(place).firstChild.focus({ preventScroll: true });
+  }
+
+  /** Go back to the first row, if the list was left behind by scrolling. */
+  rewind() {
+    const over = this.element.getBoundingClientRect().top - find("toolbar").offsetHeight;
+    if (over < 0) scrollBy(0, over);
   }
 
   /** Put what `element` says below a row's line. */
@@ -153,11 +170,15 @@ class List {
     this.close();
     this.open = { place, row: this.shown[place], element, height: 0 };
     element.classList.add("detail");
-    this.element.append(element);
-    this.open.height = element.offsetHeight;
-    this.sizes.observe(element);
+    element.id = "detail";
     this.render();
-    this.lines.get(place).firstChild.setAttribute("aria-expanded", "true");
+    const line = this.lines.get(place);
+    line.append(element);
+    line.firstChild.setAttribute("aria-expanded", "true");
+    line.firstChild.setAttribute("aria-controls", "detail");
+    this.sizes.observe(element);
+    this.setHeight(element.offsetHeight);
+    this.render();
   }
 
   close() {
@@ -166,7 +187,9 @@ class List {
     this.sizes.unobserve(element);
     element.remove();
     this.open = null;
-    this.lines.get(place)?.firstChild.setAttribute("aria-expanded", "false");
+    const button = this.lines.get(place)?.firstChild;
+    button?.setAttribute("aria-expanded", "false");
+    button?.removeAttribute("aria-controls");
     this.render();
   }
 

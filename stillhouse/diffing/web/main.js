@@ -1,6 +1,6 @@
 // The page: what is chosen, shown and open, kept in step with the address, the buttons and the keys.
 
-const WAIT = 90; // milliseconds after a key in the search
+const WAIT = 40; // milliseconds after a key in the search
 
 class Page {
   constructor(index) {
@@ -11,9 +11,16 @@ class Page {
     this.hits = null;
     this.isSide = false;
     this.turn = 0; // of searches; an older one gives way to a newer
+    this.marking = 0;
     this.opened = ""; // the slot of the row that is open
     this.wanted = ""; // the slot that the address names, until it is found: the search may still be reading
-    this.list = new List(find("list"), (row) => this.factsOf(row), this.texts, (place) => this.toggle(place));
+    this.list = new List(
+      find("list"),
+      (row) => this.factsOf(row),
+      this.texts,
+      (place) => this.toggle(place),
+      () => this.highlight(),
+    );
     this.filters = new FilterButtons((name, value) => {
       this.choice.toggle(name, value);
       this.update();
@@ -32,14 +39,17 @@ class Page {
     const { shown, counts } = applyChoice(this.index, this.choice, this.hits);
     this.filters.show(this.choice, counts);
     const place = this.list.show(shown);
-    if (place >= 0) this.openRow(place);
+    if (place >= 0) this.openRow(place).then(() => this.list.reveal(place));
     else this.opened = "";
     this.openWanted();
     this.say(shown.length);
     showChosen(this.choice, (name, value) => {
       if (name === "q") this.find("");
-      else this.choice.toggle(name, value);
-      this.update();
+      else {
+        this.choice.toggle(name, value);
+        this.update();
+      }
+      find("chosen").querySelector("button")?.focus();
     });
     this.write();
   }
@@ -60,6 +70,14 @@ class Page {
       ? `${rows} in the ${Math.floor(100 * this.search.share)}% read so far …`
       : `${rows}${most}`;
     find("clear").hidden = this.choice.isEmpty;
+  }
+
+  /** Mark the words searched for, once for all that is drawn before the next picture. */
+  highlight() {
+    this.marking ||= requestAnimationFrame(() => {
+      this.marking = 0;
+      highlightWords(this.list.element, this.choice.query);
+    });
   }
 
   write() {
@@ -135,7 +153,7 @@ function showChosen(choice, drop) {
   const chips = FACETS.flatMap((name) => [...choice.sets[name]].map((value) => [name, value]));
   if (choice.query) chips.push(["q", choice.query]);
   const items = chips.map(([name, value]) => {
-    const said = name === "q" ? `“${value}”` : value;
+    const said = name === "q" ? `“${value}”` : name === "kind" ? value : `${name}: ${value}`;
     const button = makeButton("", () => drop(name, value), { "aria-label": `Drop ${said}`, class: "chip" });
     button.append(make("bdi", {}, said), make("span", { "aria-hidden": "true" }, " ×"));
     return make("li", {}, button);
@@ -179,6 +197,7 @@ function focusFilters() {
 function showFilters(isOpen) {
   find("filters").classList.toggle("open", isOpen);
   find("show-filters").setAttribute("aria-expanded", String(isOpen));
+  if (isOpen) find("filters").scrollIntoView({ block: "nearest" });
 }
 
 function listenToButtons(page) {
@@ -192,6 +211,10 @@ function listenToButtons(page) {
   find("help").addEventListener("click", () => find("keys").showModal());
   find("close-keys").addEventListener("click", () => find("keys").close());
   find("show-filters").addEventListener("click", () => showFilters(!find("filters").classList.contains("open")));
+  find("to-rows").addEventListener("click", () => {
+    showFilters(false);
+    find("toolbar").scrollIntoView();
+  });
   for (const more of document.querySelectorAll("button.more")) more.addEventListener("click", () => unfold(more));
   addEventListener("hashchange", () => page.follow());
 }
@@ -216,4 +239,9 @@ async function begin() {
   document.documentElement.dataset.ready = "all";
 }
 
-await begin();
+try {
+  await begin();
+} catch (error) {
+  find("status").textContent = `The rows cannot be shown in this browser (${error.message}); the figures above are whole.`;
+  throw error;
+}

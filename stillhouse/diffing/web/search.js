@@ -12,6 +12,11 @@ function breathe() {
   });
 }
 
+/** Return the words of a query in lower case, each once. */
+function wordsOf(query) {
+  return [...new Set(query.toLowerCase().split(/\s+/u).filter(Boolean))];
+}
+
 class Search {
   constructor(index, texts) {
     this.index = index;
@@ -42,7 +47,7 @@ class Search {
 
   /** Return 1 by row that holds all words, or null where there is no word. Rows not read yet hold none. */
   async match(query, isWanted) {
-    const words = [...new Set(query.toLowerCase().split(/\s+/u).filter(Boolean))];
+    const words = wordsOf(query);
     if (!words.length) return null;
     words.sort((one, other) => other.length - one.length);
     const hits = new Uint8Array(this.index.size);

@@ -6,8 +6,8 @@ const BEFORE = 48; // characters that the list shows before a change
 const MOST = 400; // characters that the list shows of a text
 
 function markPiece({ kind, text }) {
-  const blank = kind !== "same" && !text.trim();
-  return make(MARKS[kind], { class: blank ? "blank" : null }, blank ? showBlank(text) : text);
+  const isBlank = kind !== "same" && !text.trim();
+  return make(MARKS[kind], {}, isBlank ? showBlank(text) : text);
 }
 
 /** Blank text that came or went would not be seen: its line breaks get a sign that is not part of it. */

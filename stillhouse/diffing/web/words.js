@@ -2,11 +2,12 @@
 
 const PUNCTUATION =
   "!-\\/:-@\\[-\\^`\\{-~\\u00a1-\\u00a9\\u00ab-\\u00b1\\u00b4\\u00b6-\\u00b8\\u00bb\\u00bf" +
+  "\\u05be\\u05c0\\u05c3\\u060c\\u061b\\u061f\\u066a-\\u066d\\u06d4\\u0964\\u0965" +
   "\\u2010-\\u2027\\u2030-\\u205e\\u3001-\\u3020\\uff01-\\uff0f\\uff1a-\\uff20";
 const IDEOGRAPHS = "\\u3040-\\u30ff\\u3400-\\u4dbf\\u4e00-\\u9fff\\uf900-\\ufaff";
 const LETTER = `[^\\s${PUNCTUATION}${IDEOGRAPHS}]`;
 const TOKEN = new RegExp(
-  `[0-9]+(?:[.,:][0-9]+)+|${LETTER}+(?:['\\u2019]${LETTER}+)*|\\s+|[${PUNCTUATION}]|[${IDEOGRAPHS}]`,
+  `[0-9]+(?:[.,:][0-9]+)+|${LETTER}+(?:['\\u2019]${LETTER}+)*|\\s|[${PUNCTUATION}]|[${IDEOGRAPHS}]`,
   "gu",
 );
 const PLAIN = new RegExp(`^[\\s${PUNCTUATION}]+$`, "u");
@@ -60,7 +61,7 @@ function groupLines(tokens) {
   const lines = [[]];
   for (const token of tokens) {
     lines.at(-1).push(token);
-    if (token.includes("\n")) lines.push([]);
+    if (token === "\n") lines.push([]);
   }
   return lines.filter((line) => line.length);
 }
@@ -202,7 +203,7 @@ function bestStep(tokens, start, end, low, high) {
 function rateCut(tokens, place) {
   if (place === 0 || place === tokens.length) return 5;
   const last = tokens[place - 1];
-  if (last.includes("\n")) return 4;
+  if (last === "\n") return 4;
   if (!last.trim()) return place > 1 && SENTENCE_ENDS.has(tokens[place - 2]) ? 3 : 2;
   return PLAIN.test(last) || PLAIN.test(tokens[place]) ? 1 : 0;
 }
