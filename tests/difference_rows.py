@@ -133,20 +133,24 @@ def make_head(rows: Iterator[Difference], unchanged: int = 3311) -> Head:
     columns: dict[str, int] = {}
     causes: dict[str, int] = {}
     left: dict[str, int] = {}
+    named: dict[str, dict[str, int]] = {}
     groups: dict[str, dict[str, dict[str, int]]] = {"task": {}, "document": {}}
     for row in rows:
         kinds[row.kind] += 1
         for names, counts in ((row.columns, columns), (row.causes, causes)):
             for name in names:
                 counts[name] = counts.get(name, 0) + 1
+        for cause, name in row.named.items():
+            found = named.setdefault(cause, {})
+            found[name] = found.get(name, 0) + 1
         if row.left:
             left[row.left] = left.get(row.left, 0) + 1
         for by, value in (("task", row.task), ("document", row.source)):
             group = groups[by].setdefault(value, dict.fromkeys(kinds, 0))
             group[row.kind] += 1
     counted = {
-        by: {value: Counts(**group, unchanged=40) for value, group in found.items()}
-        for by, found in groups.items()
+        by: {value: Counts(**group, unchanged=40) for value, group in grouped.items()}
+        for by, grouped in groups.items()
     }
     rows_b = kinds["added"] + kinds["changed"] + unchanged
     return Head(
@@ -176,4 +180,6 @@ def make_head(rows: Iterator[Difference], unchanged: int = 3311) -> Head:
         ),
         tuple(Left(*name.split(": "), count) for name, count in left.items()),
         moved=17,
+        names=named,
+        notes=("12 rows with the same words bear another judge.",),
     )

@@ -129,6 +129,7 @@ def test_the_figures_are_read_without_a_script(browser, address: str) -> None:
     said = page.locator("main").inner_text()
     assert f"+{head.counts.added}" in said.replace("\n", "")
     assert "Statistics that moved" in said
+    assert head.notes[0] in said
     bar = page.locator('button[data-facet="cause"][data-value="prompt"] b')
     assert bar.inner_text() == str(head.causes["prompt"])
     context.close()
@@ -155,14 +156,19 @@ def test_filters_add_up_within_a_facet_and_narrow_across_facets(page) -> None:
     assert _status(page) == f"{len(ROWS)} rows differ"
 
 
-@pytest.mark.parametrize("facet", ["document", "column", "filter"])
+@pytest.mark.parametrize("facet", ["document", "column", "filter", "name"])
 def test_every_bar_shows_as_many_rows_as_it_says(page, facet: str) -> None:
     button = page.locator(f'button[data-facet="{facet}"]').first
     count = button.locator("b").inner_text()
     button.click()
     assert _status(page) == f"{count} of {len(ROWS)} rows"
+    value = button.get_attribute("data-value")
+    if facet == "name":
+        cause, name = value.split(": ", 1)
+        assert int(count) == sum(row.named.get(cause) == name for row in ROWS)
+        return
     attribute = {"document": "source", "column": "columns", "filter": "left"}[facet]
-    assert int(count) == _count(**{attribute: {button.get_attribute("data-value")}})
+    assert int(count) == _count(**{attribute: {value}})
 
 
 def test_the_search_wants_all_words_in_any_case_in_both_versions(page) -> None:
@@ -312,6 +318,8 @@ def test_hostile_texts_stay_texts(browser, tmp_path: Path) -> None:
         by_document={HOSTILE: one},
         table=HOSTILE,
         statistics=(Statistic(HOSTILE, 1, 2),),
+        names={HOSTILE: {HOSTILE: 3}},
+        notes=(HOSTILE,),
         left=(),
     )
     address = _write(tmp_path / "hostile.html", head, rows)
@@ -441,7 +449,7 @@ def test_bars_are_sorted_and_leave_out_what_did_not_change() -> None:
         causes={"split": 2, "judge": 2, "prompt": 5, "code": 0},
         by_task={"recall": Counts(0, 0, 0, 9), "replay": Counts(1, 0, 2, 4)},
     )
-    cause, _, task, *_ = build_facets(head)
+    cause, _, _, task, *_ = build_facets(head)
     assert [(bar.value, bar.count) for bar in cause.bars] == [
         ("prompt", 5),
         ("judge", 2),

@@ -85,6 +85,7 @@ class _Index:
     documents: _Names[str] = field(default_factory=_Names[str])
     filters: _Names[str] = field(default_factory=_Names[str])
     causes: _Names[tuple[str, ...]] = field(default_factory=_Names[tuple[str, ...]])
+    names: _Names[tuple[str, ...]] = field(default_factory=_Names[tuple[str, ...]])
     columns: _Names[tuple[str, ...]] = field(default_factory=_Names[tuple[str, ...]])
 
     def add(self, row: Difference) -> None:
@@ -95,6 +96,7 @@ class _Index:
         self.documents.add(row.source)
         self.filters.add(row.left)
         self.causes.add(row.causes)
+        self.names.add(tuple(name_cause(*named) for named in sorted(row.named.items())))
         self.columns.add(row.columns)
 
     def pack(self) -> Block:
@@ -106,6 +108,7 @@ class _Index:
             "document": self.documents.dump(),
             "filter": self.filters.dump(),
             "cause": self.causes.dump(),
+            "name": self.names.dump(),
             "column": self.columns.dump(),
         }
         return Block("index", len(self.slots), encode(columns))
@@ -125,6 +128,11 @@ class _Texts:
 
     def pack(self) -> Block:
         return Block("texts", len(self.rows), _encode_text(f"[{','.join(self.rows)}]"))
+
+
+def name_cause(cause: str, name: str) -> str:
+    """Return what a filter calls a cause that is named: ``prompt: prompts/exceptions.md``."""
+    return f"{cause}: {name}"
 
 
 def _dump_row(row: Difference) -> Json:

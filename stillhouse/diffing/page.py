@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from stillhouse.base.files import read_text, replace_file
-from stillhouse.diffing.embed import pack_rows
+from stillhouse.diffing.embed import name_cause, pack_rows
 from stillhouse.diffing.shown import Counts, Difference, Head, Statistic
 
 FOLDER: Final = Path(__file__).parent / "web"
@@ -46,7 +46,10 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """A way to divide the rows; every bar is a filter. ``empty`` is said where there is none."""
+    """A way to divide the rows; every bar is a filter.
+
+    ``empty`` is said where there is no bar; where that is empty too, the facet is not shown.
+    """
 
     name: str
     title: str
@@ -95,8 +98,14 @@ def write_page(path: Path, head: Head, rows: Iterable[Difference]) -> None:
 
 def build_facets(head: Head) -> tuple[Facet, ...]:
     """Return the facets in the order of the page; of each the bars with most rows first."""
+    named = {
+        name_cause(cause, name): count
+        for cause, counts in head.names.items()
+        for name, count in counts.items()
+    }
     return (
         Facet("cause", "Cause", _count_bars(head.causes), "No row differs."),
+        Facet("name", "What it is", _count_bars(named), ""),
         Facet("column", "Column", _count_bars(head.columns), "No text differs."),
         Facet("task", "Task", _group_bars(head.by_task), "No task differs."),
         Facet("document", "Document", _group_bars(head.by_document), "No document differs."),
@@ -104,7 +113,7 @@ def build_facets(head: Head) -> tuple[Facet, ...]:
             "filter",
             "Which filter took rows away",
             _count_bars({left.name: left.count for left in head.left}),
-            "No stage took rows away.",
+            "",
         ),
     )
 

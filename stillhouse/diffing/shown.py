@@ -67,7 +67,8 @@ class Head:
     """All of a comparison but its rows.
 
     ``columns`` and ``causes`` count rows that differ by column and cause; a row may have several.
-    ``moved`` are rows paired from two places, among them unchanged ones; None where nobody counted.
+    ``moved`` of the changed rows stood at another place in A; None where nobody counted. ``names`` counts
+    rows by what a cause is (``{"prompt": {"prompts/exceptions.md": 12}}``). ``notes`` are sentences.
     """
 
     a: End
@@ -82,6 +83,8 @@ class Head:
     statistics: tuple[Statistic, ...] = ()
     left: tuple[Left, ...] = ()
     moved: int | None = None
+    names: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

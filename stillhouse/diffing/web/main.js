@@ -153,7 +153,7 @@ function showChosen(choice, drop) {
   const chips = FACETS.flatMap((name) => [...choice.sets[name]].map((value) => [name, value]));
   if (choice.query) chips.push(["q", choice.query]);
   const items = chips.map(([name, value]) => {
-    const said = name === "q" ? `“${value}”` : name === "kind" ? value : `${name}: ${value}`;
+    const said = name === "q" ? `“${value}”` : ["kind", "name"].includes(name) ? value : `${name}: ${value}`;
     const button = makeButton("", () => drop(name, value), { "aria-label": `Drop ${said}`, class: "chip" });
     button.append(make("bdi", {}, said), make("span", { "aria-hidden": "true" }, " ×"));
     return make("li", {}, button);

@@ -1,6 +1,6 @@
 // The rows as they lie packed in the page: the index of all of them, read once, and texts of a few when wanted.
 
-const FACETS = ["kind", "cause", "column", "task", "document", "filter"];
+const FACETS = ["kind", "cause", "name", "column", "task", "document", "filter"];
 const KINDS = ["added", "removed", "changed"];
 const KEPT = 24; // blocks of texts that stay unpacked
 
