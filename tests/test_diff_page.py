@@ -449,7 +449,10 @@ def test_bars_are_sorted_and_leave_out_what_did_not_change() -> None:
         causes={"split": 2, "judge": 2, "prompt": 5, "code": 0},
         by_task={"recall": Counts(0, 0, 0, 9), "replay": Counts(1, 0, 2, 4)},
     )
-    cause, _, _, task, *_ = build_facets(head)
+    cause, _, column, task, *_ = build_facets(
+        replace(head, columns={"row_id": 9, "prompt": 2, "code_sha256": 9})
+    )
+    assert [bar.value for bar in column.bars] == ["prompt", "code_sha256", "row_id"]
     assert [(bar.value, bar.count) for bar in cause.bars] == [
         ("prompt", 5),
         ("judge", 2),

@@ -32,6 +32,7 @@ SCRIPTS: Final = (
     "main",
 )
 _SHORT: Final = 12  # digits of a hash that are shown
+_STAMPS: Final = ("_id", "_ids", "_sha256")  # how columns end that nobody reads
 _DIGITS: Final = 4  # behind the point, at most
 
 
@@ -106,7 +107,7 @@ def build_facets(head: Head) -> tuple[Facet, ...]:
     return (
         Facet("cause", "Cause", _count_bars(head.causes), "No row differs."),
         Facet("name", "What it is", _count_bars(named), ""),
-        Facet("column", "Column", _count_bars(head.columns), "No text differs."),
+        Facet("column", "Column", _column_bars(head.columns), "No text differs."),
         Facet("task", "Task", _group_bars(head.by_task), "No task differs."),
         Facet("document", "Document", _group_bars(head.by_document), "No document differs."),
         Facet(
@@ -175,6 +176,11 @@ def _part_statistics(
 def _count_bars(counts: Mapping[str, int]) -> tuple[Bar, ...]:
     bars = (Bar(value, count) for value, count in counts.items() if count)
     return tuple(sorted(bars, key=lambda bar: (-bar.count, bar.value)))
+
+
+def _column_bars(counts: Mapping[str, int]) -> tuple[Bar, ...]:
+    """Return the bars of what people read before those of ids and hashes."""
+    return tuple(sorted(_count_bars(counts), key=lambda bar: bar.value.endswith(_STAMPS)))
 
 
 def _group_bars(groups: Mapping[str, Counts]) -> tuple[Bar, ...]:

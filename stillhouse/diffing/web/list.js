@@ -209,5 +209,5 @@ function briefOf({ old, new: now }) {
   for (const name of ["reasoning", "context", "holdout"]) {
     if (old[name] !== now[name]) return [make("small", {}, `${COLUMNS[name] ?? "held out"} `.toLowerCase()), ...showBriefly(old[name], now[name])];
   }
-  return [make("span", {}, cutText(now.response, 0, MOST))];
+  return [make("small", {}, "same words: "), make("span", {}, cutText(now.response, 0, MOST))];
 }
