@@ -215,6 +215,10 @@ def test_keys_walk_open_search_and_filter(page) -> None:
     page.keyboard.type("case 5 jk")
     page.locator("#chosen bdi", has_text="case 5 jk").wait_for()
     page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    page.locator("#search").fill("case 12")
+    page.keyboard.press("Enter")
+    page.locator(".item .line:focus").wait_for()
     page.keyboard.press("x")
     page.locator("#chosen li").first.wait_for(state="detached")
     page.keyboard.press("f")
@@ -459,6 +463,33 @@ def test_bars_are_sorted_and_leave_out_what_did_not_change() -> None:
         ("split", 2),
     ]
     assert [(bar.value, bar.count, bar.beside) for bar in task.bars] == [("replay", 3, "of 7")]
+
+
+def test_of_thousands_of_documents_those_with_most_rows_are_bars() -> None:
+    groups = {f"d{n}.md": Counts(0, 0, n, 1) for n in range(1, 1001)}
+    document = build_facets(replace(make_head(iter(ROWS)), by_document=groups))[4]
+    assert (document.bars[0].value, len(document.bars), document.more) == ("d1000.md", 400, 600)
+
+
+def test_rows_are_read_in_their_order_wherever_one_scrolls(page) -> None:
+    page.evaluate("scrollTo(0, 30000)")
+    page.locator('.item[aria-posinset="350"]').wait_for()
+    page.locator(".line").first.click()
+    page.locator(".detail").wait_for()
+    for top in (29000, 8000, 29000, 0):
+        page.evaluate("top => scrollTo(0, top)", top)
+        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+        places = page.locator(".item").evaluate_all("all => all.map(e => +e.ariaPosInSet)")
+        tops = page.locator(".item").evaluate_all(
+            "all => all.map(e => e.getBoundingClientRect().top)"
+        )
+        assert places == sorted(places)
+        assert tops == sorted(tops)
+
+
+def test_a_link_to_a_row_that_is_not_there_says_so(browser, address: str) -> None:
+    for page in _open(browser, f"{address}#row=nowhere"):
+        assert _status(page) == f"{len(ROWS)} rows differ; the row of the link is not among them"
 
 
 def test_a_comparison_without_differences_is_a_page_too(browser, tmp_path: Path) -> None:

@@ -32,6 +32,8 @@ SCRIPTS: Final = (
     "main",
 )
 _SHORT: Final = 12  # digits of a hash that are shown
+_FOLDED: Final = 8  # bars of a facet that are shown before one asks for all
+_BARS: Final = 400  # bars of a facet at most; a corpus may have 20,000 documents
 _STAMPS: Final = ("_id", "_ids", "_sha256")  # how columns end that nobody reads
 _DIGITS: Final = 4  # behind the point, at most
 
@@ -49,6 +51,7 @@ class Bar:
 class Facet:
     """A way to divide the rows; every bar is a filter.
 
+    Of thousands only those with most rows are bars, and ``more`` counts the others.
     ``empty`` is said where there is no bar; where that is empty too, the facet is not shown.
     """
 
@@ -56,6 +59,7 @@ class Facet:
     title: str
     bars: tuple[Bar, ...]
     empty: str
+    more: int = 0
 
     @property
     def longest(self) -> int:
@@ -85,6 +89,7 @@ def write_page(path: Path, head: Head, rows: Iterable[Difference]) -> None:
     stream = template.stream(
         head=head,
         facets=build_facets(head),
+        folded=_FOLDED,
         moved=moved,
         still=still,
         blocks=pack_rows(rows),
@@ -104,19 +109,19 @@ def build_facets(head: Head) -> tuple[Facet, ...]:
         for cause, counts in head.names.items()
         for name, count in counts.items()
     }
+    filters = {left.name: left.count for left in head.left}
     return (
-        Facet("cause", "Cause", _count_bars(head.causes), "No row differs."),
-        Facet("name", "What it is", _count_bars(named), ""),
-        Facet("column", "Column", _column_bars(head.columns), "No text differs."),
-        Facet("task", "Task", _group_bars(head.by_task), "No task differs."),
-        Facet("document", "Document", _group_bars(head.by_document), "No document differs."),
-        Facet(
-            "filter",
-            "Which filter took rows away",
-            _count_bars({left.name: left.count for left in head.left}),
-            "",
-        ),
+        _make_facet("cause", "Cause", _count_bars(head.causes), "No row differs."),
+        _make_facet("name", "What it is", _count_bars(named), ""),
+        _make_facet("column", "Column", _column_bars(head.columns), "No text differs."),
+        _make_facet("task", "Task", _group_bars(head.by_task), "No task differs."),
+        _make_facet("document", "Document", _group_bars(head.by_document), "No document differs."),
+        _make_facet("filter", "Which filter took rows away", _count_bars(filters), ""),
     )
+
+
+def _make_facet(name: str, title: str, bars: tuple[Bar, ...], empty: str) -> Facet:
+    return Facet(name, title, bars[:_BARS], empty, max(0, len(bars) - _BARS))
 
 
 def show_figures(statistic: Statistic) -> tuple[str, str]:

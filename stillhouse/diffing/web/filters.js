@@ -88,7 +88,10 @@ class FilterButtons {
 
   /** Take the counts of all rows as what full bars mean; a value that no row has cannot be chosen. */
   begin(counts) {
-    for (const name of FACETS) this.longest[name] = Math.max(1, ...[...counts[name].values()].map(sum));
+    for (const name of FACETS) {
+      this.longest[name] = 1;
+      for (const count of counts[name].values()) this.longest[name] = Math.max(this.longest[name], sum(count));
+    }
     for (const button of this.buttons) {
       const { facet, value } = button.dataset;
       button.disabled = !counts[facet].has(value);

@@ -66,16 +66,17 @@ class List {
   }
 
   render() {
-    const last = this.shown.length - 1;
-    this.element.style.height = `${this.topOf(last + 1)}px`;
+    const end = this.shown.length - 1;
+    this.element.style.height = `${this.topOf(end + 1)}px`;
     const top = -this.element.getBoundingClientRect().top;
     const from = Math.max(0, this.placeAt(top) - SPARE);
-    const to = Math.min(last, this.placeAt(top + innerHeight) + SPARE);
+    const to = Math.min(end, this.placeAt(top + innerHeight) + SPARE);
     const wanted = new Set();
     for (let place = from; place <= to; place += 1) wanted.add(place);
     for (const place of [this.current, this.open?.place ?? -1]) if (place >= 0) wanted.add(place);
     this.drop(wanted);
-    for (const place of [...wanted].sort((a, b) => a - b)) this.place(place);
+    let last = null;
+    for (const place of [...wanted].sort((a, b) => a - b)) last = this.place(place, last);
     this.drawn();
   }
 
@@ -88,14 +89,13 @@ class List {
     }
   }
 
-  place(place) {
-    let line = this.lines.get(place);
-    if (!line) {
-      line = this.makeLine(place);
-      this.lines.set(place, line);
-      this.element.append(line);
-    }
+  /** Put a row's line where it belongs, also in the document: behind the one that is read before it. */
+  place(place, last) {
+    const line = this.lines.get(place) ?? this.makeLine(place);
+    this.lines.set(place, line);
+    if (!line.isConnected) this.element.insertBefore(line, last ? last.nextSibling : this.element.firstChild);
     line.style.top = `${this.topOf(place)}px`;
+    return line;
   }
 
   makeLine(place) {

@@ -177,7 +177,8 @@ function listenToKeys(page) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || find("keys").open) return;
     if (event.target === find("search")) {
-      if (event.key === "Escape" || event.key === "Enter") find("search").blur();
+      if (event.key === "Escape") find("search").blur();
+      if (event.key === "Enter") page.find(event.target.value).then(() => page.list.focus(0));
       return;
     }
     const isFree = event.target === document.body;
@@ -235,6 +236,7 @@ async function begin() {
   else page.update();
   document.documentElement.dataset.ready = "rows";
   await page.search.read(() => page.choice.query && page.find(page.choice.query));
+  if (page.wanted) find("status").append("; the row of the link is not among them");
   page.wanted = "";
   document.documentElement.dataset.ready = "all";
 }

@@ -42,7 +42,7 @@ class Search {
         tell();
       }
     }
-    tell();
+    await tell();
   }
 
   /** Return 1 by row that holds all words, or null where there is no word. Rows not read yet hold none. */
