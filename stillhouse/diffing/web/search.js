@@ -21,6 +21,7 @@ class Search {
   constructor(index, texts) {
     this.index = index;
     this.texts = texts;
+    this.last = null; // {words, hits} of the last search through all texts
     this.blocks = []; // {text, starts}: the rows of a block in lower case, and where each begins
   }
 
@@ -51,16 +52,23 @@ class Search {
     if (!words.length) return null;
     words.sort((one, other) => other.length - one.length);
     const hits = new Uint8Array(this.index.size);
+    const within = this.narrows(words) ? this.last.hits : null;
     let since = performance.now();
     for (let block = 0; block < this.blocks.length; block += 1) {
-      markHits(hits, this.blocks[block], this.texts.starts[block], words);
+      markHits(hits, this.blocks[block], this.texts.starts[block], words, within);
       if (performance.now() - since > PAUSE) {
         await breathe();
         if (!isWanted()) return hits;
         since = performance.now();
       }
     }
+    if (this.share === 1) this.last = { words, hits };
     return hits;
+  }
+
+  /** Tell whether whatever holds these words held those of the last search: a word goes on being typed. */
+  narrows(words) {
+    return this.last?.words.every((old) => words.some((word) => word.includes(old)));
   }
 }
 
@@ -85,33 +93,19 @@ function textOf(row, slot) {
   return parts.join("\n");
 }
 
-function markHits(hits, { text, starts }, first, words) {
+/** Note which rows of a block hold all words; each is looked for only where all before it were. */
+function markHits(hits, { text, starts }, first, words, within) {
   const rows = starts.length - 1;
-  let left = null; // rows of this block that hold all words so far
+  let left = within ? within.slice(first, first + rows) : new Uint8Array(rows).fill(1);
   for (const word of words) {
     const found = new Uint8Array(rows);
-    let [any, row] = [false, 0];
-    for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, starts[row])) {
-      row = rowAt(starts, at, row);
-      if (!left || left[row]) {
-        found[row] = 1;
-        any = true;
-      }
-      row += 1;
-      if (row >= rows) break;
+    let at = -1;
+    for (let row = left.indexOf(1); row >= 0; row = left.indexOf(1, row + 1)) {
+      if (at < starts[row]) at = text.indexOf(word, starts[row]);
+      if (at < 0) break;
+      if (at < starts[row + 1]) found[row] = 1;
     }
-    if (!any) return;
     left = found;
   }
   hits.set(left, first);
-}
-
-function rowAt(starts, place, from) {
-  let [low, high] = [from, starts.length - 1];
-  while (high - low > 1) {
-    const middle = (low + high) >>> 1;
-    if (starts[middle] <= place) low = middle;
-    else high = middle;
-  }
-  return low;
 }
