@@ -491,6 +491,14 @@ def test_rows_are_read_in_their_order_wherever_one_scrolls(page) -> None:
         assert tops == sorted(tops)
 
 
+def test_another_choice_is_shown_from_its_first_row(page) -> None:
+    page.evaluate("scrollTo(0, 30000)")
+    page.locator('.item[aria-posinset="350"]').wait_for()
+    _press(page, "cause", "prompt")
+    assert page.locator('.item[aria-posinset="1"]').is_visible()
+    assert page.evaluate("document.getElementById('list').getBoundingClientRect().top > 0")
+
+
 def test_a_link_to_a_row_that_is_not_there_says_so(browser, address: str) -> None:
     for page in _open(browser, f"{address}#row=nowhere"):
         assert _status(page) == f"{len(ROWS)} rows differ; the row of the link is not among them"

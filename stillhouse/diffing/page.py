@@ -112,7 +112,7 @@ def build_facets(head: Head) -> tuple[Facet, ...]:
     filters = {left.name: left.count for left in head.left}
     return (
         _make_facet("cause", "Cause", _count_bars(head.causes), "No row differs."),
-        _make_facet("name", "What it is", _count_bars(named), ""),
+        _make_facet("name", "Cause by name", _count_bars(named), ""),
         _make_facet("column", "Column", _column_bars(head.columns), "No text differs."),
         _make_facet("task", "Task", _group_bars(head.by_task), "No task differs."),
         _make_facet("document", "Document", _group_bars(head.by_document), "No document differs."),

@@ -39,9 +39,7 @@ class List {
     this.current = focused === undefined ? -1 : this.placeOf(focused);
     this.render();
     this.lines.get(this.current)?.firstChild.focus({ preventScroll: true });
-    const place = row === undefined ? -1 : this.placeOf(row);
-    if (place < 0 && this.current < 0) this.rewind();
-    return place;
+    return row === undefined ? -1 : this.placeOf(row);
   }
 
   placeOf(row) {

@@ -34,13 +34,14 @@ class Page {
     return { slot, line, kind: of("kind")[0], causes: of("cause"), task: of("task")[0] ?? "", document: of("document")[0] ?? "" };
   }
 
-  /** Show the rows that are chosen now. */
-  update() {
+  /** Show the rows that are chosen now; from the first, if others than before were asked for. */
+  update(isNew = true) {
     const { shown, counts } = applyChoice(this.index, this.choice, this.hits);
     this.filters.show(this.choice, counts);
     const place = this.list.show(shown);
-    if (place >= 0) this.openRow(place).then(() => this.list.reveal(place));
+    if (place >= 0) this.openRow(place).then(() => isNew && this.list.reveal(place));
     else this.opened = "";
+    if (isNew && place < 0 && this.list.current < 0) this.list.rewind();
     this.openWanted();
     this.say(shown.length);
     showChosen(this.choice, (name, value) => {
@@ -85,14 +86,14 @@ class Page {
   }
 
   /** Search for these words and show what is found. */
-  async find(query) {
+  async find(query, isNew = true) {
     const turn = ++this.turn;
     this.choice.query = query.trim();
     if (find("search").value.trim() !== this.choice.query) find("search").value = query;
     const hits = await this.search.match(this.choice.query, () => turn === this.turn);
     if (turn !== this.turn) return;
     this.hits = hits;
-    this.update();
+    this.update(isNew);
   }
 
   clear() {
@@ -235,7 +236,7 @@ async function begin() {
   if (readAddress(location.hash)) await page.follow();
   else page.update();
   document.documentElement.dataset.ready = "rows";
-  await page.search.read(() => page.choice.query && page.find(page.choice.query));
+  await page.search.read(() => page.choice.query && page.find(page.choice.query, false));
   if (page.wanted) find("status").append("; the row of the link is not among them");
   page.wanted = "";
   document.documentElement.dataset.ready = "all";
