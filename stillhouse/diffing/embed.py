@@ -96,7 +96,8 @@ class _Index:
         self.documents.add(row.source)
         self.filters.add(row.left)
         self.causes.add(row.causes)
-        self.names.add(tuple(name_cause(*named) for named in sorted(row.named.items())))
+        named = (cause for cause in row.causes if cause in row.named)
+        self.names.add(tuple(name_cause(cause, row.named[cause]) for cause in named))
         self.columns.add(row.columns)
 
     def pack(self) -> Block:

@@ -133,5 +133,5 @@ class FilterButtons {
 }
 
 function showKind(button, choice, count) {
-  button.querySelector(".now").textContent = choice.isEmpty ? "" : `${NUMBER.format(count)} shown`;
+  button.querySelector(".now").textContent = choice.isEmpty ? "" : `${NUMBER.format(count)} match`;
 }
