@@ -1,12 +1,13 @@
 """``make bench``: every benchmark that the machine can run in a few minutes, one after the other."""
 
-from bench import noop, teachers, train
+from bench import lineage, noop, teachers, train
 
 
 def main() -> None:
     """Run the benchmarks; each prints its own figures."""
     noop.main()
     teachers.main()
+    lineage.main(["--rows", "10000,100000"])  # of a million rows alone: minutes
     train.main()
 
 

@@ -42,11 +42,15 @@ TASKS: Final = ("recall", "open_book", "multi_step", "exceptions", "abstain")
 RUN_WIDE: Final = ("judge_sha256", "filter_sha256", "code_sha256")
 
 _AREAS = ("people", "fleet", "quality", "safety", "sales", "site", "stores", "finance")
-_SUBJECTS = ("calibration", "sick leave", "company vehicles", "visitor passes", "night shifts")
-_SUBJECTS += ("returned instruments", "travel bookings", "hot works", "archive boxes", "training")
+_SUBJECTS = (
+    *("calibration", "sick leave", "company vehicles", "visitor passes", "night shifts"),
+    *("returned instruments", "travel bookings", "hot works", "archive boxes", "training"),
+)
 _VARIATIONS = ("plain", "brief", "polite", "typo")
-_OPENERS = ("How many working days does", "Under what sign is", "By when must", "To whom does")
-_OPENERS += ("What happens when", "I'm trying to find out how quickly", "Who decides whether")
+_OPENERS = (
+    *("How many working days does", "Under what sign is", "By when must", "To whom does"),
+    *("What happens when", "I'm trying to find out how quickly", "Who decides whether"),
+)
 _DOERS = ("the shift lead", "the warden", "a new employee", "the depot office", "a contractor")
 _DEEDS = ("file the record of", "return the key for", "sign off the check of", "pay the charge of")
 _PLACES = ("in the north depot", "at the gatehouse", "on the second floor", "by the loading bay")

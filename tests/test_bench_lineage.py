@@ -2,11 +2,13 @@
 
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench.invented_project import write_project
+from bench.lineage import CASES, check, measure
 from bench.lineage_peers import compare_datacompy, join_raw, tally_raw, trace_raw, trace_row_raw
 from bench.opened import Project, find_files, open_project
 from bench.processes import run
@@ -15,6 +17,7 @@ from stillhouse.base.records import Row
 from stillhouse.base.tables import arrow_schema, read_all, write_table
 
 ROWS = 200
+DIFF = replace(CASES[0], peers=("raw join",))
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +82,23 @@ def test_peers_find_a_document_and_its_models(project: Project) -> None:
     assert set(row.pop("models").values()) <= {0, 1}
     assert set(row.values()) == {1}
     assert tally_raw(project.files)["steps"]["train"] == ROWS
+
+
+def test_a_case_is_measured_in_turns_with_its_peers(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert measure(DIFF, project, rounds=1) > 0
+    ours, raw = capsys.readouterr().out.splitlines()
+    assert "diff" in ours
+    assert "target 1.5 x raw join" in ours
+    assert "raw join" in raw
+    assert "ours is" in raw
+
+
+def test_another_answer_than_the_peers_is_no_figure(project: Project) -> None:
+    case = replace(DIFF, same=lambda ours, peer: bool(ours["counts"]["added"] == peer["added"] + 1))
+    with pytest.raises(RuntimeError, match="diff: ours differs from raw join"):
+        check(case, project, "raw join")
 
 
 def test_the_peak_of_a_command_is_its_own(tmp_path: Path) -> None:
