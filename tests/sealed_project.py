@@ -51,7 +51,12 @@ PIPELINE: Final = {
         "foreach": "${students}",
         "do": {
             "cmd": "python -m stages.train ${key}",
-            "deps": [TRAIN.as_posix(), VALIDATION.as_posix(), "reports/validation.json"],
+            "deps": [
+                TRAIN.as_posix(),
+                VALIDATION.as_posix(),
+                "data/generated",  # a folder among the inputs, as captured distributions are
+                "reports/validation.json",
+            ],
             "params": ["students.${key}"],
             "outs": ["models/${key}"],
         },
@@ -152,6 +157,7 @@ def train(root: Path, weights: bytes = b"weights") -> None:
     guard = InputGuard(root)
     guard.open(VALIDATION)
     guard.open(Path("reports/validation.json"))
+    guard.open(Path("data/generated"))
     write_provenance(
         folder,
         student=STUDENT,

@@ -21,6 +21,7 @@ from stillhouse.base.records import Row
 from stillhouse.base.tables import read_all, write_sorted
 from stillhouse.cli.main import app
 from stillhouse.history.resolve import open_workspace, resolve
+from stillhouse.lineage.inputs import hash_path
 from stillhouse.lineage.provenance import SeenRow
 from tests.lineage_project import TRAIN
 from tests.sealed_project import (
@@ -104,7 +105,7 @@ def test_an_untouched_project_is_verified_and_nothing_is_left_out(root: Path) ->
     counts = {name: count for name, count in outcome.checked.items() if name != "bytes"}
     assert counts == {
         "stages": 7,
-        "dependencies": 8,
+        "dependencies": 9,
         "files": 19,
         "objects": 17,
         "runs": 7,
@@ -262,6 +263,16 @@ def test_an_edited_provenance(root: Path) -> None:
     assert find(root).keys() == {("changed file", PROVENANCE.as_posix())}
     edit_provenance(root, lambda value: value["dataset"].update(merkle_root="d" * 64))
     assert ("Merkle root", PROVENANCE.as_posix()) in find(root)
+
+
+@pytest.mark.parametrize("path", ["data/dataset/validation.parquet", "data/generated"])
+def test_an_input_with_the_md5_but_not_the_sha256_that_training_opened(
+    path: str, root: Path
+) -> None:
+    """As somebody could make one: md5 is broken."""
+    edit_provenance(root, lambda value: value["inputs"][path].update(sha256="e" * 64))
+    found = find(root)
+    assert hash_path(root / path).sha256 in found["changed file", path]
 
 
 @pytest.mark.parametrize("path", [DOCUMENTS, Path("data/seed/documents/leave.md")])

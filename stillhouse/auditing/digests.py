@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -120,8 +121,9 @@ def _hash_blocks(blocks: Iterable[memoryview], both: bool) -> Digest:
 
 @contextmanager
 def _show_bytes(total: int) -> Iterator[Any]:
-    from stillhouse.base.stage import open_bar
+    from tqdm import tqdm
 
-    with open_bar("hashing", total) as bar:
-        bar.unit, bar.unit_scale = "B", True
+    hidden = not sys.stderr.isatty()
+    told = {"unit": "B", "unit_scale": True, "disable": hidden, "leave": False}
+    with tqdm(desc="hashing", total=total, dynamic_ncols=True, **told) as bar:
         yield bar

@@ -9,6 +9,7 @@ from stillhouse.auditing.problems import Outcome, Problem, join_outcomes
 from stillhouse.auditing.student import Student
 from stillhouse.auditing.student_rows import check_rows
 from stillhouse.base.errors import InputError
+from stillhouse.lineage.inputs import Digest, combine
 from stillhouse.lineage.model_folder import PROVENANCE, weights_sha256
 from stillhouse.lineage.provenance import Provenance, read_provenance
 from stillhouse.planning.hashes import hash_listing
@@ -28,6 +29,7 @@ def check_student(student: Student, places: Places) -> Outcome:
     own = [
         *_check_files(student, provenance, places),
         *_check_weights(student, provenance, where),
+        *_check_sha256(student, provenance, places),
     ]
     if is_recorded(student, places):
         own += _check_inputs(student, provenance, where)
@@ -39,6 +41,14 @@ def check_student(student: Student, places: Places) -> Outcome:
             check_gate(student, provenance, places),
         )
     )
+
+
+def list_inputs(student: Student) -> list[str]:
+    """Return what a student's training opened, by its provenance; nothing of an unreadable one."""
+    try:
+        return list(read_provenance(student.folder).inputs)
+    except InputError:
+        return []
 
 
 def _check_files(student: Student, provenance: Provenance, places: Places) -> Iterator[Problem]:
@@ -77,6 +87,31 @@ def _check_weights(student: Student, provenance: Provenance, where: str) -> Iter
         if right != said:
             expected, found = f"{name} {right}, by the rest of it", f"{name} {said}"
             yield Problem("provenance", where, expected, found, student.put_back)
+
+
+def _check_sha256(student: Student, provenance: Provenance, places: Places) -> Iterator[Problem]:
+    """Compare the sha256 of what training opened: two files may be made to share an md5."""
+    for path, digest in provenance.inputs.items():
+        sha256 = _hash_input(path, digest.md5, places)
+        if sha256 not in (None, digest.sha256):
+            expected = f"sha256 {digest.sha256} ({student.shown}/{PROVENANCE})"
+            told = f"sha256 {sha256}, with the same md5 {digest.md5}"
+            yield Problem("changed file", path, expected, told, student.retrain)
+
+
+def _hash_input(path: str, md5: str, places: Places) -> str | None:
+    """Return the sha256 of a file or folder as ``lineage/inputs.py`` has it; None where it is not here."""
+    if not md5.endswith(".dir"):
+        found = places.find(path, md5)
+        return places.digests.sha256(found) if found else None
+    files = {}
+    for name, own in (places.list_folder(md5) or {}).items():
+        inner = places.find(f"{path}/{name}", own)
+        sha256 = places.digests.sha256(inner) if inner else None
+        if sha256 is None:
+            return None
+        files[name] = Digest(own, sha256)
+    return combine(files.items()).sha256 if files else None
 
 
 def is_recorded(student: Student, places: Places) -> bool:

@@ -27,7 +27,7 @@ from stillhouse.auditing.runs import Run, check_runs, list_runs
 from stillhouse.auditing.scope import MODELS, choose_stages, list_stages, list_students
 from stillhouse.auditing.signature import KIND, check_signatures
 from stillhouse.auditing.student import Student
-from stillhouse.auditing.student_files import check_student
+from stillhouse.auditing.student_files import check_student, list_inputs
 from stillhouse.auditing.workspace import Workspace
 from stillhouse.base.errors import GateError, InputError
 from stillhouse.base.lock import LOCK
@@ -160,10 +160,12 @@ class _Verification:
     def _read(self, students: Sequence[Student], md5s: Sequence[str], runs: Sequence[Run]) -> None:
         """Hash all that will be asked for, in one go."""
         root = self._version.root
-        paths = [root / path for path in (self._workspace.list_paths() if self._workspace else ())]
+        paths = [root / path for path in (self._workspace.paths if self._workspace else ())]
         paths += [found for md5 in md5s if (found := self._places.look_up(md5))]
         paths += [found for run in runs for found in run.objects(self._places)]
         both = [path for one in students for path in one.folder.iterdir() if path.is_file()]
+        inputs = [root / path for one in students for path in list_inputs(one)]
+        both += [path for path in inputs if path.is_file()]
         self._places.digests.read(paths, both)
 
     def _name_objects(self) -> Named:

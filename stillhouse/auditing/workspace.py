@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Final
 
 from stillhouse.auditing.closure import Recorded
@@ -29,8 +30,9 @@ class Workspace:
         self._files: _Claims = defaultdict(lambda: defaultdict(list))
         self._extra: dict[str, str] = {}  # file -> the stage whose folder it lies in
 
-    def list_paths(self) -> list[str]:
-        """Return every file that will be hashed."""
+    @cached_property
+    def paths(self) -> list[str]:
+        """Every file that is hashed."""
         found: dict[str, None] = {}
         for path in self._claims:
             if (self._root / path).is_dir():
@@ -45,7 +47,7 @@ class Workspace:
             for md5, stages in claims.items():
                 self._expand(path, md5, stages)
         problems = [*self._check_files(), *self._check_extra(), *self._check_folders()]
-        return Outcome(tuple(problems), checked={"files": len(self.list_paths())})
+        return Outcome(tuple(problems), checked={"files": len(self.paths)})
 
     def holds(self, path: str, md5: str) -> bool:
         """Say whether the very bytes of an output lie in the working directory."""
