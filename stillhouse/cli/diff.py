@@ -78,9 +78,9 @@ def diff(
     made = make_diff(old, new, chosen, tuple(part for part in key.split(",") if part))
     impact = None if made.same else measure_impact(old, new, _read_prices())
     if html is not None:
-        from stillhouse.diffing.page import write_page
+        from stillhouse.diffing.show import write_html
 
-        write_page(html, made.head, made.list_differences())
+        write_html(html, made)
     if as_json:
         print_json(to_json(made, impact))
     else:

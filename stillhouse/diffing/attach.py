@@ -11,8 +11,7 @@ from typing import Final
 from stillhouse.base.errors import StillhouseError
 from stillhouse.base.files import write_text
 from stillhouse.diffing.diff import Diff, make_diff
-from stillhouse.diffing.page import write_page
-from stillhouse.diffing.show import say_counts, to_json, to_markdown
+from stillhouse.diffing.show import say_counts, to_json, to_markdown, write_html
 from stillhouse.diffing.tables import find_table
 from stillhouse.history.resolve import resolve
 from stillhouse.lineage.artifacts import find_previous, keep_files, list_files, note, read_notes
@@ -57,7 +56,7 @@ def _attach(root: Path, made: Registered, previous: str) -> str:
 
 
 def _write(folder: Path, diff: Diff) -> None:
-    write_page(folder / _PAGE, diff.head, diff.list_differences())
+    write_html(folder / _PAGE, diff)
     write_text(folder / _MARKDOWN, "\n".join(to_markdown(diff, link=_PAGE)) + "\n")
     if len(diff.changes) <= _MOST:  # of more the page alone, which is written row by row
         text = json.dumps(to_json(diff), sort_keys=True, indent=1, ensure_ascii=False)

@@ -1,8 +1,9 @@
 """A diff as JSON, as lines for a terminal, and as Markdown for a comment under a pull request."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from html import escape
+from pathlib import Path
 from typing import Final
 
 from stillhouse.base.ids import Json
@@ -107,7 +108,7 @@ def to_markdown(
         ("Documents", _say_groups(head.by_document)),
         ("Taken by a filter", _say_left(diff)),
         ("Moved", _say_statistics(head.statistics)),
-        ("Unchanged but", _say_stamps(diff)),
+        ("Unchanged but", say_stamps(diff)),
         ("Causes unknown", diff.unknown),
     ):
         if said:
@@ -120,6 +121,15 @@ def to_markdown(
         for change in listed:
             yield from _show_markdown(diff, change)
         yield "</details>"
+
+
+def write_html(path: Path, diff: Diff) -> None:
+    """Write the diff as a page of its own, with every row word by word."""
+    from stillhouse.diffing.page import write_page
+
+    notes = tuple(said for said in (say_stamps(diff), diff.unknown) if said)
+    head = replace(diff.head, names=diff.names, notes=notes)
+    write_page(path, head, diff.list_differences())
 
 
 def say_headline(diff: Diff, *, code: bool = False) -> str:
@@ -163,7 +173,7 @@ def _say_rest(diff: Diff, impact: Impact | None) -> Iterator[str]:
         ("Columns", _count(head.columns)),
         ("Filtered", _say_left(diff)),
         ("Moved", _say_statistics(head.statistics)),
-        ("Unchanged", _say_stamps(diff)),
+        ("Unchanged", say_stamps(diff)),
         ("Answers", _say_answers(impact)),
         *(("Student", _say_gain(gain)) for gain in (impact.gains if impact else ())),
     ):
@@ -178,7 +188,7 @@ def _name_cause(diff: Diff, cause: str) -> str:
     return told + (f" and {len(named) - _NAMED:,} more" if len(named) > _NAMED else "")
 
 
-def _say_stamps(diff: Diff) -> str:
+def say_stamps(diff: Diff) -> str:
     """Return what unchanged rows bear that is new: they came the same way through something else."""
     if not diff.restamped:
         return ""
