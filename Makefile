@@ -4,6 +4,7 @@
 #   make quick    the same with fewer facts and steps, in a copy: a first look in minutes
 #   make test     the tests            make check    types, lint, layers: what CI runs
 #   make bench    speed against peers  make study    the recipe's ablations (long, resumable)
+#   make story    five edits, each run, committed, compared and traced, in a project of its own (minutes)
 #   make clean    remove outputs; never the journal, whose answers may have cost money
 #
 # PyTorch comes in a CPU and in CUDA builds. By default pip takes what its index offers; to choose,
@@ -18,7 +19,7 @@ export DVC_NO_ANALYTICS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run quick test check bench study clean install install-dev
+.PHONY: help run quick test check bench story study clean install install-dev
 
 help:
 	@sed -n '1,/^PYTHON/p' Makefile | sed -n 's/^# \{0,1\}//p'
@@ -59,6 +60,9 @@ check: install-dev
 
 bench: install-dev
 	python -m bench
+
+story: install-dev
+	python -m tests.story
 
 study: install-dev
 	python -m bench.study

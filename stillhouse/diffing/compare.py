@@ -131,6 +131,7 @@ def open_engine() -> "Iterator[duckdb.DuckDBPyConnection]":
         }
         engine = duckdb.connect(":memory:", config=settings)
         try:
+            engine.execute("set enable_progress_bar = false")  # it would stand among the results
             yield engine
         finally:
             engine.close()

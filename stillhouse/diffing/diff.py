@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from stillhouse.diffing.causes import CAUSES, Why
 from stillhouse.diffing.compare import Compared, compare_tables, find_shape, open_engine
-from stillhouse.diffing.explain import CAUSES, Why
 from stillhouse.diffing.pairing import Rows, has_items, pair_items, pair_keys
 from stillhouse.diffing.reasons import explain_all
 from stillhouse.diffing.shown import Counts, Difference, End, Head, Kind, Left

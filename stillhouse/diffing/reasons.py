@@ -5,8 +5,9 @@ from typing import Any, TypeAlias
 
 from stillhouse.base.packing import builder
 from stillhouse.base.records import Request
+from stillhouse.diffing.causes import Why
 from stillhouse.diffing.compare import Compared
-from stillhouse.diffing.explain import Explainer, Why
+from stillhouse.diffing.explain import Explainer
 from stillhouse.diffing.pairing import Rows
 from stillhouse.diffing.settings import Settings
 from stillhouse.diffing.tables import Table

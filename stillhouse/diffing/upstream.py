@@ -1,8 +1,12 @@
-"""What one version knows about the rows of its dataset: the tables behind it, as far as they are found."""
+"""What one version knows about the rows of its dataset: the tables behind it, as far as they are found.
+
+Nothing here reads a table whole: DuckDB is asked for the few rows that a question is about, and what was
+asked is remembered. Whoever has many questions asks them at once (the methods ``load_...``).
+"""
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -13,15 +17,15 @@ from stillhouse.base.files import read_text
 from stillhouse.base.lock import Lock
 from stillhouse.base.packing import builder
 from stillhouse.base.records import Pair, Rejection, Request
-from stillhouse.base.tables import declared_columns, read_table, stored_columns
+from stillhouse.base.tables import declared_columns, stored_columns
 from stillhouse.diffing.tables import TABLES
 from stillhouse.history.version import Version
 from stillhouse.planning.traits import Traits, look_at
 
+# ruff: noqa: S608 - into the text of a query go only names of columns, quoted, and the constants below
+
 if TYPE_CHECKING:
     import duckdb
-
-# ruff: noqa: S608 - into the text of a query go only column names, quoted, and the constants below
 
 T = TypeVar("T")
 
@@ -42,34 +46,14 @@ class PairKey:
 
 
 @dataclass(frozen=True, slots=True)
-class _RequestKey:
-    request_id: str
-    task: str
-    prompt_path: str
-    prompt_sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class _ChunkKey:
-    chunk_id: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class _DocumentKey:
-    document_id: str
-    source: str
-    source_sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Id:
+class _RowId:
     row_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class _PairId:
-    pair_id: str
+class _Answer:
+    request_id: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +63,21 @@ class _Score:
     score: float
 
 
+class _Known(dict[str, T | None]):
+    """What was asked by a key: None of what a table does not have."""
+
+    def ask(
+        self, keys: Collection[str], find: Callable[[list[str]], Iterable[tuple[str, T]]]
+    ) -> None:
+        """Look up those of the keys that were not asked for before, all at once."""
+        wanted = [key for key in dict.fromkeys(keys) if key not in self]
+        if wanted:
+            self.update(dict.fromkeys(wanted))
+            self.update(find(wanted))
+
+
 class Upstream:
-    """The tables of a version by what they are asked for; each is read once, when it is needed.
+    """The tables of a version by what they are asked for.
 
     A table that is found nowhere, or has another layout, tells nothing: ``missing`` names it.
     """
@@ -90,9 +87,13 @@ class Upstream:
         self.missing: dict[str, str] = {}
         self._engine = engine
         self._paths: dict[str, Path | None] = {}
-        self._requests: dict[str, Request] = {}
+        self._pairs: _Known[PairKey] = _Known()
+        self._slots: _Known[str] = _Known()
+        self._facts: _Known[tuple[str, ...]] = _Known()
+        self._rejections: _Known[Rejection] = _Known()
+        self._requests: _Known[Request] = _Known()
+        self._places: _Known[str] = _Known()
         self._traits: dict[str, Traits] = {}
-        self._places: dict[str, str] = {}
 
     @property
     def lock(self) -> Lock:
@@ -110,47 +111,130 @@ class Upstream:
             self._paths[table] = self._open(TABLES[table].path)
         return self._paths[table]
 
-    @cached_property
-    def pairs(self) -> Mapping[str, PairKey]:
-        """Every pair by its id."""
-        return {pair.pair_id: pair for pair in self._read("pairs", PairKey)}
+    # Pairs
 
-    @cached_property
-    def by_slot(self) -> Mapping[str, str]:
-        """Slot -> pair id."""
-        return {pair.slot_id: pair.pair_id for pair in self.pairs.values()}
+    def load_pairs(self, pair_ids: Collection[str]) -> None:
+        """Look up pairs by their ids."""
+        self._pairs.ask(
+            pair_ids,
+            lambda ids: (
+                (one.pair_id, one) for one in self.select("pairs", PairKey, "pair_id", ids)
+            ),
+        )
 
-    @cached_property
-    def by_fact(self) -> Mapping[str, tuple[str, ...]]:
-        """Fact -> ids of the pairs that ask for it."""
-        found: dict[str, list[str]] = defaultdict(list)
-        for pair in self.pairs.values():
-            if pair.fact_id:
-                found[pair.fact_id].append(pair.pair_id)
-        return {fact: tuple(ids) for fact, ids in found.items()}
+    def pair(self, pair_id: str) -> PairKey | None:
+        """Return a pair without its words; None where this version has none of that id."""
+        self.load_pairs([pair_id])
+        return self._pairs[pair_id]
 
-    @cached_property
-    def rejected(self) -> Mapping[str, Rejection]:
-        """Pair id -> why curate dropped it."""
-        return {one.rejected_id: one for one in self._read("rejections", Rejection)}
+    def load_slots(self, slot_ids: Collection[str]) -> None:
+        """Look up the pairs of places."""
 
-    @cached_property
-    def unusable(self) -> Mapping[str, Rejection]:
-        """Request id -> what of its answer was no pair."""
-        return {one.rejected_id: one for one in self._read("unusable", Rejection)}
+        def find(wanted: list[str]) -> Iterable[tuple[str, str]]:
+            for one in self.select("pairs", PairKey, "slot_id", wanted):
+                self._pairs[one.pair_id] = one
+                yield one.slot_id, one.pair_id
+
+        self._slots.ask(slot_ids, find)
+
+    def find_slot(self, slot_id: str) -> str:
+        """Return the id of the pair in a place; empty where there is none."""
+        self.load_slots([slot_id])
+        return self._slots[slot_id] or ""
+
+    def load_facts(self, fact_ids: Collection[str]) -> None:
+        """Look up the pairs that ask for facts."""
+
+        def find(wanted: list[str]) -> Iterable[tuple[str, tuple[str, ...]]]:
+            found: dict[str, list[str]] = defaultdict(list)
+            for one in self.select("pairs", PairKey, "fact_id", wanted):
+                self._pairs[one.pair_id] = one
+                found[one.fact_id].append(one.pair_id)
+            yield from ((fact, tuple(sorted(ids))) for fact, ids in found.items())
+
+        self._facts.ask(fact_ids, find)
+
+    def find_fact(self, fact_id: str) -> tuple[str, ...]:
+        """Return the ids of the pairs that ask for a fact."""
+        self.load_facts([fact_id])
+        return self._facts[fact_id] or ()
+
+    def read_pairs(self, pair_ids: Collection[str]) -> list[Pair]:
+        """Return pairs with their words."""
+        return self.select("pairs", Pair, "pair_id", list(pair_ids))
+
+    def list_alone(self, table: str, column: str, other: "Upstream", most: int) -> list[str] | None:
+        """Return the ids that a table has here and not in another version; None if there are more."""
+        mine, theirs = self.find(table), other.find(table)
+        if mine is None or theirs is None:
+            return []
+        asked = (
+            f'select t."{column}" from read_parquet($mine) t anti join read_parquet($theirs) o '
+            f'on t."{column}" = o."{column}" order by t."{column}" limit {most + 1}'
+        )
+        found = self._engine.execute(asked, {"mine": str(mine), "theirs": str(theirs)}).fetchall()
+        return None if len(found) > most else [str(value) for (value,) in found]
+
+    def find_pairs(self, pair_ids: Collection[str]) -> frozenset[str]:
+        """Return which of some pairs this version has."""
+        self.load_pairs(pair_ids)
+        return frozenset(one for one in pair_ids if self._pairs[one])
+
+    def find_hashes(self, table: str, name: str, values: Collection[str]) -> frozenset[str]:
+        """Return which of some values a hash has in the rows of a table."""
+        path = self.find(table)
+        if path is None or not values:
+            return frozenset()
+        asked = (
+            f'select distinct "{name}_sha256" from read_parquet(?) '
+            f'where "{name}_sha256" in (select unnest(?))'
+        )
+        found = self._engine.execute(asked, [str(path), sorted(values)]).fetchall()
+        return frozenset(str(value) for (value,) in found)
+
+    # What became of them
+
+    def load_rejections(self, pair_ids: Collection[str]) -> None:
+        """Look up why curate dropped pairs."""
+        self._rejections.ask(
+            pair_ids,
+            lambda ids: (
+                (one.rejected_id, one)
+                for one in self.select("rejections", Rejection, "rejected_id", ids)
+            ),
+        )
+
+    def rejection(self, pair_id: str) -> Rejection | None:
+        """Return why curate dropped a pair; None where it did not."""
+        self.load_rejections([pair_id])
+        return self._rejections[pair_id]
+
+    def find_unusable(self, request_id: str) -> Rejection | None:
+        """Return what of an answer was no pair; None where all of it was."""
+        found = self.select("unusable", Rejection, "rejected_id", [request_id])
+        return found[0] if found else None
+
+    def load_places(self, row_ids: Collection[str]) -> None:
+        """Look up in which part of the dataset rows are."""
+
+        def find(wanted: list[str]) -> Iterable[tuple[str, str]]:
+            for part in _PARTS:
+                for row in self.select(part, _RowId, "row_id", wanted):
+                    yield row.row_id, part
+
+        self._places.ask(row_ids, find)
 
     def place(self, row_id: str) -> str:
         """Return the part of the dataset that a row is in; empty where it is in none."""
-        if row_id not in self._places:
-            self.load_places([row_id])
-        return self._places[row_id]
+        self.load_places([row_id])
+        return self._places[row_id] or ""
 
-    def load_places(self, row_ids: Collection[str]) -> None:
-        """Look up in which part of the dataset rows are, so that ``place`` knows it."""
-        wanted = set(row_ids) - self._places.keys()
-        self._places |= dict.fromkeys(wanted, "")
-        for part in _PARTS:
-            self._places |= {row.row_id: part for row in self.select(part, _Id, "row_id", wanted)}
+    def read_scores(self, pair_id: str) -> Mapping[str, float]:
+        """Return criterion -> score of a pair, the lowest of several judges."""
+        found: dict[str, float] = {}
+        for one in self.select("judgements", _Score, "pair_id", [pair_id]):
+            found[one.criterion] = min(one.score, found.get(one.criterion, one.score))
+        return found
 
     @cached_property
     def _review(self) -> tuple[tuple[Mapping[str, str], ...], frozenset[str]]:
@@ -164,11 +248,6 @@ class Upstream:
             return (), frozenset()
 
     @property
-    def decisions(self) -> tuple[Mapping[str, str], ...]:
-        """What people decided about rows: row_id, new_id, slot_id, verdict, reviewer, reason."""
-        return self._review[0]
-
-    @property
     def lapsed(self) -> frozenset[str]:
         """Ids of the rows that verdicts name and that are no rows any more."""
         return self._review[1]
@@ -176,7 +255,7 @@ class Upstream:
     @cached_property
     def fixes(self) -> Mapping[str, Mapping[str, str]]:
         """Id of a row that a reviewer mended -> the decision."""
-        return {one["new_id"]: one for one in self.decisions if one.get("new_id")}
+        return {one["new_id"]: one for one in self._review[0] if one.get("new_id")}
 
     @cached_property
     def fixed(self) -> Mapping[str, str]:
@@ -186,60 +265,54 @@ class Upstream:
     @cached_property
     def turned_down(self) -> Mapping[str, Mapping[str, str]]:
         """Row id -> the decision that rejected it."""
-        return {one["row_id"]: one for one in self.decisions if one.get("verdict") == "reject"}
-
-    @cached_property
-    def chunks(self) -> Mapping[str, str]:
-        """Chunk id -> source."""
-        return {chunk.chunk_id: chunk.source for chunk in self._read("chunks", _ChunkKey)}
-
-    @cached_property
-    def sources(self) -> Mapping[str, str]:
-        """Source -> sha256 of the file as it was read."""
-        return {one.source: one.source_sha256 for one in self._read("documents", _DocumentKey)}
-
-    @cached_property
-    def requests(self) -> Mapping[str, _RequestKey]:
-        """Every request by its id, without what it says."""
-        return {one.request_id: one for one in self._read("requests", _RequestKey)}
-
-    @cached_property
-    def prompts(self) -> Mapping[str, str]:
-        """Sha256 of a prompt file -> its path."""
-        return {one.prompt_sha256: one.prompt_path for one in self.requests.values()}
-
-    @cached_property
-    def tasks(self) -> frozenset[str]:
-        """The tasks that were asked for."""
-        return frozenset(one.task for one in self.requests.values())
-
-    @cached_property
-    def scores(self) -> Mapping[str, Mapping[str, float]]:
-        """Pair id -> criterion -> score, the lowest of several judges."""
-        found: dict[str, dict[str, float]] = defaultdict(dict)
-        for one in self._read("judgements", _Score):
-            known = found[one.pair_id].get(one.criterion, one.score)
-            found[one.pair_id][one.criterion] = min(one.score, known)
-        return found
+        return {one["row_id"]: one for one in self._review[0] if one.get("verdict") == "reject"}
 
     def origin(self, row_id: str) -> str:
         """Return the pair's id of a row: its own, or that of what a reviewer mended."""
         return self.fixes[row_id]["row_id"] if row_id in self.fixes else row_id
 
+    # What they were made of
+
+    @cached_property
+    def chunks(self) -> Mapping[str, str]:
+        """Chunk id -> source."""
+        return dict(self._ask("chunks", "select chunk_id, source from read_parquet(?)"))
+
+    @cached_property
+    def sources(self) -> Mapping[str, str]:
+        """Source -> sha256 of the file as it was read."""
+        return dict(self._ask("documents", "select source, source_sha256 from read_parquet(?)"))
+
+    @cached_property
+    def prompts(self) -> Mapping[str, str]:
+        """Sha256 of a prompt file -> its path."""
+        asked = "select distinct prompt_sha256, prompt_path from read_parquet(?) order by all"
+        return dict(self._ask("requests", asked))
+
+    @cached_property
+    def tasks(self) -> frozenset[str]:
+        """The tasks that were asked for."""
+        asked = "select distinct task from read_parquet(?)"
+        return frozenset(task for (task,) in self._ask("requests", asked))
+
     def load_requests(self, request_ids: Collection[str]) -> None:
-        """Read requests, so that ``traits_of`` and ``request`` know them."""
-        wanted = [one for one in set(request_ids) if one not in self._requests]
-        for request in self.select("requests", Request, "request_id", wanted):
-            self._requests[request.request_id] = request
+        """Look up requests by their ids."""
+        self._requests.ask(
+            request_ids,
+            lambda ids: (
+                (one.request_id, one) for one in self.select("requests", Request, "request_id", ids)
+            ),
+        )
 
     def request(self, request_id: str) -> Request | None:
-        """Return a request that was loaded."""
-        return self._requests.get(request_id)
+        """Return a request; None where this version has none of that id."""
+        self.load_requests([request_id])
+        return self._requests[request_id]
 
     def traits_of(self, request_id: str) -> Traits | None:
-        """Return what a loaded request is made of."""
-        if request_id not in self._traits and request_id in self._requests:
-            self._traits[request_id] = look_at(self._requests[request_id])
+        """Return what a request is made of."""
+        if request_id not in self._traits and (request := self.request(request_id)):
+            self._traits[request_id] = look_at(request)
         return self._traits.get(request_id)
 
     def answer_of(self, request_id: str) -> str | None:
@@ -247,48 +320,24 @@ class Upstream:
         found = self.select("responses", _Answer, "request_id", [request_id])
         return found[0].text if found else None
 
-    def find_hashes(self, table: str, name: str, values: Collection[str]) -> frozenset[str]:
-        """Return which of some values a hash has in the rows of a table."""
-        path = self.find(table)
-        if path is None or not values:
-            return frozenset()
-        asked = f'select distinct "{name}_sha256" from read_parquet(?) where "{name}_sha256" in (select unnest(?))'
-        found = self._engine.execute(asked, [str(path), sorted(values)]).fetchall()
-        return frozenset(str(value) for (value,) in found)
-
-    def find_pairs(self, pair_ids: Collection[str]) -> frozenset[str]:
-        """Return which of some pairs this version has."""
-        found = self.select("pairs", _PairId, "pair_id", set(pair_ids))
-        return frozenset(one.pair_id for one in found)
-
-    def load_pairs(self, pair_ids: Collection[str]) -> list[Pair]:
-        """Return pairs with their words."""
-        return self.select("pairs", Pair, "pair_id", list(pair_ids))
-
     def select(self, table: str, record: type[T], column: str, values: Collection[str]) -> list[T]:
         """Return the records whose column has one of the values, sorted by it."""
-        import pyarrow as pa
-
         path = self.find(table)
         if path is None or not values or not self._has_layout(table, path, record):
             return []
         names = ", ".join(f't."{field.name}"' for field in fields(record))  # type: ignore[arg-type]
-        wanted = pa.table({"value": sorted(values)})
-        self._engine.register("wanted_values", wanted)
-        try:
-            found = self._engine.sql(
-                f"select {names} from read_parquet($path) t semi join wanted_values w "
-                f'on t."{column}" = w.value order by t."{column}"',
-                params={"path": str(path)},
-            ).to_arrow_table()
-        finally:
-            self._engine.unregister("wanted_values")
-        build = builder(record)
+        found = self._engine.sql(
+            f"select {names} from read_parquet($path) t "
+            f'semi join (select unnest($values) as value) w on t."{column}" = w.value '
+            f'order by t."{column}"',
+            params={"path": str(path), "values": sorted(set(values))},
+        ).to_arrow_table()
+        build: Any = builder(record)
         return [build(values) for batch in found.to_batches() for values in batch.to_pylist()]
 
-    def _read(self, table: str, record: type[T]) -> Iterable[T]:
+    def _ask(self, table: str, asked: str) -> list[Any]:
         path = self.find(table)
-        return read_table(path, record) if path and self._has_layout(table, path, record) else ()
+        return self._engine.execute(asked, [str(path)]).fetchall() if path else []
 
     def _has_layout(self, table: str, path: Path, record: type) -> bool:
         try:
@@ -297,7 +346,7 @@ class Upstream:
             self.missing[table] = str(exc)
             return False
         if lacking:
-            self.missing[table] = f"of another layout: column `{min(lacking)}` is missing"
+            self.missing[table] = f"{path}: column `{min(lacking)}` is missing"
         return not lacking
 
     def _open(self, path: str) -> Path | None:
@@ -306,17 +355,3 @@ class Upstream:
         except StillhouseError as exc:
             self.missing[path] = str(exc)
             return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    request_id: str
-    text: str
-
-
-def read_params(lock: Lock, stage: str) -> Mapping[str, Any]:
-    """Return the parameters of a stage by their names."""
-    found = lock.stages.get(stage)
-    return (
-        {} if found is None else {k: v for file in found.params.values() for k, v in file.items()}
-    )
