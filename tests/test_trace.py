@@ -600,7 +600,8 @@ def test_the_text_fits_the_terminal_and_json_has_the_agreed_keys(project: Path) 
             *("thing", "id", "kind", "upstream", "downstream", "verdict", "models", "datasets")
         }
         for model in told["models"]:
-            assert set(model) == {"model", "verdict", "rows", "why"}
+            more = {"commits", "weights_sha256", "where"}
+            assert set(model) == {"model", "verdict", "rows", "why"} | more
 
 
 def test_what_is_not_there_or_means_two_things_is_one_sentence_and_exit_code_2(

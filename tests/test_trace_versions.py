@@ -14,9 +14,12 @@ from stillhouse.base.records import Chunk, Document, Pair, Row
 from stillhouse.base.tables import read_all, write_table
 from stillhouse.cli.main import app
 from stillhouse.tracing.find import find_thing
+from stillhouse.tracing.index import Index, with_index
 from stillhouse.tracing.models import ModelVerdict
+from stillhouse.tracing.past import list_here, want_tables
 from stillhouse.tracing.reach import follow
 from stillhouse.tracing.trace import trace
+from stillhouse.tracing.trail import ABSENT, UNKNOWN
 from tests.trace_project import (
     HELD_OUT,
     LEAVE,
@@ -87,10 +90,18 @@ def test_in_a_whole_project_every_table_tells_of_every_row_whether_it_is_of_a_th
         document.source for document in read_all(Path("data/corpus/documents.parquet"), Document)
     ]
     passages = [chunk.chunk_id for chunk in read_all(CHUNKS, Chunk)]
-    for wanted in (*sources, *passages, "plan.xyz", "recall.md", read_rows(TRAIN)[0].request_id):
-        reach = follow(project, find_thing(project, wanted))
-        assert None not in reach.touched.values()
-        assert reach.validation.keys() == {row.row_id for row in read_rows(VALIDATION)}
+    things = (*sources, *passages, "plan.xyz", "recall.md", read_rows(TRAIN)[0].request_id)
+
+    def tell(index: Index) -> None:
+        index.prepare(want_tables(list_here(project)))
+        for wanted in things:
+            reach = follow(index, project, find_thing(index, project, wanted))
+            assert UNKNOWN not in reach.touched
+            names = index.ids.names(reach.validation)
+            assert sorted(names) == sorted(row.row_id for row in read_rows(VALIDATION))
+            assert ABSENT not in reach.touched[reach.validation]
+
+    with_index(project, tell)
 
 
 def test_after_a_rename_of_which_only_ingest_knows_nothing_is_clean_without_the_tables_of_then(

@@ -39,7 +39,7 @@ def trace(
     from stillhouse.tracing.trace import trace as trace_thing
 
     check_project()
-    traced = trace_thing(Path(), thing)
+    traced = trace_thing(Path(), thing, whole=as_json)
     if as_json:
         print_json(traced.to_json())
     else:

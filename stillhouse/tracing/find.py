@@ -1,14 +1,17 @@
 """Which thing a name means: a path, a file's name, or an id or the beginning of one."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal
+
+import numpy as np
 
 from stillhouse.base.errors import InputError
-from stillhouse.base.records import Rejection, split_slot
-from stillhouse.base.tables import read_table
+from stillhouse.tracing.columns import choose, flag
+from stillhouse.tracing.index import Index
+from stillhouse.tracing.lexicon import NONE, Numbers
 from stillhouse.tracing.tables import (
     CHUNKS,
     CURATED,
@@ -19,14 +22,7 @@ from stillhouse.tracing.tables import (
     REQUESTS,
     REVIEWED,
     SEED,
-    ChunkKey,
-    DocumentKey,
-    PairKey,
-    RequestKey,
-    RowKey,
 )
-
-T = TypeVar("T")
 
 Kind = Literal[
     "row", "pair", "request", "chunk", "document", "prompt", "skipped file", "file", "model"
@@ -35,10 +31,9 @@ Kind = Literal[
 PROMPTS: Final = Path("prompts")
 _ID: Final = re.compile(r"[0-9a-f]{4,64}")
 ENTRY: Final = re.compile(r"(.*?\.(?:jsonl|ndjson|json))#", re.IGNORECASE)  # corpus/entries.py
-_REPEATS: Final = "its text is that of "  # as ingest says it, in the detail of a duplicate
 _FETCH: Final = "tables that models here were made of are not found and may name it: run `dvc fetch --all-commits`"
 _SHOWN: Final = 3  # candidates named in an error
-_TABLES: Final = (
+TABLES: Final = (
     *(DOCUMENTS, CHUNKS, REQUESTS, PAIRS, CURATED, REVIEWED),
     *(*DATASET, REJECTIONS[0]),
 )
@@ -72,11 +67,12 @@ class Thing:
 
 
 def find_thing(
+    index: Index,
     root: Path,
     wanted: str,
-    listed: Iterable[str] = (),
+    listed: Iterable[Numbers] = (),
     students: Iterable[str] = (),
-    versions: Iterable[Mapping[Path, Path]] = (),
+    versions: Callable[[], Sequence[Mapping[Path, Path]]] = tuple,
 ) -> Thing:
     """Return the one thing that ``wanted`` means in the project at ``root``.
 
@@ -84,12 +80,13 @@ def find_thing(
     name, and both go before ids. What the workspace has goes before what only models saw.
 
     Args:
+        index: the columns of the tables.
         root: the project.
         wanted: an id, its first four characters or more, a path, or a file's name.
         listed: rows that models list, which may be in no table any more.
         students: the models, by name.
         versions: the tables that each model was made of, as far as they are found; they are looked
-            through only for what the workspace does not have.
+            through, and sought, only for what the workspace does not have.
 
     Raises:
         InputError: nothing is called so, or more than one thing; or a table is missing.
@@ -98,13 +95,14 @@ def find_thing(
     for name in students:
         if wanted == name or path == f"models/{name}":
             return Thing("model", f"models/{name}", f"models/{name}")
-    here = {table: root / table for table in _TABLES}
-    named = {*_list_files(here), *_list_prompts(root)}
+    here = {table: root / table for table in TABLES}
+    named = {*_list_files(index, here), *_list_prompts(root)}
     found = _choose(wanted, path, sorted(named))
     if not found and _ID.fullmatch(wanted):
-        found = _find_ids(here, wanted, listed)
-    past = [] if found else list(versions)
-    found = found or _find_gone(wanted, path, past) or _find_gone(wanted, path, [here])
+        found = _find_ids(index, here, wanted, listed)
+    past = () if found else versions()
+    found = found or _find_gone(index, wanted, path, past)
+    found = found or _find_gone(index, wanted, path, [here])
     if len(found) == 1:
         return found[0]
     if found:
@@ -118,40 +116,53 @@ def _choose(wanted: str, path: str, named: Sequence[Thing]) -> list[Thing]:
     return exact or [thing for thing in named if Path(thing.name).name == wanted]
 
 
-def _find_gone(wanted: str, path: str, versions: Iterable[Mapping[Path, Path]]) -> list[Thing]:
+def _find_gone(
+    index: Index, wanted: str, path: str, versions: Iterable[Mapping[Path, Path]]
+) -> list[Thing]:
     """Return the things of a name or id in earlier versions, each as in the first that has it."""
     named: dict[tuple[Kind, str], Thing] = {}
     by_id: dict[tuple[Kind, str], Thing] = {}
     for tables in versions:
         try:
-            for thing in dict.fromkeys((*_list_files(tables), *_list_named_by_rows(tables))):
+            files = (*_list_files(index, tables), *_list_named_by_rows(index, tables))
+            for thing in dict.fromkeys(_choose(wanted, path, files)):
                 named.setdefault((thing.kind, thing.name), replace(thing, home=tables))
-            for thing in _find_ids(tables, wanted, ()) if _ID.fullmatch(wanted) else ():
+            for thing in _find_ids(index, tables, wanted, ()) if _ID.fullmatch(wanted) else ():
                 by_id.setdefault((thing.kind, thing.id), replace(thing, home=tables))
         except InputError:  # of another layout, from before a column was added: it tells nothing
             continue
     return _choose(wanted, path, sorted(named.values())) or sorted(by_id.values())
 
 
-def _list_files(tables: Mapping[Path, Path]) -> Iterator[Thing]:
+def _list_files(index: Index, tables: Mapping[Path, Path]) -> Iterator[Thing]:
     """Yield documents, files that ingest left out, files of many documents, and prompts asked with."""
     names: set[str] = set()
     files: dict[str, set[str]] = {}
-    for document in _read(tables, DOCUMENTS, DocumentKey):
-        yield Thing("document", document.document_id, document.source)
-        names.add(document.source)
-        if entry := ENTRY.match(document.source):
-            files.setdefault(entry[1], set())
-    for skipped in _read(tables, REJECTIONS[0], Rejection):
-        name, twins = skipped.rejected_id, {find_twin(skipped)} - {""}
-        yield Thing("skipped file", name, name, tuple(twins))
+    if DOCUMENTS in tables:
+        documents = index.documents(tables[DOCUMENTS])
+        for document, source in _name_pairs(index, documents.document, documents.source):
+            yield Thing("document", document, source)
+            names.add(source)
+            if entry := ENTRY.match(source):
+                files.setdefault(entry[1], set())
+    for name, twin in _list_skipped(index, tables):
+        yield Thing("skipped file", name, name, (twin,) if twin else ())
         names.add(name)
         if entry := ENTRY.match(name):
-            files.setdefault(entry[1], set()).update(twins)
+            files.setdefault(entry[1], set()).update({twin} - {""})
     for name in files.keys() - names:  # else it was read as one table, or not at all
         yield Thing("file", name, name, tuple(sorted(files[name])))
-    for request in _read(tables, REQUESTS, RequestKey):
-        yield Thing("prompt", request.prompt_path, request.prompt_path)
+    if REQUESTS in tables:
+        for number in np.unique(index.requests(tables[REQUESTS]).path).tolist():
+            prompt = index.words.texts[number]
+            yield Thing("prompt", prompt, prompt)
+
+
+def _list_skipped(index: Index, tables: Mapping[Path, Path]) -> Iterator[tuple[str, str]]:
+    if REJECTIONS[0] in tables:
+        skipped, texts = index.skipped(tables[REJECTIONS[0]]), index.words.texts
+        for name, twin in zip(skipped.name.tolist(), skipped.twin.tolist(), strict=True):
+            yield texts[name], "" if twin == NONE else texts[twin]
 
 
 def _list_prompts(root: Path) -> Iterator[Thing]:
@@ -161,24 +172,27 @@ def _list_prompts(root: Path) -> Iterator[Thing]:
         yield Thing("prompt", name, name)
 
 
-def _list_named_by_rows(tables: Mapping[Path, Path]) -> Iterator[Thing]:
+def _list_named_by_rows(index: Index, tables: Mapping[Path, Path]) -> Iterator[Thing]:
     """Yield the documents that passages and rows name, which their own table may lack."""
-    for chunk in _read(tables, CHUNKS, ChunkKey):
-        yield Thing("document", chunk.document_id, chunk.source)
+    if CHUNKS in tables:
+        chunks = index.chunks(tables[CHUNKS])
+        for document, source in _name_pairs(index, chunks.document, chunks.source):
+            yield Thing("document", document, source)
     for table in DATASET:
-        for row in _read(tables, table, RowKey):
-            if row.chunk_ids and len(row.document_ids) == 1:
-                yield Thing("document", row.document_ids[0], split_slot(row.slot_id)[0])
+        if table in tables:
+            rows = index.rows(tables[table])
+            alone = (rows.documents.lengths() == 1) & (rows.chunks.lengths() > 0)
+            documents = rows.documents.values[rows.documents.starts[:-1][alone]]
+            for document, source in _name_pairs(index, documents, rows.source[alone]):
+                yield Thing("document", document, source)
 
 
-def _read(tables: Mapping[Path, Path], table: Path, record: type[T]) -> Iterable[T]:
-    return read_table(tables[table], record) if table in tables else ()
-
-
-def find_twin(skipped: Rejection) -> str:
-    """Return the source of the document whose text a skipped file has; empty where it has a text of its own."""
-    repeats = (skipped.stage, skipped.reason) == ("ingest", "duplicate")
-    return skipped.detail.removeprefix(_REPEATS) if repeats else ""
+def _name_pairs(index: Index, ids: Numbers, words: Numbers) -> Iterator[tuple[str, str]]:
+    """Yield each distinct (id, word) as texts."""
+    both = np.unique(ids.astype(np.int64) << 32 | words.astype(np.int64))
+    texts = index.words.texts
+    for pair in both.tolist():
+        yield index.ids.name(pair >> 32), texts[pair & 0xFFFFFFFF]
 
 
 def _as_path(root: Path, wanted: str) -> str:
@@ -195,27 +209,32 @@ def _paths(thing: Thing) -> tuple[str, ...]:
     return (thing.name, (SEED / thing.name).as_posix())
 
 
-def _find_ids(tables: Mapping[Path, Path], start: str, listed: Iterable[str]) -> list[Thing]:
+def _find_ids(
+    index: Index, tables: Mapping[Path, Path], start: str, listed: Iterable[Numbers]
+) -> list[Thing]:
     """Return the things whose id begins so. A pair that became a row is a row."""
-    rows = {
-        row.row_id
-        for table in (CURATED, REVIEWED, *DATASET)
-        for row in _read(tables, table, RowKey)
-        if row.row_id.startswith(start)
-    } | {row_id for row_id in listed if row_id.startswith(start)}
+    chosen = flag(index.size, index.ids.find_beginning(start))
+
+    def pick(numbers: Numbers) -> set[str]:
+        return set(index.ids.names(numbers[choose(chosen, numbers)]))
+
+    kept = [index.rows(tables[t]).row for t in (CURATED, REVIEWED, *DATASET) if t in tables]
+    rows = set[str]().union(*(pick(numbers) for numbers in (*kept, *listed)))
     found = {Thing("row", row_id, row_id) for row_id in rows}
-    for pair in _read(tables, PAIRS, PairKey):
-        if pair.pair_id.startswith(start) and pair.pair_id not in rows:
-            found.add(Thing("pair", pair.pair_id, pair.pair_id))
-    for request in _read(tables, REQUESTS, RequestKey):
-        if request.request_id.startswith(start):
-            found.add(Thing("request", request.request_id, request.request_id))
-    for chunk in _read(tables, CHUNKS, ChunkKey):
-        if chunk.chunk_id.startswith(start):
-            found.add(Thing("chunk", chunk.chunk_id, chunk.chunk_id))
-    for document in _read(tables, DOCUMENTS, DocumentKey):
-        if document.document_id.startswith(start):
-            found.add(Thing("document", document.document_id, document.source))
+    if PAIRS in tables:
+        pairs = pick(index.pairs(tables[PAIRS]).row) - rows
+        found |= {Thing("pair", pair_id, pair_id) for pair_id in pairs}
+    if REQUESTS in tables:
+        asked = pick(index.requests(tables[REQUESTS]).request)
+        found |= {Thing("request", request_id, request_id) for request_id in asked}
+    if CHUNKS in tables:
+        passages = pick(index.chunks(tables[CHUNKS]).chunk)
+        found |= {Thing("chunk", chunk_id, chunk_id) for chunk_id in passages}
+    if DOCUMENTS in tables:
+        documents = index.documents(tables[DOCUMENTS])
+        mine = choose(chosen, documents.document)
+        told = _name_pairs(index, documents.document[mine], documents.source[mine])
+        found |= {Thing("document", document_id, source) for document_id, source in told}
     return sorted(found)
 
 

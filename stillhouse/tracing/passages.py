@@ -21,87 +21,56 @@ version then, and the workspace one of the others.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
-from typing import Final
+
+import numpy as np
 
 from stillhouse.base.ids import sha256_file
-from stillhouse.base.records import Rejection
-from stillhouse.base.tables import read_table
+from stillhouse.tracing.columns import Chunks, Documents, Flags, choose, flag
 from stillhouse.tracing.find import Thing
-from stillhouse.tracing.reach import Passages
-from stillhouse.tracing.tables import (
-    CHUNKS,
-    DOCUMENTS,
-    REJECTIONS,
-    SEED,
-    DocumentKey,
-    find_twins,
-)
-
-_NONE: Final[frozenset[str]] = frozenset()
+from stillhouse.tracing.index import Index
+from stillhouse.tracing.tables import CHUNKS, DOCUMENTS, REJECTIONS, SEED
+from stillhouse.tracing.trail import Passages, find_sources
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A thing's passages in another version, and chunk id -> source of those that may be its own."""
+    """A thing's passages in another version, and chunk -> source of those that may be its own."""
 
     passages: Passages
-    doubtful: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class _ChunkText:
-    """The columns of a chunk that are compared."""
-
-    chunk_id: str
-    document_id: str
-    source: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A passage and where it stands; ``text`` is a hash of its words, so that all fit in memory."""
-
-    chunk_id: str
-    document_id: str
-    source: str
-    text: bytes
+    doubtful: Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class _Sought:
-    """What is looked for: the thing, its passages of now, and the source in which they stand."""
+    """What is looked for: the thing, its passages of now, and the source in which they stand.
+
+    ``covered`` says of each word whether it names a source of the thing; ``texts`` are its passages'.
+    """
 
     thing: Thing
-    places: tuple[_Place, ...]
+    places: Flags
     source: str
-
-    def covers(self, source: str) -> bool:
-        return source == self.source or self.thing.covers(source)
+    covered: Flags
+    texts: Flags
 
     @property
     def has_entries(self) -> bool:
         """Whether it is of a JSON file whose objects are documents."""
         return self.thing.kind == "file" or "#" in self.source
 
-    @property
-    def texts(self) -> set[bytes]:
-        return {place.text for place in self.places}
-
 
 @dataclass(frozen=True, slots=True)
-class _Documents:
+class _Origins:
     """Ids of then: of the thing's document by name or bytes, and of those that are gone since."""
 
-    same: frozenset[str]
-    gone: frozenset[str]
+    same: Flags
+    gone: Flags
 
 
-def match_passages(root: Path, tables: Mapping[Path, Path], thing: Thing) -> Match:
+def match_passages(index: Index, root: Path, tables: Mapping[Path, Path], thing: Thing) -> Match:
     """Return which passages of the version with ``tables`` are those of a document, file or chunk.
 
     Where a table that would tell is not among ``tables``, no passage is known *not* to be.
@@ -109,124 +78,166 @@ def match_passages(root: Path, tables: Mapping[Path, Path], thing: Thing) -> Mat
     Raises:
         InputError: a table has another layout or is damaged.
     """
+    nobody = np.zeros(index.size, np.bool_)
     if CHUNKS not in tables:
-        return Match(Passages(_NONE, _NONE), {})
+        return Match(Passages(nobody, nobody), {})
     standing = thing.locate(root, CHUNKS)
-    then, now = list(_read_places(tables[CHUNKS])), list(_read_places(standing) if standing else ())
-    ids = {thing.id}
-    if thing.kind == "chunk" and standing:
-        ids |= find_twins(standing, thing.id)
-    places = tuple(
-        place
-        for place in now
-        if ids & {place.chunk_id, place.document_id}
-        or (thing.kind.endswith("file") and thing.covers(place.source))
-    )
-    source = places[0].source if thing.kind == "chunk" else thing.name
-    sought = _Sought(thing, places, source)
-    documents = _find_documents(root, tables, sought)
-    own = list(_find_own(sought, then, now, documents.same if documents else _NONE))
-    own_ids = frozenset(place.chunk_id for place in own)
-    known = frozenset(place.chunk_id for place in then)
-    if (thing.home and standing == tables[CHUNKS]) or _is_settled(sought, own, documents):
-        return Match(Passages(own_ids, known), {})
-    if documents is None:
-        return Match(Passages(own_ids, own_ids), {})
-    doubtful = _find_doubtful(sought, then, now, documents)
-    return Match(Passages(own_ids, known - doubtful.keys()), doubtful)
+    then = index.chunks(tables[CHUNKS])
+    now = index.chunks(standing) if standing else None
+    sought = _seek(index, thing, now)
+    origins = _find_origins(index, root, tables, sought, now)
+    mine = _find_own(index, sought, then, now, origins.same if origins else nobody)
+    own, known = flag(index.size, then.chunk[mine]), flag(index.size, then.chunk)
+    same_table = thing.home and standing == tables[CHUNKS]
+    if same_table or _is_settled(index, sought, then, mine, origins):
+        return Match(Passages(own, known), {})
+    if origins is None:
+        return Match(Passages(own, own), {})
+    doubtful = _find_doubtful(index, sought, then, now, origins)
+    return Match(Passages(own, known & ~flag(index.size, doubtful.keys())), doubtful)
 
 
-def _read_places(table: Path) -> Iterator[_Place]:
-    for chunk in read_table(table, _ChunkText):
-        text = blake2b(chunk.text.encode(), digest_size=16).digest()
-        yield _Place(chunk.chunk_id, chunk.document_id, chunk.source, text)
+def find_twins(index: Index, table: Path, chunk_id: str) -> Flags:
+    """Return a passage and those with its words under the same headings of its document.
+
+    They make equal requests, which are sent once and name the first of them: what was learned of one
+    was learned of each.
+    """
+    chunks = index.chunks(table)
+    itself = flag(index.size, [index.find_id(chunk_id)])
+    words = flag(index.size, chunks.words[choose(itself, chunks.chunk)])
+    return itself | flag(index.size, chunks.chunk[choose(words, chunks.words)])
+
+
+def _seek(index: Index, thing: Thing, now: Chunks | None) -> _Sought:
+    """Find the passages of now; a passage is one of them with its twins."""
+    covered = find_sources(index, thing)
+    if now is None:
+        none = np.zeros(0, np.bool_)
+        return _Sought(thing, none, thing.name, covered, np.zeros(index.size, np.bool_))
+    ids = flag(index.size, [index.find_id(thing.id)])
+    if thing.kind == "chunk":
+        words = flag(index.size, now.words[choose(ids, now.chunk)])
+        ids = ids | flag(index.size, now.chunk[choose(words, now.words)])
+    places = choose(ids, now.chunk) | choose(ids, now.document)
+    if thing.kind.endswith("file"):
+        places |= choose(covered, now.source)
+    source = thing.name
+    if thing.kind == "chunk":
+        source = index.words.texts[now.source[places][0]]
+        covered = covered | flag(len(covered), [index.words.find(source)])
+    return _Sought(thing, places, source, covered, flag(index.size, now.text[places]))
 
 
 def _find_own(
-    sought: _Sought, then: Sequence[_Place], now: Sequence[_Place], same: Collection[str]
-) -> Iterator[_Place]:
-    """Yield the passages of then that are the thing's."""
-    texts = sought.texts
-    others = {place.chunk_id for place in now} - {place.chunk_id for place in sought.places}
+    index: Index, sought: _Sought, then: Chunks, now: Chunks | None, same: Flags
+) -> Flags:
+    """Say which passages of then are the thing's."""
+    in_document = choose(sought.covered, then.source) | choose(same, then.document)
+    alike = choose(sought.texts, then.text)
+    if now is None:
+        return in_document if sought.thing.kind != "chunk" else alike & False
+    others = flag(index.size, now.chunk) & ~flag(index.size, now.chunk[sought.places])
     # A text that stands in its old place as often as before is that place's, wherever else it is.
-    left = Counter((p.source, p.text) for p in then) - Counter((p.source, p.text) for p in now)
-    for place in then:
-        in_document = sought.covers(place.source) or place.document_id in same
-        if in_document and sought.thing.kind != "chunk":
-            yield place
-        elif place.text not in texts:
-            continue
-        elif place.source == sought.source:
-            if place.chunk_id not in others:
-                yield place
-        elif in_document or (place.source, place.text) in left:
-            yield place
+    left = _count_places(then, alike) - _count_places(now, choose(sought.texts, now.text))
+    moved = np.zeros(len(then.chunk), np.bool_)
+    for place in np.flatnonzero(alike).tolist():
+        moved[place] = (int(then.source[place]), int(then.text[place])) in left
+    here = then.source == index.words.find(sought.source)
+    own = alike & np.where(here, ~choose(others, then.chunk), in_document | moved)
+    return own if sought.thing.kind == "chunk" else own | in_document
 
 
-def _is_settled(sought: _Sought, own: Sequence[_Place], documents: _Documents | None) -> bool:
+def _count_places(chunks: Chunks, chosen: Flags) -> Counter[tuple[int, int]]:
+    return Counter(zip(chunks.source[chosen].tolist(), chunks.text[chosen].tolist(), strict=True))
+
+
+def _is_settled(
+    index: Index, sought: _Sought, then: Chunks, mine: Flags, origins: _Origins | None
+) -> bool:
     """Whether the thing was found for certain, so that every other passage is another thing's."""
-    if sought.thing.kind == "chunk":
-        return bool(own)
+    thing = sought.thing
+    if thing.kind == "chunk":
+        return bool(mine.any())
     # The objects of a JSON list are named by their numbers, which an insertion shifts.
-    named = sought.thing.kind == "file" and any(
-        p.source not in sought.thing.twins and sought.covers(p.source) for p in own
-    )
-    sure = named or not sought.has_entries or sought.texts <= {place.text for place in own}
-    return sure and documents is not None and bool(documents.same)
+    twins = flag(len(sought.covered), [index.words.find(twin) for twin in thing.twins])
+    named = thing.kind == "file" and choose(sought.covered & ~twins, then.source[mine]).any()
+    told = flag(index.size, then.text[mine])
+    sure = named or not sought.has_entries or not (sought.texts & ~told).any()
+    return bool(sure) and origins is not None and bool(origins.same.any())
 
 
 def _find_doubtful(
-    sought: _Sought, then: Sequence[_Place], now: Sequence[_Place], documents: _Documents
-) -> dict[str, str]:
-    lost = Counter(place.text for place in then) - Counter(place.text for place in now)
-    suspects = documents.same or documents.gone
+    index: Index, sought: _Sought, then: Chunks, now: Chunks | None, origins: _Origins
+) -> dict[int, int]:
+    suspects = origins.same if origins.same.any() else origins.gone
     if sought.has_entries:
-        suspects = documents.same | documents.gone
+        suspects = origins.same | origins.gone
+    suspected = choose(suspects, then.document)
+    texts = flag(index.size, then.text[suspected])
+    lost = _count_texts(then, texts) - _count_texts(now, texts)
     return {
-        place.chunk_id: place.source
-        for place in then
-        if place.text in lost and place.document_id in suspects
+        int(then.chunk[place]): int(then.source[place])
+        for place in np.flatnonzero(suspected).tolist()
+        if int(then.text[place]) in lost
     }
 
 
-def _find_documents(root: Path, tables: Mapping[Path, Path], sought: _Sought) -> _Documents | None:
+def _count_texts(chunks: Chunks | None, texts: Flags) -> Counter[int]:
+    return (
+        Counter() if chunks is None else Counter(chunks.text[choose(texts, chunks.text)].tolist())
+    )
+
+
+def _find_origins(
+    index: Index, root: Path, tables: Mapping[Path, Path], sought: _Sought, chunks: Chunks | None
+) -> _Origins | None:
     """Return which documents of then are the thing's or gone; None where that cannot be told."""
     standing = sought.thing.locate(root, DOCUMENTS)
     if standing is None:
         return None
-    now = {document.document_id: document for document in read_table(standing, DocumentKey)}
-    own_sha256s = _hash_source(root, sought, now)
-    if not own_sha256s or DOCUMENTS not in tables:
+    now = index.documents(standing)
+    own_sha256s = _hash_source(index, root, sought, now, chunks)
+    if own_sha256s is None or DOCUMENTS not in tables:
         return None
-    then = list(read_table(tables[DOCUMENTS], DocumentKey))
-    named = [document for document in then if sought.covers(document.source)]
-    alike = [document for document in then if document.source_sha256 in own_sha256s]
+    then = index.documents(tables[DOCUMENTS])
+    named = choose(sought.covered, then.source)
+    alike = choose(own_sha256s, then.sha256)
     # The objects of one JSON list all have the file's sha256: then the same place in it counts.
     file, _, part = sought.source.partition("#")
-    same = [document for document in alike if document.source.partition("#")[2] == part] or alike
-    if sought.thing.kind == "file":
-        same = alike
-    names = {document.source for document in now.values()}
+    texts = index.words.texts
+    same = alike.copy()
+    if sought.thing.kind != "file":
+        for place in np.flatnonzero(alike).tolist():
+            same[place] = texts[then.source[place]].partition("#")[2] == part
+        same = same if same.any() else alike
+    names = flag(len(texts), now.source)
     if skipped := sought.thing.locate(root, REJECTIONS[0]):
-        names |= {rejection.rejected_id for rejection in read_table(skipped, Rejection)}
-    sha256s = {document.source_sha256 for document in now.values()}
-    gone = {
-        document.document_id
-        for document in then
-        if (document.source not in names and document.source_sha256 not in sha256s)
-        or (part and document.source.startswith(f"{file}#"))
-    }
-    return _Documents(frozenset(d.document_id for d in (*named, *same)), frozenset(gone))
+        names |= flag(len(texts), index.skipped(skipped).name)
+    gone = ~choose(names, then.source) & ~choose(flag(index.size, now.sha256), then.sha256)
+    if part:
+        begins = [texts[source].startswith(f"{file}#") for source in then.source.tolist()]
+        gone |= np.array(begins, np.bool_)
+    return _Origins(
+        flag(index.size, then.document[named | same]), flag(index.size, then.document[gone])
+    )
 
 
-def _hash_source(root: Path, sought: _Sought, now: Mapping[str, DocumentKey]) -> set[str]:
-    """Return the sha256 of a document's bytes; of a file those of its objects; empty if not told."""
-    if sought.thing.kind == "file":
-        return {
-            document.source_sha256 for document in now.values() if sought.covers(document.source)
-        }
+def _hash_source(
+    index: Index, root: Path, sought: _Sought, now: Documents, chunks: Chunks | None
+) -> Flags | None:
+    """Return the sha256 of a document's bytes; of a file those of its objects; None if not told.
+
+    One that no table names has no number, and is that of none of their documents.
+    """
+    size = index.size
     if sought.thing.kind == "skipped file":
         path = root / SEED / sought.thing.name
-        return {sha256_file(path)} if path.is_file() else set()
-    wanted = sought.places[0].document_id if sought.places else sought.thing.id
-    return {now[wanted].source_sha256} if wanted in now else set()
+        return flag(size, [index.find_id(sha256_file(path))]) if path.is_file() else None
+    mine = choose(sought.covered, now.source)
+    if sought.thing.kind != "file":
+        wanted = np.array([index.find_id(sought.thing.id)], np.int32)
+        if chunks is not None and sought.places.any():
+            wanted = chunks.document[sought.places][:1]
+        mine = choose(flag(size, wanted), now.document)
+    return flag(size, now.sha256[mine]) if mine.any() else None

@@ -7,56 +7,75 @@ found is not told: nothing is concluded from a table that is missing.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
-from stillhouse.base.cache import find_cached, find_caches
+import numpy as np
+
 from stillhouse.base.errors import InputError
-from stillhouse.base.ids import md5_file
-from stillhouse.base.tables import read_table
 from stillhouse.lineage.provenance import Provenance
+from stillhouse.tracing.columns import Rows, choose, flag
 from stillhouse.tracing.find import Thing
+from stillhouse.tracing.index import Index, Wanted
+from stillhouse.tracing.lexicon import Numbers
+from stillhouse.tracing.objects import Objects
 from stillhouse.tracing.passages import Match, match_passages
-from stillhouse.tracing.reach import (
-    BY_PASSAGE,
-    Passages,
-    Reach,
-    follow,
-    hash_prompts,
-    lay_trail,
-    name_rows,
-)
+from stillhouse.tracing.reach import Reach, follow, hash_prompts, name_rows
 from stillhouse.tracing.tables import (
     CHUNKS,
+    CURATED,
     DATASET,
     DOCUMENTS,
     PAIRS,
     REJECTIONS,
     REQUESTS,
-    RequestKey,
-    RowKey,
+    REVIEWED,
 )
+from stillhouse.tracing.trail import BY_PASSAGE, BY_ROW, UNKNOWN, Passages, Told, Trail, lay_trail
 
 _TRAIN, _VALIDATION, _ = DATASET
-_TABLES: Final = (DOCUMENTS, CHUNKS, REQUESTS, _TRAIN, _VALIDATION)
+JUDGED_BY: Final = (DOCUMENTS, CHUNKS, REQUESTS, _TRAIN, _VALIDATION)
+LOOKED_UP_IN: Final = (PAIRS, REJECTIONS[0])  # besides, for a thing that the workspace has no more
+_FORMS: Final = {
+    DOCUMENTS: "documents",
+    CHUNKS: "chunks",
+    REQUESTS: "requests",
+    PAIRS: "pairs",
+    REJECTIONS[0]: "skipped",
+    REJECTIONS[1]: "rejections",
+    REJECTIONS[2]: "rejections",
+    **dict.fromkeys((CURATED, REVIEWED, *DATASET), "rows"),
+}
 
-Told: TypeAlias = Mapping[str, bool | None]
+Tables = Mapping[Path, Path]
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """Whether the rows of a student's own tables come of a thing, by id; None where none can tell.
+    """Whether the rows of a student's own tables come of a thing, by number.
 
-    ``validation`` is None where that table is not found. ``doubtful`` names the documents of then
-    whose passages may have become those of the thing, and prompts likewise, where rows are of these.
+    ``validation`` are the rows of that table, None where it is not found. ``doubtful`` names the
+    documents of then whose passages may have become those of the thing, and prompts likewise, where
+    rows are of these.
     """
 
-    train: Told
-    validation: Told | None
+    told: Told
+    validation_told: Told
+    validation: Numbers | None
     doubtful: Sequence[str]
 
 
+def want_tables(tables: Tables, chosen: Sequence[Path] = ()) -> Iterator[Wanted]:
+    """Yield the chosen tables, or all, with the form that each has in the index."""
+    return (Wanted(tables[t], _FORMS[t]) for t in chosen or tables if t in tables)
+
+
+def list_here(root: Path) -> dict[Path, Path]:
+    """Return every table of the workspace that a trace reads."""
+    return {table: root / table for table in _FORMS}
+
+
 def find_tables(
-    root: Path, provenance: Provenance, tables: Sequence[Path] = _TABLES
+    objects: Objects, provenance: Provenance, tables: Sequence[Path] = JUDGED_BY
 ) -> dict[Path, Path]:
     """Return table -> file of those tables whose very bytes are found that the provenance names."""
     named = {
@@ -64,65 +83,74 @@ def find_tables(
         **{path: digest.md5 for path, digest in provenance.inputs.items()},
         provenance.dataset.path: provenance.dataset.md5,
     }
-    caches = find_caches(root)
-    found = {}
-    for table in tables:
-        md5, here = named.get(table.as_posix(), ""), root / table
-        if md5 and here.is_file() and md5_file(here) == md5:
-            found[table] = here
-        elif (cached := find_cached(caches, named, table.as_posix())[1]) is not None:
-            found[table] = cached
-    return found
+    found = ((table, objects.find_out(named, table)) for table in tables)
+    return {table: file for table, file in found if file is not None}
 
 
-def find_version(root: Path, provenance: Provenance) -> dict[Path, Path]:
-    """Return the tables of a student's version in which things are looked up."""
-    return find_tables(root, provenance, (*_TABLES, PAIRS, REJECTIONS[0]))
-
-
-def follow_thing(root: Path, thing: Thing) -> Reach:
+def follow_thing(index: Index, root: Path, thing: Thing) -> Reach:
     """Return what came of a thing in the workspace, which may have it no more.
 
     Raises:
         InputError: a table is missing or unreadable.
     """
     if not thing.home or thing.kind not in BY_PASSAGE:
-        return follow(root, thing)
-    here = {table: root / table for table in _TABLES}
-    return follow(root, thing, match_passages(root, here, thing).passages)
+        return follow(index, root, thing)
+    here = {table: root / table for table in JUDGED_BY}
+    return follow(index, root, thing, match_passages(index, root, here, thing).passages)
 
 
-def look_back(root: Path, provenance: Provenance, reach: Reach) -> Past:
+def look_back(index: Index, root: Path, tables: Tables, reach: Reach) -> Past:
     """Follow a thing through the tables that a student was made of; an unreadable one tells nothing."""
-    tables = find_tables(root, provenance)
-    if not reach.thing.home and all(tables.get(t) == root / t for t in _TABLES):
-        return Past(reach.touched, reach.validation, ())
+    if not reach.thing.home and all(tables.get(t) == root / t for t in JUDGED_BY):
+        return Past(reach.touched, reach.touched, reach.validation, ())
     try:
-        return _look_back(root, tables, reach)
+        return _look_back(index, root, tables, reach)
     except InputError:  # of another layout, from before a column was added
-        return Past({}, None, ())
+        nothing = np.full(index.size, UNKNOWN, np.int8)
+        return Past(nothing, nothing, None, ())
 
 
-def _look_back(root: Path, tables: Mapping[Path, Path], reach: Reach) -> Past:
+def _look_back(index: Index, root: Path, tables: Tables, reach: Reach) -> Past:
     thing = reach.thing
-    nothing: frozenset[str] = frozenset()
-    match = Match(Passages(nothing, nothing), {})
-    if thing.kind in BY_PASSAGE:
-        match = match_passages(root, tables, thing)
-    requests = read_table(tables[REQUESTS], RequestKey) if REQUESTS in tables else ()
-    rows = name_rows(thing, [tables[table] for table in (_TRAIN, _VALIDATION) if table in tables])
-    trail, _ = lay_trail(thing, match.passages, hash_prompts(root, thing), requests, rows)
+    trail, match = _lay_trail(index, root, tables, thing)
     doubtful: set[str] = set()
 
-    def touch(table: Path) -> Iterator[tuple[str, bool | None]]:
-        for row in read_table(tables[table], RowKey):
-            touched = trail.touches(row)
-            if touched is None:
-                doubtful.update(match.doubtful[i] for i in row.chunk_ids if i in match.doubtful)
-                if prompt := trail.doubtful.get(row.request_id):
-                    doubtful.add(prompt)
-            yield row.row_id, touched
+    def tell(table: Path) -> tuple[Told, Numbers | None]:
+        told = np.full(index.size, UNKNOWN, np.int8)
+        if table not in tables:
+            return told, None
+        rows = index.rows(tables[table])
+        told[rows.row] = trail.tell_rows(rows)
+        doubtful.update(_name_doubtful(index, trail, match, rows))
+        return told, rows.row
 
-    train = dict(touch(_TRAIN)) if _TRAIN in tables else {}
-    validation = dict(touch(_VALIDATION)) if _VALIDATION in tables else None
-    return Past(train, validation, sorted(doubtful))
+    told, _ = tell(_TRAIN)
+    validation_told, validation = tell(_VALIDATION)
+    return Past(told, validation_told, validation, sorted(doubtful))
+
+
+def _lay_trail(index: Index, root: Path, tables: Tables, thing: Thing) -> tuple[Trail, Match]:
+    nothing = np.zeros(index.size, np.bool_)
+    match = Match(Passages(nothing, nothing), {})
+    if thing.kind in BY_PASSAGE:
+        match = match_passages(index, root, tables, thing)
+    requests = index.requests(tables[REQUESTS]) if REQUESTS in tables else None
+    rows = name_rows(index, thing, [tables[t] for t in (_TRAIN, _VALIDATION) if t in tables])
+    prompts = hash_prompts(index, root, thing)
+    return lay_trail(index, thing, match.passages, prompts, requests, rows)[0], match
+
+
+def _name_doubtful(index: Index, trail: Trail, match: Match, rows: Rows) -> Iterator[str]:
+    """Yield the sources and prompts of then that rows of a table are of, of which nobody can tell."""
+    if trail.thing.kind in BY_ROW or not (match.doubtful or trail.doubtful):
+        return
+    untold = trail.tell_groups(rows) == UNKNOWN
+    places = flag(index.size, match.doubtful.keys())
+    doubted = untold & rows.chunks.any_of(places)
+    for group in np.flatnonzero(doubted).tolist():
+        for chunk in rows.chunks.at(group):
+            if chunk in match.doubtful:
+                yield index.words.texts[match.doubtful[chunk]]
+    asked = untold & choose(flag(index.size, trail.doubtful.keys()), rows.request)
+    for request in rows.request[asked].tolist():
+        yield index.words.texts[trail.doubtful[request]]

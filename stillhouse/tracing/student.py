@@ -1,18 +1,23 @@
 """A student as the thing that is traced: what its rows came from, and who began with its weights."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from stillhouse.base.errors import InputError
 from stillhouse.base.ids import Json
 from stillhouse.base.tables import read_table
-from stillhouse.lineage.provenance import Provenance
+from stillhouse.tracing.columns import flag
 from stillhouse.tracing.down import Step
-from stillhouse.tracing.models import Listed, ModelVerdict, inherit_verdicts
-from stillhouse.tracing.past import find_tables
+from stillhouse.tracing.index import Index
+from stillhouse.tracing.lexicon import NONE, Numbers
+from stillhouse.tracing.listed import Listed
+from stillhouse.tracing.models import ModelVerdict, describe_verdict, inherit_verdicts
 from stillhouse.tracing.tables import (
     CURATED,
     DATASET,
@@ -20,24 +25,27 @@ from stillhouse.tracing.tables import (
     REQUESTS,
     REVIEWED,
     DocumentKey,
-    RequestKey,
-    RowKey,
 )
 from stillhouse.tracing.up import compare_file, compare_source
 
-T = TypeVar("T")
+Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class _Material:
-    """The records behind a student's rows, by id: those of its own version first, then those here."""
+    """What a student's rows were made of, each with their number: of its own version first, then here.
 
-    rows: Mapping[str, RowKey]
-    requests: Mapping[str, RequestKey]
-    documents: Mapping[str, DocumentKey]
+    ``asked`` are (path, prompt, teacher, model) by numbers, ``read`` documents; ``told`` is the number
+    of rows that any table has.
+    """
+
+    asked: Mapping[tuple[int, int, int, int], int]
+    read: Mapping[int, int]
+    without_document: int
+    told: int
 
 
-def step_up_student(root: Path, student: Listed) -> Iterator[Step]:
+def step_up_student(index: Index, root: Path, student: Listed) -> Iterator[Step]:
     """Yield what a student was made from, each with the number of its training rows, most first.
 
     Its base, teachers, prompts, documents, and the table. A row of two documents counts for both.
@@ -47,17 +55,17 @@ def step_up_student(root: Path, student: Listed) -> Iterator[Step]:
         return
     base = student.provenance.base
     yield Step("base", base.name, {"sha256": base.sha256, "origin": base.origin})
-    material = _gather(root, student.provenance, student.rows)
-    yield from _show_teachers(material)
-    yield from _show_prompts(root, material)
-    yield from _show_documents(root, material)
+    material = _gather(index, root, student)
+    yield from _show_teachers(index, material)
+    yield from _show_prompts(index, root, material)
+    yield from _show_documents(index, root, student, material)
     dataset = student.provenance.dataset
     told: dict[str, Json] = {
         "md5": dataset.md5,
         "merkle_root": dataset.merkle_root,
         "rows": len(student.rows),
-        "without_document": sum(not row.document_ids for row in material.rows.values()),
-        "untold": len(student.rows) - len(material.rows),
+        "without_document": material.without_document,
+        "untold": len(student.rows) - material.told,
     }
     yield Step("dataset", dataset.path, told)
 
@@ -83,77 +91,101 @@ def judge_heirs(student: Listed, listed: Sequence[Listed]) -> list[ModelVerdict]
 
 def _begin(model: Listed) -> ModelVerdict:
     if model.provenance is None:
-        return ModelVerdict(model.model, "unknown", 0, model.problem)
-    return ModelVerdict(model.model, "clean", 0, f"began with `{model.provenance.base.name}`")
+        return describe_verdict(model, "unknown", 0, model.problem)
+    return describe_verdict(model, "clean", 0, f"began with `{model.provenance.base.name}`")
 
 
-def _gather(root: Path, provenance: Provenance, row_ids: Collection[str]) -> _Material:
-    own = find_tables(root, provenance)
-    tables = (DATASET[0], CURATED, REVIEWED, *DATASET)
-    rows = _find(root, own, tables, RowKey, row_ids)
-    asked = {row.request_id for row in rows.values()}
-    read = {document_id for row in rows.values() for document_id in row.document_ids}
-    return _Material(
-        rows=rows,
-        requests=_find(root, own, (REQUESTS,), RequestKey, asked),
-        documents=_find(root, own, (DOCUMENTS,), DocumentKey, read),
-    )
-
-
-def _find(
-    root: Path,
-    own: Mapping[Path, Path],
-    tables: Sequence[Path],
-    record: type[T],
-    wanted: Collection[str],
-) -> dict[str, T]:
-    """Return the records with a wanted id, their first field, each from the first table that has it.
-
-    The tables as the student saw them go first, then those here. One of another layout, from before a
-    column was added, tells nothing; one that is broken here is an ``InputError``.
-    """
-    key = fields(record)[0].name  # type: ignore[arg-type]
-    here = [root / table for table in tables if (root / table).is_file()]
-    found: dict[str, T] = {}
-    for place in dict.fromkeys([*(own[table] for table in tables if table in own), *here]):
-        if len(found) == len(set(wanted)):
-            break
+def _gather(index: Index, root: Path, student: Listed) -> _Material:
+    requests = _find_requests(index, root, student)
+    waiting = flag(index.size, student.rows)
+    asked: Counter[tuple[int, int, int, int]] = Counter()
+    read: Counter[int] = Counter()
+    without = told = 0
+    for path in _order(root, student, (DATASET[0], CURATED, REVIEWED, *DATASET)):
         try:
-            for item in read_table(place, record):
-                if (name := getattr(item, key)) in wanted:
-                    found.setdefault(name, item)
-        except InputError:
-            if place in here:
+            rows = index.rows(path)
+        except InputError:  # an older one merely tells nothing
+            if _is_here(root, path):
                 raise
-    return found
+            continue
+        fresh = waiting[rows.row]
+        waiting[rows.row[fresh]] = False
+        counts = np.bincount(rows.group[fresh], minlength=len(rows.request))
+        made_of = (requests[0][rows.request], rows.prompt, *(r[rows.request] for r in requests[1:]))
+        asked.update(_count_together(made_of, counts))
+        lengths = rows.documents.lengths()
+        each = np.repeat(counts, lengths)
+        read.update({k[0]: n for k, n in _count_together((rows.documents.values,), each).items()})
+        without += int(counts[lengths == 0].sum())
+        told += int(counts.sum())
+        if not waiting.any():
+            break
+    return _Material(asked, read, without, told)
 
 
-def _show_teachers(material: _Material) -> Iterator[Step]:
+def _find_requests(index: Index, root: Path, student: Listed) -> tuple[Numbers, Numbers, Numbers]:
+    """Return prompt file, teacher and model of each request, by its number; NONE where no table tells."""
+    paths, teachers, models = (np.full(index.size, NONE, np.int32) for _ in range(3))
+    for path in reversed(_order(root, student, (REQUESTS,))):  # its own, the first, goes before
+        try:
+            requests = index.requests(path)
+        except InputError:  # an older one merely tells nothing
+            if _is_here(root, path):
+                raise
+            continue
+        paths[requests.request] = requests.path
+        teachers[requests.request] = requests.teacher
+        models[requests.request] = requests.model
+    return paths, teachers, models
+
+
+def _order(root: Path, student: Listed, tables: Sequence[Path]) -> list[Path]:
+    """Return the tables as the student saw them, then those here."""
+    own = [student.tables[table] for table in tables if table in student.tables]
+    return list(dict.fromkeys([*own, *(root / t for t in tables if (root / t).is_file())]))
+
+
+def _is_here(root: Path, path: Path) -> bool:
+    return path.is_relative_to(root / "data")
+
+
+def _count_together(parts: Sequence[Numbers], counts: Counts) -> dict[Any, int]:
+    """Return how many rows there are of each combination that has any."""
+    kinds, of = np.unique(np.stack(parts), axis=1, return_inverse=True)
+    sums = np.bincount(of.reshape(-1), weights=counts, minlength=kinds.shape[1]).astype(np.int64)
+    pairs = zip(map(tuple, kinds.T.tolist()), sums.tolist(), strict=True)
+    return {kind: count for kind, count in pairs if count}
+
+
+def _show_teachers(index: Index, material: _Material) -> Iterator[Step]:
     counts: Counter[tuple[str, str]] = Counter()
-    for row in material.rows.values():
-        request = material.requests.get(row.request_id)
-        counts[(request.teacher, request.model) if request else ("unknown", "")] += 1
-    for (teacher, model), rows in _rank(counts):
-        yield Step("teacher", teacher, {"model": model, "rows": rows})
+    texts = index.words.texts
+    for (_, _, teacher, model), rows in material.asked.items():
+        counts[("unknown", "") if teacher == NONE else (texts[teacher], texts[model])] += rows
+    for (teacher_name, model_name), rows in _rank(counts):
+        yield Step("teacher", teacher_name, {"model": model_name, "rows": rows})
 
 
-def _show_prompts(root: Path, material: _Material) -> Iterator[Step]:
+def _show_prompts(index: Index, root: Path, material: _Material) -> Iterator[Step]:
     counts: Counter[tuple[str, str]] = Counter()
-    for row in material.rows.values():
-        request = material.requests.get(row.request_id)
-        counts[(request.prompt_path if request else "", row.prompt_sha256)] += 1
-    for (path, sha256), rows in _rank(counts):
-        if path:
-            state = compare_file(root / path, sha256)
-            yield Step("prompt", path, {"sha256": sha256, "state": state, "rows": rows})
+    for (path, prompt, _, _), rows in material.asked.items():
+        name = "" if path == NONE else index.words.texts[path]
+        counts[(name, index.ids.name(prompt))] += rows
+    for (name, sha256), rows in _rank(counts):
+        if name:
+            state = compare_file(root / name, sha256)
+            yield Step("prompt", name, {"sha256": sha256, "state": state, "rows": rows})
         else:
             yield Step("prompt", sha256, {"missing": True, "rows": rows})
 
 
-def _show_documents(root: Path, material: _Material) -> Iterator[Step]:
-    counts = Counter(name for row in material.rows.values() for name in row.document_ids)
+def _show_documents(
+    index: Index, root: Path, student: Listed, material: _Material
+) -> Iterator[Step]:
+    counts = Counter({index.ids.name(number): rows for number, rows in material.read.items()})
+    known = _find_documents(root, student)
     for document_id, rows in _rank(counts):
-        document = material.documents.get(document_id)
+        document = known.get(document_id)
         if document is None:
             yield Step("document", document_id, {"missing": True, "rows": rows})
             continue
@@ -164,6 +196,18 @@ def _show_documents(root: Path, material: _Material) -> Iterator[Step]:
         }
         del told["document_id"]
         yield Step("document", document_id, told)
+
+
+def _find_documents(root: Path, student: Listed) -> dict[str, DocumentKey]:
+    found: dict[str, DocumentKey] = {}
+    for path in _order(root, student, (DOCUMENTS,)):
+        try:
+            for document in read_table(path, DocumentKey):
+                found.setdefault(document.document_id, document)
+        except InputError:
+            if _is_here(root, path):
+                raise
+    return found
 
 
 K = TypeVar("K", str, tuple[str, str])

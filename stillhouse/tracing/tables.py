@@ -1,21 +1,14 @@
-"""The columns that a trace follows, read from the workspace's tables one row group at a time.
-
-Each record here is a table's record without its texts, so that only the columns of ids are read.
-"""
+"""Where the tables that a trace follows lie, and their records without the texts."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from stillhouse.base.errors import InputError
 from stillhouse.base.files import read_text
 from stillhouse.base.ids import Json, content_id
 from stillhouse.base.records import Message, Rejection
-from stillhouse.base.tables import read_table
-
-T = TypeVar("T")
 
 DOCUMENTS: Final = Path("data/corpus/documents.parquet")
 CHUNKS: Final = Path("data/corpus/chunks.parquet")
@@ -100,7 +93,7 @@ class RowKey:
 
 
 @dataclass(frozen=True, slots=True)
-class _ChunkWords:
+class ChunkWords:
     """What a request shows of a chunk."""
 
     chunk_id: str
@@ -110,7 +103,7 @@ class _ChunkWords:
 
 
 @dataclass(frozen=True, slots=True)
-class _AnsweredRow:
+class AnsweredRow:
     """A row with its answer only."""
 
     row_id: str
@@ -129,53 +122,19 @@ class Decision:
     reason: str
 
 
-def find_record(table: Path, record: type[T], wanted: str) -> T | None:
-    """Return the record of a table whose id, the first column, is ``wanted``; None without one."""
-    key = fields(record)[0].name  # type: ignore[arg-type]
-    rows = read_table(table, record)
-    return next((row for row in rows if getattr(row, key) == wanted), None)
+def name_fix(row_id: str, response: str) -> str:
+    """Return the id that a row has after a reviewer's better answer (``quality/review.py``).
 
-
-def find_twins(table: Path, chunk_id: str) -> frozenset[str]:
-    """Return a passage and those with its words under the same headings of its document.
-
-    They make equal requests, which are sent once and name the first of them: what was learned of one
-    was learned of each.
+    So a fix is known without the verdicts of its version.
     """
-    own = find_record(table, _ChunkWords, chunk_id)
-    if own is None:
-        return frozenset({chunk_id})
-    words = (own.source, own.headings, own.text)
-    alike = read_table(table, _ChunkWords)
-    return frozenset(c.chunk_id for c in alike if (c.source, c.headings, c.text) == words)
-
-
-def find_fixes(table: Path, row_id: str) -> set[str]:
-    """Return the ids in a table of rows that a reviewer made of a row, at any time.
-
-    A fixed row's id is made of the old one and the better answer (``quality/review.py``), so that it
-    is known without the verdicts of its version.
-    """
-    return {
-        row.row_id
-        for row in read_table(table, _AnsweredRow)
-        if row.completion and row.row_id == _name_fix(row_id, row.completion[0].content)
-    }
-
-
-def _name_fix(row_id: str, response: str) -> str:
     return content_id("reviewed", {"row_id": row_id, "response": response})
 
 
-def read_rejections(root: Path) -> Iterator[Rejection]:
-    """Yield all that a stage rejected, in the order of the stages, a reviewer's verdicts last."""
-    for table in REJECTIONS:
-        yield from read_table(root / table, Rejection)
-    for decision in read_decisions(root):
-        if decision.verdict == "reject":
-            reason = f"rejected by {decision.reviewer}"
-            row_id, slot_id = decision.row_id, decision.slot_id
-            yield Rejection(row_id, "pair", slot_id, (), "review", reason, decision.reason)
+def as_rejection(decision: Decision) -> Rejection:
+    """Return a reviewer's refusal of a row as a rejection."""
+    reason = f"rejected by {decision.reviewer}"
+    row_id, slot_id = decision.row_id, decision.slot_id
+    return Rejection(row_id, "pair", slot_id, (), "review", reason, decision.reason)
 
 
 def read_decisions(root: Path) -> list[Decision]:

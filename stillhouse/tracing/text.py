@@ -7,11 +7,15 @@ from typing import Final
 from stillhouse.base.ids import Json
 from stillhouse.base.text import fold
 from stillhouse.tracing.down import Step
+from stillhouse.tracing.models import ModelVerdict
 from stillhouse.tracing.trace import Trace
 
 _LABEL: Final = 12
 _LINES: Final = 4  # of a passage, an answer or a reason; --json has the whole text
 _SHOWN_ID: Final = 16
+_FEW: Final = 8  # models that are all shown
+_ORDER: Final = ("affected", "unknown", "clean")
+_SHOWN_MODELS: Final = {"affected": 12, "unknown": 6, "clean": 2}
 
 
 def describe_trace(traced: Trace) -> Iterator[str]:
@@ -25,13 +29,26 @@ def describe_trace(traced: Trace) -> Iterator[str]:
     yield from ("", "What came of it")
     yield from _describe_down(traced)
     yield from ("", "Models")
-    for model in traced.models:
-        yield from _fill(model.model, f"{model.verdict}: {model.why}")
+    yield from _describe_models(traced.models)
     if not traced.models:
         yield from _fill(
             "", "there is no other" if thing.kind == "model" else "there is none in models/"
         )
     yield from ("", f"Verdict: {traced.verdict}")
+
+
+def _describe_models(models: Sequence[ModelVerdict]) -> Iterator[str]:
+    """Yield the models by verdict, affected first, each with its reason; of many the first few."""
+    for verdict in _ORDER:
+        mine = [model for model in models if model.verdict == verdict]
+        if len(models) > _FEW and mine:
+            yield from _fill(verdict, f"{len(mine):,} of {len(models):,} models")
+        shown = mine if len(models) <= _FEW else mine[: _SHOWN_MODELS[verdict]]
+        for model in shown:
+            where = f" ({model.where})" if model.where not in ("", "workspace") else ""
+            yield from _fill(model.model, f"{model.verdict}: {model.why}{where}")
+        if len(mine) > len(shown):
+            yield from _fill("", f"and {len(mine) - len(shown):,} more (--json lists all)")
 
 
 def _fold_filters(steps: Iterable[Step]) -> Iterator[Step]:
@@ -112,25 +129,26 @@ def _last_turn(facts: Mapping[str, Json]) -> str:
 
 
 def _describe_down(traced: Trace) -> Iterator[str]:
-    groups: dict[str, list[Step]] = {}
+    """Yield what was made of it in the order of the stages: many are counted."""
+    others: dict[str, list[Step]] = {}
     for step in traced.downstream:
-        groups.setdefault(step.kind, []).append(step)
-    if not groups and not traced.datasets:
+        others.setdefault(step.kind, []).append(step)
+    counted = {tally.kind: tally for tally in traced.counted}
+    if not others and not counted and not traced.datasets:
         yield from _fill("", "nothing")
-    for kind, steps in groups.items():
-        if kind == "rejection":
-            yield from _describe_rejections(steps)
-        elif kind == "row":
-            by_part = _count(steps, "part", "not in the dataset")
-            yield from _fill("rows", f"{len(steps):,} ({by_part})")
-        elif kind == "untold":
-            told = (
-                f"{steps[0].facts['count']:,} rows and pairs here may be of it: the tables are of"
-            )
-            yield from _fill("unknown", f"{told} different versions; run `dvc repro`")
-        else:
-            by_task = f" ({_count(steps, 'task', '')})" if "task" in steps[0].facts else ""
-            yield from _fill(f"{kind}s", f"{len(steps):,}{by_task}")
+    for kind in ("chunk", "request", "pair"):
+        if tally := counted.get(kind):
+            by_task = f" ({_rank(tally.by, '')})" if tally.by else ""
+            yield from _fill(f"{kind}s", f"{tally.count:,}{by_task}")
+    if steps := others.get("rejection"):
+        yield from _describe_rejections(steps)
+    if tally := counted.get("row"):
+        yield from _fill("rows", f"{tally.count:,} ({_rank(tally.by, 'not in the dataset')})")
+    if steps := others.get("student"):
+        yield from _fill("students", f"{len(steps):,}")
+    if steps := others.get("untold"):
+        told = f"{steps[0].facts['count']:,} rows and pairs here may be of it: the tables are of"
+        yield from _fill("unknown", f"{told} different versions; run `dvc repro`")
     for part in traced.datasets:
         yield from _fill("dataset", f"{part.path}, md5 {part.md5}")
 
@@ -148,9 +166,12 @@ def _describe_rejections(steps: Sequence[Step]) -> Iterator[str]:
 
 
 def _count(steps: Iterable[Step], fact: str, none: str) -> str:
-    counts = Counter(str(step.facts[fact]) or none for step in steps)
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{name} {count:,}" for name, count in ordered)
+    return _rank(Counter(str(step.facts[fact]) for step in steps), none)
+
+
+def _rank(counts: Mapping[str, int], none: str) -> str:
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0] or none))
+    return ", ".join(f"{name or none} {count:,}" for name, count in ordered)
 
 
 def _join(*parts: Json) -> str:

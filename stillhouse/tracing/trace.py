@@ -1,21 +1,26 @@
 """A row, pair, request, chunk, document, prompt or model, up- and downstream, with verdicts on models."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from stillhouse.base.ids import Json, md5_file
-from stillhouse.tracing.down import Step, step_down
+from stillhouse.base.ids import Json
+from stillhouse.tracing.down import Downstream, Step, Tally
 from stillhouse.tracing.find import Thing, find_thing
-from stillhouse.tracing.models import (
-    Listed,
-    ModelVerdict,
-    Verdict,
-    judge_models,
-    list_models,
-    worst_verdict,
+from stillhouse.tracing.index import Index, with_index
+from stillhouse.tracing.listed import Listed, list_models
+from stillhouse.tracing.models import ModelVerdict, Verdict, judge_models, worst_verdict
+from stillhouse.tracing.objects import Objects
+from stillhouse.tracing.past import (
+    JUDGED_BY,
+    LOOKED_UP_IN,
+    find_tables,
+    follow_thing,
+    list_here,
+    want_tables,
 )
-from stillhouse.tracing.past import find_version, follow_thing
 from stillhouse.tracing.student import judge_heirs, step_down_student, step_up_student
+from stillhouse.tracing.tables import DATASET
 from stillhouse.tracing.up import step_up
 
 
@@ -30,10 +35,15 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Where a thing comes from, what came of it, and which models saw it."""
+    """Where a thing comes from, what came of it, and which models saw it.
+
+    ``counted`` says how many chunks, requests, pairs and rows came of it, which ``downstream`` lists
+    only where that was asked for.
+    """
 
     thing: Thing
     upstream: tuple[Step, ...]
+    counted: tuple[Tally, ...]
     downstream: tuple[Step, ...]
     verdict: Verdict
     models: tuple[ModelVerdict, ...]
@@ -53,41 +63,62 @@ class Trace:
         }
 
 
-def trace(root: Path, wanted: str) -> Trace:
+def trace(root: Path, wanted: str, *, whole: bool = True) -> Trace:
     """Return the trace of what ``wanted`` names in the project at ``root``.
+
+    Without ``whole`` the chunks, requests, pairs and rows are only counted.
 
     Raises:
         InputError: a table is missing or unreadable, or nothing or more than one thing is meant.
     """
-    listed = list_models(root)
-    rows = (row_id for model in listed for row_id in model.rows)
-    versions = (find_version(root, m.provenance) if m.provenance else {} for m in listed)
-    thing = find_thing(root, wanted, rows, [model.model for model in listed], versions)
+    return with_index(root, lambda index: _trace(index, root, wanted, whole=whole))
+
+
+def _trace(index: Index, root: Path, wanted: str, *, whole: bool) -> Trace:
+    index.prepare(want_tables(list_here(root)))
+    listed = list_models(index, root)
+    names = [model.model for model in listed]
+    rows = [model.rows for model in listed]
+    thing = find_thing(
+        index, root, wanted, rows, names, lambda: _open_versions(index, root, listed)
+    )
     if thing.kind == "model":
-        return _trace_student(root, thing, listed)
-    reach = follow_thing(root, thing)
-    models = judge_models(root, listed, reach)
+        return _trace_student(index, root, thing, listed)
+    reach = follow_thing(index, root, thing)
+    models = judge_models(index, root, listed, reach)
+    came = Downstream(index, root, reach, listed, models)
     return Trace(
         thing=thing,
-        upstream=tuple(step_up(root, reach)),
-        downstream=tuple(step_down(reach, listed)),
+        upstream=tuple(step_up(index, root, reach)),
+        counted=tuple(came.count()),
+        downstream=tuple(came.list_steps() if whole else came.list_others()),
         verdict=worst_verdict(models),
         models=tuple(models),
         datasets=tuple(
-            Part(path.as_posix(), md5_file(root / path), len(rows))
-            for path, rows in reach.parts.items()
-            if rows
+            Part(path.as_posix(), index.md5(root / path), len(reach.places[path]))
+            for path in DATASET
+            if len(reach.places[path])
         ),
     )
 
 
-def _trace_student(root: Path, thing: Thing, listed: list[Listed]) -> Trace:
+def _open_versions(index: Index, root: Path, listed: Sequence[Listed]) -> list[Mapping[Path, Path]]:
+    """Return the tables of each student's version in which things are looked up."""
+    objects, tables = Objects(index, root), (*JUDGED_BY, *LOOKED_UP_IN)
+    told = [model.provenance for model in listed]
+    found = [find_tables(objects, p, tables) if p else {} for p in told]
+    index.prepare(one for version in found for one in want_tables(version, tables))
+    return list(found)
+
+
+def _trace_student(index: Index, root: Path, thing: Thing, listed: list[Listed]) -> Trace:
     """Return the trace of a model: what its rows came from, and the students that began with it."""
     student = next(model for model in listed if f"models/{model.model}" == thing.id)
     heirs = judge_heirs(student, listed)
     return Trace(
         thing=thing,
-        upstream=tuple(step_up_student(root, student)),
+        upstream=tuple(step_up_student(index, root, student)),
+        counted=(),
         downstream=tuple(step_down_student(heirs)),
         # Alone it has no heir that is unknown; nobody can tell of it all the same.
         verdict=worst_verdict(heirs) if student.provenance else "unknown",

@@ -5,11 +5,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from stillhouse.base.ids import Json, sha256_file
 from stillhouse.base.records import Chunk, Judgement, Message, Pair, Request, Response, Row
 from stillhouse.base.tables import read_table
 from stillhouse.tracing.down import Step
 from stillhouse.tracing.find import ENTRY
+from stillhouse.tracing.index import Index
+from stillhouse.tracing.picking import find_record, find_records
 from stillhouse.tracing.reach import Reach, hash_prompts
 from stillhouse.tracing.tables import (
     CHUNKS,
@@ -23,7 +27,6 @@ from stillhouse.tracing.tables import (
     REVIEWED,
     SEED,
     DocumentKey,
-    find_record,
 )
 
 # What curate may reject a pair for besides a low score, in its order (quality/curate.py).
@@ -43,7 +46,7 @@ class _Place:
         return self.home.get(path, self.root / path)
 
 
-def step_up(root: Path, reach: Reach) -> Iterator[Step]:
+def step_up(index: Index, root: Path, reach: Reach) -> Iterator[Step]:
     """Yield what a thing was made from, sources first, and what was decided about it.
 
     A step whose record is in no table any more carries ``missing: true``.
@@ -63,9 +66,11 @@ def step_up(root: Path, reach: Reach) -> Iterator[Step]:
         case "chunk":
             yield from _show_passages(at, (own,))
         case "prompt":
-            sha256s = {request.prompt_sha256 for request in reach.requests}
+            requests = index.requests(root / REQUESTS)
+            used = np.unique(requests.prompt[reach.places[REQUESTS]])
+            sha256s = set(index.ids.names(used))
             if reach.thing.home:
-                sha256s |= {hash_prompts(root, reach.thing)[own]}
+                sha256s |= {hash_prompts(index, root, reach.thing)[own]}
             yield _show_prompt(at, own, min(sha256s) if len(sha256s) == 1 else "")
         case "request":
             yield from _show_request(at, own)
@@ -88,7 +93,8 @@ def _show_documents(at: _Place, document_ids: Sequence[str]) -> Iterator[Step]:
 
 def _show_passages(at: _Place, chunk_ids: Sequence[str]) -> Iterator[Step]:
     """Yield the documents of passages, then the passages in the order in which they were shown."""
-    found = {c.chunk_id: c for c in read_table(at.table(CHUNKS), Chunk) if c.chunk_id in chunk_ids}
+    looked = ((chunk_id, find_record(at.table(CHUNKS), Chunk, chunk_id)) for chunk_id in chunk_ids)
+    found = {chunk_id: chunk for chunk_id, chunk in looked if chunk}
     yield from _show_documents(at, [chunk.document_id for chunk in found.values()])
     for chunk_id in chunk_ids:
         facts = _plain(found[chunk_id]) if chunk_id in found else _GONE
@@ -125,12 +131,9 @@ def _show_pair(at: _Place, pair_id: str, request_id: str = "") -> Iterator[Step]
         yield Step("pair", pair_id, _GONE)
         return
     yield Step("pair", pair_id, _say(pair.messages, pair.response, pair.reasoning, pair.context))
-    for judgement in read_table(at.table(JUDGEMENTS), Judgement):
-        if judgement.pair_id == pair_id:
-            score: dict[str, Json] = {"judge": judgement.judge, "score": judgement.score}
-            yield Step(
-                "judgement", judgement.criterion, {**score, "rationale": judgement.rationale}
-            )
+    for judgement in find_records(at.table(JUDGEMENTS), Judgement, pair_id):
+        score: dict[str, Json] = {"judge": judgement.judge, "score": judgement.score}
+        yield Step("judgement", judgement.criterion, {**score, "rationale": judgement.rationale})
 
 
 def _show_row(at: _Place, reach: Reach) -> Iterator[Step]:
