@@ -1,6 +1,5 @@
 """The students that a verdict is given on: those that lie here, then those of every commit on any ref."""
 
-import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,7 @@ from stillhouse.lineage.model_folder import PROVENANCE, ROWS
 from stillhouse.lineage.provenance import BaseModel, Provenance, read_provenance
 from stillhouse.tracing.index import Index, Wanted
 from stillhouse.tracing.lexicon import Numbers
-from stillhouse.tracing.objects import Objects
+from stillhouse.tracing.objects import Objects, hash_listing
 from stillhouse.tracing.past import JUDGED_BY, find_tables, want_tables
 from stillhouse.tracing.standing import MODELS, Gap, Standing, list_standing
 
@@ -106,9 +105,11 @@ def _name_all(
             if manifest.problem:
                 manifest = _Manifest(problem=_CHECKOUT)
             yield _Named(student, manifest, stands, here=False)
+    taken = present | recorded.keys()
     for stands in waiting.values():
-        manifest = _read_cached(index, objects, stands, scratch)
-        yield _Named(stands.name, manifest, stands, here=False)
+        name = stands.name(taken)
+        taken.add(name)
+        yield _Named(name, _read_cached(index, objects, stands, scratch), stands, here=False)
 
 
 def _read_rows(index: Index, objects: Objects, root: Path, named: list[_Named]) -> list[Listed]:
@@ -170,8 +171,7 @@ def _find_strange_files(index: Index, folder: Path, named: Mapping[str, str]) ->
 
 def _hash_folder(index: Index, folder: Path) -> str:
     """Return the md5 by which DVC knows a folder without folders in it."""
-    files = [{"md5": index.md5(path), "relpath": path.name} for path in sorted(folder.iterdir())]
-    return md5(json.dumps(files, sort_keys=True).encode()).hexdigest() + ".dir"
+    return hash_listing({path.name: index.md5(path) for path in folder.iterdir()})[0]
 
 
 def _read_cached(index: Index, objects: Objects, stands: Standing, scratch: Path) -> _Manifest:

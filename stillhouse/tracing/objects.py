@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from hashlib import md5 as hash_md5
 from pathlib import Path
 
 from stillhouse.base.cache import find_caches, find_out, name_object
@@ -46,3 +47,10 @@ class Objects:
             entries = json.loads(found.read_bytes()) if found else None
             self._listings[md5] = entries and {e["relpath"]: e["md5"] for e in entries}
         return self._listings[md5]
+
+
+def hash_listing(files: Mapping[str, str]) -> tuple[str, bytes]:
+    """Return the md5 and the bytes of DVC's listing of a folder, given the md5 of each file in it."""
+    entries = [{"md5": md5, "relpath": path} for path, md5 in sorted(files.items())]
+    data = json.dumps(entries, sort_keys=True).encode()
+    return hash_md5(data, usedforsecurity=False).hexdigest() + ".dir", data

@@ -1,7 +1,7 @@
 """Which students the ``dvc.lock`` of any commit on any ref names, and where each of them stands."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -30,11 +30,12 @@ class Standing:
     commits: tuple[Commit, ...] = ()
     in_lock: bool = False
 
-    @property
-    def name(self) -> str:
-        """What a person calls it: ``smollm2@3f2a9c1``, by the newest commit."""
-        at = self.commits[0].sha[:_SHORT] if self.commits else "dvc.lock"
-        return f"{self.student}@{at}"
+    def name(self, taken: Collection[str]) -> str:
+        """Return what a person calls it: ``smollm2@3f2a9c1``, by the newest commit, and by more if taken."""
+        at = self.commits[0].sha if self.commits else "dvc.lock"
+        short = at[:_SHORT] if self.commits else at
+        names = (f"{self.student}@{part}" for part in (short, at, f"{at}:{self.md5}"))
+        return next(name for name in names if name not in taken)
 
     @property
     def shas(self) -> tuple[str, ...]:

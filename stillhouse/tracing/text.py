@@ -45,7 +45,8 @@ def _describe_models(models: Sequence[ModelVerdict]) -> Iterator[str]:
             yield from _fill(verdict, f"{len(mine):,} of {len(models):,} models")
         shown = mine if len(models) <= _FEW else mine[: _SHOWN_MODELS[verdict]]
         for model in shown:
-            where = f" ({model.where})" if model.where not in ("", "workspace") else ""
+            known = ("", "workspace", model.model.rpartition("@")[2])
+            where = f" ({model.where})" if model.where not in known else ""
             yield from _fill(model.model, f"{model.verdict}: {model.why}{where}")
         if len(mine) > len(shown):
             yield from _fill("", f"and {len(mine) - len(shown):,} more (--json lists all)")
