@@ -27,8 +27,11 @@ from stillhouse.tracing.tables import name_fix
 from tests.lineage_project import BASE
 from tests.trace_project import store_in_cache, train_student
 
-SOURCES = ("a.md", "b.md", "sub/c.md", "faq.jsonl#1", "faq.jsonl#2", "faq.jsonl#3")
-TEXTS = tuple(f"Fact {n} is so." for n in range(8))
+SOURCES = (
+    *("a.md", "b.md", "sub/c.md", "d.md", "e.md", "f.md"),
+    *("faq.jsonl#1", "faq.jsonl#2", "faq.jsonl#3"),
+)
+TEXTS = tuple(f"Fact {n} is so." for n in range(24))
 PROMPTS = ("prompts/one.md", "prompts/two.md", "prompts/three.md")
 WORDS = ("Ask.", "Ask well.", "Ask again.")
 
@@ -152,7 +155,7 @@ def make_tables(
         )
     parts: dict[str, list[Any]] = {"train": [], "validation": [], "test": []}
     for row in rows:
-        parts[chance.choices(tuple(parts), (7, 2, 1))[0]].append(row)
+        parts[chance.choices(tuple(parts), (4, 2, 4))[0]].append(row)
     rejections = [
         Rejection(request.request_id, "request", request.slot_id, (), "generate", "no_pairs", "")
         for request in requests[:1]
@@ -206,7 +209,7 @@ def _make_requests(
                 shown.append(chance.choice(chunks).chunk_id)
             # Equal words under equal headings of one document are one question.
             request_id = content_id("request", [chunk.source, chunk.text, len(shown), words])
-            if request_id not in asked:
+            if request_id not in asked and chance.random() < 0.6:
                 asked.add(request_id)
                 slot = join_slot(chunk.source, chunk.anchor, "recall", "plain", "", 0)
                 yield Request(

@@ -1,6 +1,6 @@
 """A table's Parquet file into the columns that the index keeps, a column in memory at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillhouse.base.ids import canonical_json, sha256_text
-from stillhouse.base.records import Rejection
+from stillhouse.base.records import Rejection, split_slot
 from stillhouse.base.tables import read_table
 from stillhouse.lineage.provenance import SeenRow
 from stillhouse.tracing.columns import (
@@ -35,6 +35,7 @@ from stillhouse.tracing.tables import (
     RowKey,
 )
 
+_TOGETHER: Final = 1 << 18  # rows of one column in memory at a time
 _REPEATS: Final = "its text is that of "  # as ingest says it, in the detail of a duplicate
 
 
@@ -48,32 +49,41 @@ class Source:
 
     def id_column(self, name: str) -> Numbers:
         """Return a column of ids."""
-        return self.ids.encode(self._read(name))
+        return _join([self.ids.encode(part) for part in self._read(name)])
 
     def word_column(self, name: str) -> Numbers:
         """Return a column of words."""
-        return self.words.encode(self._read(name))
+        return _join([self.words.encode(part) for part in self._read(name)])
 
     def id_lists(self, name: str) -> Lists:
         """Return a column of lists of ids."""
-        lists = self._read(name)
-        starts = np.asarray(lists.offsets, np.int32)
-        return Lists(self.ids.encode(lists.flatten()), starts - starts[0])
+        values, lengths = [], []
+        for part in self._read(name):
+            values.append(self.ids.encode(part.flatten()))
+            lengths.append(np.diff(np.asarray(part.offsets)).astype(np.int32))
+        starts = np.concatenate([[0], np.cumsum(_join(lengths))]).astype(np.int32)
+        return Lists(_join(values), starts)
 
     def slot_sources(self) -> Numbers:
         """Return the document that each row's slot lies in, as a word."""
-        parts = pc.list_element(pc.split_pattern(self._read("slot_id"), "|", max_splits=1), 0)
-        coded = parts.dictionary_encode()
-        texts = [
-            text.replace("%7C", "|").replace("%25", "%") for text in coded.dictionary.to_pylist()
-        ]
-        numbers = self.words.number(texts)
-        return numbers[np.asarray(coded.indices)] if len(parts) else numbers
+        return _join([self._name_sources(part) for part in self._read("slot_id")])
 
-    def _read(self, name: str) -> pa.Array:
+    def _name_sources(self, slots: pa.Array) -> Numbers:
+        parts = pc.list_element(pc.split_pattern(slots, "|", max_splits=1), 0)
+        coded = parts.dictionary_encode()
+        named = [split_slot(text)[0] for text in coded.dictionary.to_pylist()]
+        numbers: Numbers = self.words.number(named)[np.asarray(coded.indices)]
+        return numbers
+
+    def _read(self, name: str) -> Iterator[pa.Array]:
         with pq.ParquetFile(self.path, page_checksum_verification=True) as file:
-            column = file.read(columns=[name]).column(0)
-        return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+            for batch in file.iter_batches(batch_size=_TOGETHER, columns=[name]):
+                yield batch.column(0)
+
+
+def _join(parts: Sequence[Numbers]) -> Numbers:
+    whole: Numbers = np.concatenate([np.empty(0, np.int32), *parts])
+    return whole
 
 
 def read_documents(source: Source) -> Documents:
