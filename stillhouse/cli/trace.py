@@ -16,7 +16,8 @@ def trace(
         str,
         typer.Argument(
             help="The id of a row, pair, request, chunk or document, or its first characters (4 or "
-            "more); a document's path or file name; a prompt file; or models/<student>."
+            "more); a document's path or file name; a prompt file; or models/<student>, of another "
+            "commit models/<student>@<commit>."
         ),
     ],
     as_json: AsJson = False,
@@ -26,7 +27,8 @@ def trace(
 ) -> None:
     """Say where something comes from, and which models saw it.
 
-    Also what came of it on the way.
+    Also what came of it on the way. Models are those in models/ and those that the dvc.lock of any
+    commit on any ref names: branches, tags, experiments, stashes.
 
     A model is affected if it was trained on a row of the thing, clean if it was not, and unknown
     where that cannot be told: its tables are not found, or what it learned from was edited or went

@@ -13,9 +13,11 @@ from stillhouse.tracing.trace import Trace
 _LABEL: Final = 12
 _LINES: Final = 4  # of a passage, an answer or a reason; --json has the whole text
 _SHOWN_ID: Final = 16
-_FEW: Final = 8  # models that are all shown
+_FEW: Final = 8  # models without a count by verdict
+_ALONE: Final = 2
+_SHOWN_REASONS: Final = 8  # of one verdict
+_SHOWN_NAMES: Final = 6
 _ORDER: Final = ("affected", "unknown", "clean")
-_SHOWN_MODELS: Final = {"affected": 12, "unknown": 6, "clean": 2}
 
 
 def describe_trace(traced: Trace) -> Iterator[str]:
@@ -38,18 +40,34 @@ def describe_trace(traced: Trace) -> Iterator[str]:
 
 
 def _describe_models(models: Sequence[ModelVerdict]) -> Iterator[str]:
-    """Yield the models by verdict, affected first, each with its reason; of many the first few."""
+    """Yield the models by verdict, affected first, with the reason; those that share one together."""
     for verdict in _ORDER:
         mine = [model for model in models if model.verdict == verdict]
         if len(models) > _FEW and mine:
             yield from _fill(verdict, f"{len(mine):,} of {len(models):,} models")
-        shown = mine if len(models) <= _FEW else mine[: _SHOWN_MODELS[verdict]]
-        for model in shown:
+        groups: dict[str, list[ModelVerdict]] = {}
+        for model in mine:
+            groups.setdefault(model.why, []).append(model)
+        shown = list(groups.items())[:_SHOWN_REASONS]
+        for why, same in shown:
+            yield from _describe_same(f"{verdict}: {why}", same)
+        if hidden := len(mine) - sum(len(same) for _, same in shown):
+            yield from _fill("", f"and {hidden:,} more {verdict} (--json lists all)")
+
+
+def _describe_same(said: str, same: Sequence[ModelVerdict]) -> Iterator[str]:
+    """Yield the models of which the same is said: one or two each by itself, more in one go."""
+    if len(same) <= _ALONE:
+        for model in same:
             known = ("", "workspace", model.model.rpartition("@")[2])
             where = f" ({model.where})" if model.where not in known else ""
-            yield from _fill(model.model, f"{model.verdict}: {model.why}{where}")
-        if len(mine) > len(shown):
-            yield from _fill("", f"and {len(mine) - len(shown):,} more (--json lists all)")
+            yield from _fill(model.model, f"{said}{where}")
+        return
+    yield from _fill(f"{len(same):,} models", said)
+    names = [model.model for model in same[:_SHOWN_NAMES]]
+    more = len(same) - len(names)
+    rest = f" and {more:,} more (--json lists all)" if more else ""
+    yield from _fill("", ", ".join(names) + rest)
 
 
 def _fold_filters(steps: Iterable[Step]) -> Iterator[Step]:
