@@ -26,8 +26,10 @@ from stillhouse.history.commits import Commit
 from stillhouse.lineage.provenance import BaseModel, read_provenance
 from stillhouse.tracing import index_file
 from stillhouse.tracing.find import Thing
+from stillhouse.tracing.index import Index, with_index
 from stillhouse.tracing.models import ModelVerdict
 from stillhouse.tracing.objects import hash_listing
+from stillhouse.tracing.reading import FORMS, read_rows
 from stillhouse.tracing.standing import Standing
 from stillhouse.tracing.text import describe_trace
 from stillhouse.tracing.trace import Trace, trace
@@ -340,6 +342,33 @@ def test_processes_at_once_come_to_the_same(project: Path) -> None:
         told = [pool.submit(_trace_json, B) for _ in range(3)]
     assert [one.result() for one in told] == [expected] * 3
     assert trace(Path(), B).to_json() == expected
+
+
+def test_a_trace_whose_index_grows_behind_its_back_begins_again(project: Path) -> None:
+    table, times = Path("data/dataset/train.parquet"), []
+
+    def work(index: Index) -> int:
+        times.append(index.size)
+        return int(index.rows(table).row.max())
+
+    assert with_index(project, work) < times[-1]
+    assert (times[0], len(times)) == (0, 2)
+
+
+def test_a_table_that_changes_while_it_is_read_is_one_sentence(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = Path("data/dataset/train.parquet")
+
+    def read_late(*asked: Any) -> Any:
+        os.utime(table, ns=(0, 0))
+        return read_rows(*asked)
+
+    form = replace(FORMS["rows"], read=read_late)
+    monkeypatch.setitem(FORMS, "rows", form)
+    refused = CliRunner().invoke(app, ["trace", B])
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "changes while it is read; run it again" in refused.stderr
 
 
 def _trace_json(thing: str) -> object:

@@ -9,7 +9,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
@@ -39,7 +39,7 @@ from stillhouse.tracing.reading import FORMS, Source
 T = TypeVar("T")
 
 _SETTLED: Final = 2.0  # seconds; a file that changed later than that could change again unseen
-_TRIES: Final = 3  # for a file that changes while it is read
+_TRIES: Final = 3  # of a trace whose index is damaged or grows
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,10 @@ class Wanted:
 
     path: Path
     form: str
+
+
+class GrownError(Exception):
+    """A table was added whose numbers are behind those that arrays were made for."""
 
 
 class Index:
@@ -61,8 +65,8 @@ class Index:
         self._loaded: dict[tuple[str, str], Any] = {}
         self._md5s: dict[Path, str] = {}
         self._fresh: dict[str, tuple[Look, str]] = {}
-        self._behind = {"ids", "words", "size"}
-        self._size = 0
+        self._looks: dict[Path, Look] = {}
+        self._size: int | None = None  # how many ids there are, once arrays are made for them
         self._broken: dict[tuple[Path, str], InputError] = {}
         self._once: dict[object, Any] = {}
         self._numbers: dict[str, int] = {}
@@ -75,9 +79,10 @@ class Index:
             md5 = self._file.get_md5(place, seen)
             if not md5:
                 md5 = self._hashed.md5(path)
-                if _look(path) == seen and time.time() - seen[2] / 1e9 > _SETTLED:
+                _check_untouched(path, seen)
+                if time.time() - seen[2] / 1e9 > _SETTLED:
                     self._fresh[place] = (seen, md5)
-            self._md5s[path] = md5
+            self._md5s[path], self._looks[path] = md5, seen
         return self._md5s[path]
 
     def keep_md5s(self) -> None:
@@ -90,13 +95,13 @@ class Index:
     @property
     def ids(self) -> Ids:
         """Every content id that a table names, by number."""
-        self._catch_up("ids", self._ids)
+        self._freeze()
         return self._ids
 
     @property
     def words(self) -> Words:
         """Sources, tasks, paths and reasons by number."""
-        self._catch_up("words", self._words)
+        self._freeze()
         return self._words
 
     def find_id(self, text: str) -> int:
@@ -107,17 +112,17 @@ class Index:
 
     @property
     def size(self) -> int:
-        """How many ids have a number."""
-        if "size" in self._behind:
-            self._size = self._file.top("ids")
-            self._behind.discard("size")
-        return max(self._size, len(self._ids))
+        """How many ids have a number: the length of arrays over all of them."""
+        return self._freeze()
 
     def prepare(self, wanted: Iterable[Wanted]) -> None:
         """Make what is missing, so that every number is given when the arrays are compared.
 
         What cannot be read is told when it is asked for.
         """
+        self._size = None
+        self._once.clear()
+        self._numbers.clear()
         wanted = list(dict.fromkeys(wanted))
         self._prepared |= dict.fromkeys(wanted)
         here = [one for one in wanted if one.path.is_file()]
@@ -211,10 +216,12 @@ class Index:
             if not self._is_known(one):
                 self._make(one)
             key = (self.md5(path), form)
-            data = self._file.get(*key)
-            if data is None:
+            found = self._file.get(*key)
+            if found is None:
                 raise DamagedError("what was just kept is gone")
-            self._behind = {"ids", "words", "size"}  # it may be of numbers that came since
+            data, ids, words = found
+            if self._size is not None and (ids > self._size or words > len(self._words)):
+                raise GrownError
             self._loaded[key] = unpack(FORMS[form].columns, data)
         return self._loaded[key]
 
@@ -227,27 +234,20 @@ class Index:
         Raises:
             InputError: it is missing, damaged or of another layout, or changes all the time.
         """
-        for _ in range(_TRIES):
-            before = _look(one.path)
-            md5 = self.md5(one.path)
-            with self._file.writing():
-                self._behind = {"ids", "words", "size"}
-                known = {"ids": len(self.ids), "words": len(self.words)}
-                try:
-                    data = pack(_read(one, self._ids, self._words))
-                    self._keep_numbers(known)
-                except BaseException:
-                    self._forget_numbers()
-                    raise
+        md5 = self.md5(one.path)
+        with self._file.writing():
+            self._catch_up()
+            known = {"ids": len(self._ids), "words": len(self._words)}
+            try:
+                data = pack(_read(one, self._ids, self._words))
+                _check_untouched(one.path, self._looks[one.path])
+                self._keep_numbers(known)
                 self._file.put(md5, one.form, data)
-            if _look(one.path) == before:
-                return
-            del self._md5s[one.path]
-        raise InputError(
-            "changes while it is read",
-            where=str(one.path),
-            remedy="run it again when the stage is done",
-        )
+            except BaseException:
+                self._forget_numbers()
+                raise
+        if self._size is not None:
+            raise GrownError
 
     def _keep_numbers(self, known: dict[str, int]) -> None:
         for kind, lexicon in (("ids", self._ids), ("words", self._words)):
@@ -261,12 +261,17 @@ class Index:
         """Drop numbers that nobody kept; the others are read again."""
         self._ids, self._words = Ids(), Words()
         self._chains = {"ids": 0, "words": 0}
-        self._behind = {"ids", "words", "size"}
 
-    def _catch_up(self, kind: str, lexicon: Ids | Words) -> None:
+    def _freeze(self) -> int:
+        """Take all numbers that there are; what comes later is not for the arrays that are made now."""
+        if self._size is None:
+            self._catch_up()
+            self._size = len(self._ids)
+        return self._size
+
+    def _catch_up(self) -> None:
         """Take the numbers that other processes gave."""
-        if kind in self._behind:
-            self._behind.discard(kind)
+        for kind, lexicon in (("ids", self._ids), ("words", self._words)):
             for top, chain, packed in self._file.numbering(kind, len(lexicon)):
                 lexicon.extend(packed)
                 self._chains[kind] = chain
@@ -278,15 +283,18 @@ def with_index(root: Path, work: Callable[[Index], T]) -> T:
     """Return what ``work`` makes of the index of a project, which is made anew if it is damaged.
 
     Where it cannot be written, or another process holds it too long, one in memory takes its place.
+    ``work`` begins again where a table came to the index behind its back.
     """
     place = find_home(root) / NAME
-    for _ in range(2):
+    for _ in range(_TRIES):
         try:
             with _open(place) as file:
                 index = Index(root, file)
                 made = work(index)
                 index.keep_md5s()
                 return made
+        except GrownError:
+            continue
         except DamagedError as exc:
             print(f"the index of traces is made anew ({exc})", file=sys.stderr)
             remove(place)
@@ -294,9 +302,12 @@ def with_index(root: Path, work: Callable[[Index], T]) -> T:
             break
     file = IndexFile(None)
     try:
-        return work(Index(root, file))
+        for _ in range(_TRIES):
+            with suppress(GrownError):
+                return work(Index(root, file))
     finally:
         file.close()
+    raise InputError("tables change while they are read", remedy="run it when no stage runs")
 
 
 @contextmanager
@@ -326,6 +337,12 @@ def _read_to_the_end(one: Wanted) -> None:
     """Read a table as any stage does: what is wrong with it is told in the same words."""
     for _ in read_table(one.path, FORMS[one.form].record):
         pass
+
+
+def _check_untouched(path: Path, seen: Look) -> None:
+    if _look(path) != seen:
+        remedy = "run it again when the stage is done"
+        raise InputError("changes while it is read", where=str(path), remedy=remedy)
 
 
 def _look(path: Path) -> Look:

@@ -123,8 +123,8 @@ class IndexFile:
         with told_as_damage():
             return self._base.execute(asked, (md5, form)).fetchone() is not None
 
-    def get(self, md5: str, form: str) -> bytes | None:
-        """Return the columns of a table as they were put; None without them."""
+    def get(self, md5: str, form: str) -> tuple[bytes, int, int] | None:
+        """Return the columns of a table, and how many ids and words there were when they were put."""
         asked = "select * from digest where md5 = ? and form = ?"
         with told_as_damage():
             found = self._base.execute(asked, (md5, form)).fetchone()
@@ -135,7 +135,7 @@ class IndexFile:
         ids_fit = self.chain_at("ids", ids) == ids_chain
         if not (whole and ids_fit and self.chain_at("words", words) == words_chain):
             raise DamagedError("the columns of a table are torn")
-        return bytes(data)
+        return bytes(data), int(ids), int(words)
 
     def put(self, md5: str, form: str, data: bytes) -> None:
         """Keep the columns of a table, whose numbers are all kept by now."""
