@@ -244,6 +244,18 @@ def test_a_shallow_clone_says_that_models_before_the_cut_are_unknown(
     assert (here.verdict, told.verdict) == ("clean", "unknown")
 
 
+def test_a_branch_without_a_commit_hides_no_model(project: Path) -> None:
+    expected = judge(B)
+    git("checkout", "-q", "--orphan", "fresh")
+    assert judge(B) == expected
+
+
+def test_a_repository_without_a_commit_has_no_gap(project: Path) -> None:
+    shutil.rmtree(".git")
+    git("init", "-q")
+    assert judge(A) == {"tiny": "affected"}
+
+
 def test_a_torn_lock_of_one_commit_is_told(project: Path) -> None:
     Path("dvc.lock").write_text("schema: '2.0'\nstages: [\n")
     git("commit", "-q", "-a", "-m", "torn")

@@ -8,7 +8,7 @@ from typing import Final
 
 from stillhouse.base.git import ask_git
 from stillhouse.base.lock import Lock, is_shallow, is_unreadable, read_lock
-from stillhouse.history.commits import Commit, list_commits, read_locks
+from stillhouse.history.commits import Commit, list_commits, list_refs, read_locks
 from stillhouse.tracing.index import Index
 
 MODELS: Final = "models"
@@ -82,6 +82,8 @@ def list_standing(index: Index, root: Path) -> tuple[dict[tuple[str, str], Stand
 def _list_all_commits(root: Path) -> list[Commit]:
     """Return the commits of every ref, with those that only a stash's log still names behind them."""
     commits = list_commits(root)
+    if not commits and (tips := list_refs(root)):  # HEAD is a branch without a commit
+        commits = list_commits(root, *tips)
     names = {ref for commit in commits for ref in commit.refs}
     if _STASH not in names:
         return commits
