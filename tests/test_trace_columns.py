@@ -22,16 +22,23 @@ def tell(root: Path, name: str) -> object:
     except InputError as exc:
         return str(exc)
     told = [(m.model, m.verdict, m.rows, m.why) for m in traced.models]
-    return (traced.thing.kind, traced.thing.id, traced.thing.name, traced.thing.twins), told
+    came = {
+        kind: [step.id for step in traced.downstream if step.kind == kind]
+        for kind in ("chunk", "request", "pair", "rejection", "row")
+    }
+    counted = {tally.kind: tally.count for tally in traced.counted}
+    assert all(counted.get(kind, 0) == len(came[kind]) for kind in came if kind != "rejection")
+    thing = traced.thing
+    return (thing.kind, thing.id, thing.name, thing.twins), told, came
 
 
 def tell_plainly(root: Path, name: str) -> object:
     try:
-        thing, verdicts = judge_plainly(root, name)
+        thing, verdicts, came = judge_plainly(root, name)
     except InputError as exc:
         return str(exc)
     told = [(m.model, m.verdict, m.rows, m.why) for m in verdicts]
-    return (thing.kind, thing.id, thing.name, thing.twins), told
+    return (thing.kind, thing.id, thing.name, thing.twins), told, came
 
 
 @pytest.mark.parametrize("seed", range(HISTORIES))

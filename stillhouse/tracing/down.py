@@ -50,30 +50,10 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """What a step says of a request."""
+class _Slot:
+    """The one column that the index does not keep: it is as long as all others together."""
 
-    request_id: str
     slot_id: str
-    task: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Paired:
-    """What a step says of a pair."""
-
-    pair_id: str
-    slot_id: str
-    task: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """What a step says of a row."""
-
-    row_id: str
-    slot_id: str
-    task: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +76,10 @@ class Downstream:
             if chunk.chunk_id != own:
                 place: dict[str, Json] = {"start": chunk.start, "end": chunk.end}
                 yield Step("chunk", chunk.chunk_id, {"anchor": chunk.anchor, **place})
-        for request in self._pick(REQUESTS, _Asked):
-            if request.request_id != own:
-                told: dict[str, Json] = {"task": request.task, "slot_id": request.slot_id}
-                yield Step("request", request.request_id, told)
-        for pair in self._pick(PAIRS, _Paired):
-            if pair.pair_id != own:
-                yield Step("pair", pair.pair_id, {"task": pair.task, "slot_id": pair.slot_id})
+        requests = self.index.requests(self.root / REQUESTS)
+        yield from self._list_asked("request", REQUESTS, requests.request, requests.task)
+        pairs = self.index.pairs(self.root / PAIRS)
+        yield from self._list_asked("pair", PAIRS, pairs.row, pairs.task)
         yield from self._list_rejections()
         yield from self._list_rows()
         yield from self._list_untold()
@@ -179,26 +156,40 @@ class Downstream:
         parts = {
             number: table.stem for table in DATASET for number in self._rows_of(table).tolist()
         }
-        kept: dict[str, tuple[_Kept, int]] = {}
+        steps: dict[str, Step] = {}
+        holders = self._find_holders(rows)
+        texts = self.index.words.texts
         for table in reversed(ROW_TABLES):  # a row as the last table has it
             columns = self.index.rows(self.root / table)
             places = self.reach.places[table]
             fresh = places[waiting[columns.row[places]]]
             numbers = columns.row[fresh]
-            records = pick_records(self.root / table, _Kept, fresh)
-            for record, number in zip(records, numbers.tolist(), strict=True):
-                kept[record.row_id] = (record, number)
+            slots = pick_records(self.root / table, _Slot, fresh)
+            told = zip(numbers.tolist(), columns.task[fresh].tolist(), slots, strict=True)
+            for number, task, slot in told:
+                facts: dict[str, Json] = {
+                    "task": texts[task],
+                    "part": parts.get(number, ""),
+                    "slot_id": slot.slot_id,
+                    "models": holders.get(number, []),
+                }
+                row_id = self.index.ids.name(number)
+                steps[row_id] = Step("row", row_id, facts)
             waiting[numbers] = False
-        holders = self._find_holders(rows)
-        for row_id in sorted(kept):
-            row, number = kept[row_id]
-            facts: dict[str, Json] = {
-                "task": row.task,
-                "part": parts.get(number, ""),
-                "slot_id": row.slot_id,
-                "models": holders.get(number, []),
-            }
-            yield Step("row", row_id, facts)
+        yield from (steps[row_id] for row_id in sorted(steps))
+
+    def _list_asked(
+        self, kind: str, table: Path, numbers: Numbers, tasks: Numbers
+    ) -> Iterator[Step]:
+        """Yield the thing's requests or pairs in the order of their table."""
+        places = self.reach.places[table]
+        texts, slots = self.index.words.texts, pick_records(self.root / table, _Slot, places)
+        own = self.index.find_id(self.reach.thing.id)
+        told = zip(numbers[places].tolist(), tasks[places].tolist(), slots, strict=True)
+        for number, task, slot in told:
+            if number != own:
+                facts: dict[str, Json] = {"task": texts[task], "slot_id": slot.slot_id}
+                yield Step(kind, self.index.ids.name(number), facts)
 
     def _pick(self, table: Path, record: type[T]) -> Iterator[T]:
         return pick_records(self.root / table, record, self.reach.places[table])
@@ -209,7 +200,7 @@ class Downstream:
     def _find_rows(self) -> Numbers:
         """Return the rows that come of the thing, which may be one itself, each once."""
         found = flag(self.index.size, np.concatenate([self._rows_of(t) for t in ROW_TABLES]))
-        found[[self.index.find_id(self.reach.thing.id)]] &= False
+        found &= ~flag(self.index.size, [self.index.find_id(self.reach.thing.id)])
         return np.flatnonzero(found).astype(np.int32)
 
     def _count_words(self, numbers: Numbers) -> Mapping[str, int]:
