@@ -9,7 +9,7 @@ rejections; or there is no such pair, and then its request tells. Where a row ga
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from stillhouse.base.ids import content_id
@@ -42,6 +42,7 @@ class Explainer:
         self._words: dict[str, Item] = {}
         self._same: dict[int, set[str]] = {id(old): set(), id(new): set()}
         self._facts: set[str] = set()
+        self._told_facts: dict[tuple[str, bool], Why | None] = {}
 
     def load(
         self,
@@ -102,7 +103,12 @@ class Explainer:
         ]
         there.load_rejections(others)
         there.load_places([there.fixed.get(one, one) for one in others])
-        self._facts.update(item.fact_id for item in mine if item.fact_id)
+        # Rows that are pairs there, and were not dropped, are held out: so for their fact's sake.
+        self._facts |= {
+            item.fact_id
+            for item, origin in zip(mine, origins, strict=True)
+            if item.fact_id and origin in same and not there.rejection(origin)
+        }
 
     def changed(self, old: Item, new: Item) -> Why:
         """Return why a row that is in both versions is not the same."""
@@ -262,22 +268,56 @@ class Explainer:
         """Return why the other questions about a row's fact are not the same: they share the draw."""
         if depth >= _DEEPEST or not item.fact_id:
             return None
-        why = NOTHING
-        here.load_facts(self._facts)
-        there.load_facts(self._facts)
-        mine, theirs = here.find_fact(item.fact_id), there.find_fact(item.fact_id)
-        for one in sorted(set(mine) ^ set(theirs))[:_NEIGHBOURS]:
-            first, second = (here, there) if one in mine else (there, here)
-            if found := self._load_item(one, first):
-                why |= self._absent(found, first, second, depth + 1)
-        for one in sorted(set(mine) & set(theirs))[:_NEIGHBOURS]:
-            dropped = here.rejection(one)
-            first, second = (there, here) if dropped else (here, there)
-            if bool(dropped) != bool(there.rejection(one)) and (
-                found := self._load_item(one, first)
-            ):
-                why |= self._absent(found, first, second, depth + 1)
-        return why if why.causes else None
+        key = (item.fact_id, here is self._old)
+        if key not in self._told_facts:
+            self._load_facts()
+            why = NOTHING
+            for one, first, second in self._list_neighbours(item.fact_id, here, there):
+                if found := self._load_item(one, first):
+                    why |= self._absent(found, first, second, depth + 1)
+            self._told_facts[key] = why if why.causes else None
+        return self._told_facts[key]
+
+    def _list_neighbours(
+        self, fact_id: str, here: Upstream, there: Upstream
+    ) -> Iterator[tuple[str, Upstream, Upstream]]:
+        """Yield the pairs of a fact that one version has, or keeps, and the other has not: id, has, lacks."""
+        mine, theirs = set(here.find_fact(fact_id)), set(there.find_fact(fact_id))
+        for one in sorted(mine ^ theirs)[:_NEIGHBOURS]:
+            yield (one, here, there) if one in mine else (one, there, here)
+        for one in sorted(mine & theirs)[:_NEIGHBOURS]:
+            dropped, gone = bool(here.rejection(one)), bool(there.rejection(one))
+            if dropped != gone:
+                yield (one, there, here) if dropped else (one, here, there)
+
+    def _load_facts(self) -> None:
+        """Ask both versions at once for all that questions about neighbours will need."""
+        facts, self._facts = self._facts, set()
+        both = (self._old, self._new)
+        ids: set[str] = set()
+        for upstream in both:
+            upstream.load_facts(facts)
+            ids.update(one for fact in facts for one in upstream.find_fact(fact))
+        for upstream in both if ids else ():
+            upstream.load_pairs(ids)
+            upstream.load_rejections(ids)
+        for first, second in (both, both[::-1]):
+            found = [
+                one
+                for fact in facts
+                for one, has, _ in self._list_neighbours(fact, *both)
+                if has is first
+            ]
+            self._words |= {pair.pair_id: item_of_pair(pair) for pair in first.read_pairs(found)}
+            items = [self._words[one] for one in found if one in self._words]
+            second.load_slots([item.slot_id for item in items])
+            others = [second.find_slot(item.slot_id) for item in items]
+            second.load_places([second.fixed.get(one, one) for one in (*found, *others) if one])
+            second.load_rejections([one for one in others if one])
+            requests = [item.request_id for item in items]
+            requests += [pair.request_id for one in others if one and (pair := second.pair(one))]
+            first.load_requests(requests)
+            second.load_requests(requests)
 
     def _explain_rejection(
         self,

@@ -94,6 +94,7 @@ class Upstream:
         self._requests: _Known[Request] = _Known()
         self._places: _Known[str] = _Known()
         self._traits: dict[str, Traits] = {}
+        self._layouts: dict[tuple[str, type], bool] = {}
 
     @property
     def lock(self) -> Lock:
@@ -323,7 +324,11 @@ class Upstream:
     def select(self, table: str, record: type[T], column: str, values: Collection[str]) -> list[T]:
         """Return the records whose column has one of the values, sorted by it."""
         path = self.find(table)
-        if path is None or not values or not self._has_layout(table, path, record):
+        if path is None or not values:
+            return []
+        if (table, record) not in self._layouts:
+            self._layouts[table, record] = self._has_layout(table, path, record)
+        if not self._layouts[table, record]:
             return []
         names = ", ".join(f't."{field.name}"' for field in fields(record))  # type: ignore[arg-type]
         found = self._engine.sql(
