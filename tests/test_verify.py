@@ -289,6 +289,42 @@ def test_an_edit_of_the_same_size_with_its_time_set_back(path: Path, root: Path)
         assert "leave.md" in find(root)[kind, where]
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda value: value.update(files="x"),
+        lambda value: value.update(files={"a": 1}),
+        lambda value: value.update(weights_sha256=None),
+        lambda value: value["dataset"].update(rows="5"),
+        lambda value: value["dataset"].update(path=3),
+        lambda value: value["inputs"].update(x={"md5": 1, "sha256": 2}),
+        lambda value: value["base"].update(origin=[]),
+        lambda value: value.update(version=9),
+        lambda value: value.pop("base"),
+    ],
+)
+def test_a_provenance_with_values_that_it_cannot_have_is_a_problem_and_no_traceback(
+    edit: Callable[[dict], object], root: Path
+) -> None:
+    edit_provenance(root, edit)
+    assert find(root).keys() == {
+        ("changed file", PROVENANCE.as_posix()),
+        ("provenance", PROVENANCE.as_posix()),
+    }
+
+
+def test_what_is_no_file_is_named_and_not_waited_for(root: Path) -> None:
+    os.mkfifo(root / "data/generated/pipe")
+    (root / WEIGHTS).unlink()
+    os.mkfifo(root / WEIGHTS)
+    shutil.rmtree(root / "data/dataset")
+    write(root / "data/dataset", "a file")
+    found = find(root)
+    assert found["changed file", WEIGHTS.as_posix()] == "cannot be read (not a regular file)"
+    assert ("unexpected file", "data/generated/pipe") in found
+    assert ("changed file", "data/dataset") in found
+
+
 def test_a_file_that_no_listing_names(root: Path) -> None:
     write(root / "data/generated/extra.parquet", "x")
     assert find(root).keys() == {("unexpected file", "data/generated/extra.parquet")}

@@ -1,7 +1,9 @@
 """Many files hashed at once, each in one pass and once, with a bar that counts bytes."""
 
+import errno
 import hashlib
 import os
+import stat
 import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -77,6 +79,9 @@ class Digests:
             seen = path.stat()
         except OSError as exc:
             self._unreadable[path] = exc
+            return None
+        if not stat.S_ISREG(seen.st_mode):  # a pipe would be waited for, for ever
+            self._unreadable[path] = OSError(errno.EINVAL, "not a regular file")
             return None
         return (seen.st_dev, seen.st_ino), seen.st_size
 

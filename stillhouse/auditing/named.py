@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from stillhouse.auditing.papers import open_provenance
 from stillhouse.auditing.scope import MODELS
 from stillhouse.base.errors import InputError
 from stillhouse.base.ids import sha256_file
@@ -11,7 +12,6 @@ from stillhouse.history.mlflow import Registered, find_registered
 from stillhouse.history.resolve import find_md5, open_commit, open_workspace, resolve
 from stillhouse.history.version import Version
 from stillhouse.lineage.model_folder import PROVENANCE
-from stillhouse.lineage.provenance import read_provenance
 
 _REGISTERED = ("models:/", "runs:/")
 _SHA256 = 64  # hex digits
@@ -72,7 +72,7 @@ def _lies_here(root: Path, registered: Registered) -> bool:
     """
     folder = root / MODELS / registered.student
     try:
-        weights = read_provenance(folder).weights_sha256
+        weights = open_provenance(folder).weights_sha256
     except InputError:
         return False
     provenance = sha256_file(folder / PROVENANCE)

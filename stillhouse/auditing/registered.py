@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from stillhouse.auditing.papers import open_provenance
 from stillhouse.auditing.places import Places
 from stillhouse.auditing.problems import Outcome, Problem, Unchecked, join_outcomes
 from stillhouse.auditing.student import Student
@@ -16,7 +17,7 @@ from stillhouse.base.ids import sha256_file
 from stillhouse.base.lock import LOCK
 from stillhouse.lineage.entry import clean_key
 from stillhouse.lineage.model_folder import PROVENANCE
-from stillhouse.lineage.provenance import Provenance, read_provenance
+from stillhouse.lineage.provenance import Provenance
 from stillhouse.lineage.store import explain_store, find_store, hide_user, open_store
 
 # An MlflowClient, which `lineage/store.py` makes: no other module imports MLflow.
@@ -73,7 +74,7 @@ def check_registered(students: list[Student], places: Places) -> Outcome:
 
 def _seek(student: Student, places: Places) -> _Sought | None:
     try:
-        provenance = read_provenance(student.folder)
+        provenance = open_provenance(student.folder)
     except InputError:
         return None  # which the check of its files tells
     sha256 = sha256_file(student.folder / PROVENANCE)

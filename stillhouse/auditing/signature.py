@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from stillhouse.auditing.keys import KEYS, read_public, take_fingerprint, write_public
+from stillhouse.auditing.papers import open_provenance
 from stillhouse.auditing.problems import Outcome, Problem, join_outcomes
 from stillhouse.auditing.student import Student
 from stillhouse.base.errors import InputError
 from stillhouse.base.files import write_json
 from stillhouse.base.ids import canonical_json, sha256_file
 from stillhouse.lineage.model_folder import PROVENANCE
-from stillhouse.lineage.provenance import read_provenance
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -49,7 +49,7 @@ def make_statement(student: str, folder: Path) -> dict[str, str]:
     Raises:
         InputError: it has no readable provenance.
     """
-    provenance = read_provenance(folder)
+    provenance = open_provenance(folder)
     return {
         "student": student,
         "weights_sha256": provenance.weights_sha256,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from stillhouse.auditing.gate import check_gate
+from stillhouse.auditing.papers import open_provenance
 from stillhouse.auditing.places import Places
 from stillhouse.auditing.problems import Outcome, Problem, join_outcomes
 from stillhouse.auditing.student import Student
@@ -11,7 +12,7 @@ from stillhouse.auditing.student_rows import check_rows
 from stillhouse.base.errors import InputError
 from stillhouse.lineage.inputs import Digest, combine
 from stillhouse.lineage.model_folder import PROVENANCE, weights_sha256
-from stillhouse.lineage.provenance import Provenance, read_provenance
+from stillhouse.lineage.provenance import Provenance
 from stillhouse.planning.hashes import hash_listing
 
 EDITED: Final = "edited during the run"
@@ -22,7 +23,7 @@ def check_student(student: Student, places: Places) -> Outcome:
     """Compare all that lies in a student's folder with its provenance, and that with the lock."""
     where = f"{student.shown}/{PROVENANCE}"
     try:
-        provenance = read_provenance(student.folder)
+        provenance = open_provenance(student.folder)
     except InputError as exc:
         lost = Problem("provenance", where, "a whole provenance", exc.what, student.put_back)
         return Outcome((lost,), checked={"students": 1})
@@ -46,7 +47,7 @@ def check_student(student: Student, places: Places) -> Outcome:
 def list_inputs(student: Student) -> list[str]:
     """Return what a student's training opened, by its provenance; nothing of an unreadable one."""
     try:
-        return list(read_provenance(student.folder).inputs)
+        return list(open_provenance(student.folder).inputs)
     except InputError:
         return []
 

@@ -71,7 +71,7 @@ class Workspace:
         """Turn what is said of a folder into what is said of its files, where its listing is known."""
         here = self._root / path
         listing = self._places.list_folder(md5) if md5.endswith(".dir") else None
-        if not md5.endswith(".dir"):
+        if not md5.endswith(".dir") or (here.exists() and not here.is_dir()):
             self._files[path][md5] += stages
         elif listing is None:
             self._folders.setdefault(path, {})[md5] = stages
