@@ -353,6 +353,13 @@ def test_a_commit_over_a_red_gate(root: Path) -> None:
     assert "did not" in found["red gate", "reports/validation.json"]
 
 
+def test_a_validation_that_stopped_the_pipeline_is_no_edited_file(root: Path) -> None:
+    write_validation(root, passed=False)
+    found = find(root)
+    assert found.keys() == {("red gate", "reports/validation.json")}
+    assert "`dvc repro` stops there" in found["red gate", "reports/validation.json"]
+
+
 def test_a_run_cache_that_puts_back_what_was_recorded_over_a_red_gate(root: Path) -> None:
     write_validation(root, passed=False)
     lock_stage(root, "validate")

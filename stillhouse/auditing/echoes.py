@@ -21,7 +21,7 @@ def drop_echoes(problems: Sequence[Problem]) -> Iterator[Problem]:
     for one in problems:
         if one.kind == CONTRADICTION and one.where in edited:
             continue
-        if one.kind == EDITED and (RED, one.where) in places:
+        if one.kind in (EDITED, "changed file") and (RED, one.where) in places:
             continue
         # The run that did pass is filed under the same key: it is not that one which is wrong.
         if (RED, VALIDATION) in places and one.found.endswith(f" for {VALIDATION}"):

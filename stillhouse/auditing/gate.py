@@ -53,6 +53,15 @@ def check_locked_gate(recorded: Recorded, places: Places) -> Iterator[Problem]:
             yield Problem(RED, VALIDATION, "a validation that passed", found, _MEND)
 
 
+def check_gate_here(recorded: Recorded, places: Places) -> Iterator[Problem]:
+    """Find a validation in the working directory that did not pass, and that no run recorded."""
+    path = places.root / VALIDATION
+    known = {stage.outs.get(VALIDATION) for _, stage in recorded.pairs()}
+    if path.is_file() and not has_passed(path) and places.digests.md5(path) not in known:
+        found = "one that did not, of a run that dvc.lock does not hold: `dvc repro` stops there"
+        yield Problem(RED, VALIDATION, "a validation that passed", found, _MEND)
+
+
 def has_passed(path: Path) -> bool:
     """Say whether a validation's record says that all of it passed."""
     try:

@@ -12,7 +12,7 @@ from stillhouse.auditing.closure import Recorded, check_chain, check_declared, c
 from stillhouse.auditing.digests import Digests
 from stillhouse.auditing.echoes import drop_echoes
 from stillhouse.auditing.folders import open_folder
-from stillhouse.auditing.gate import check_locked_gate
+from stillhouse.auditing.gate import check_gate_here, check_locked_gate
 from stillhouse.auditing.objects import (
     Named,
     check_cache,
@@ -220,6 +220,7 @@ class _Verification:
             # Of one student: that others are no longer declared is not its matter.
             problems += check_declared(recorded, [] if self._wanted.student else names)
             problems += check_params(recorded, self._version.root)
+            problems += check_gate_here(recorded, self._places)
         return join_outcomes((check_chain(recorded, self._places), Outcome(tuple(problems))))
 
     def _check_objects(self, named: Named) -> Iterator[Outcome]:
