@@ -242,6 +242,13 @@ def test_a_hash_in_the_lock_that_was_edited_by_hand(root: Path) -> None:
     }
 
 
+def test_a_hash_of_a_seed_in_the_lock_that_was_edited_by_hand(root: Path) -> None:
+    edit_lock(root, lambda stages: stages["ingest"]["deps"][0].update(md5="a" * 32 + ".dir"))
+    (problem,) = look(root).problems
+    assert (problem.kind, problem.where) == ("changed folder", "data/seed/documents")
+    assert "or dvc.lock did" in problem.remedy
+
+
 def test_a_command_a_parameter_and_a_stage_of_the_lock_that_were_edited(root: Path) -> None:
     def change(stages: dict) -> None:
         stages["ingest"]["cmd"] = "python -m stages.other"

@@ -176,7 +176,7 @@ class Workspace:
         """Return what to do about a dependency that nothing makes: code, a seed."""
         known = bool(ask_git(self._root, "ls-files", "--", path))
         if known and not self._list_dirty(path):
-            return "`dvc repro`: it was committed after that run"
+            return "`dvc repro`: it is as committed, so it changed after that run, or dvc.lock did"
         back = f"`git checkout -- {path}`" if known else "putting the earlier file there"
         # DVC sees an edit that kept size and time only once the file was touched.
         return f"{back} takes an edit back; if it is meant, `touch` it and `dvc repro`"
