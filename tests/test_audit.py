@@ -338,6 +338,34 @@ def test_a_damaged_provenance_ends_with_1_and_one_sentence(project: Path) -> Non
     assert (done.exit_code, "NOT verified" in done.stderr) == (1, True)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("student", 7),
+        ("student", "../first"),
+        ("weights_sha256", None),
+        ("dataset", {"path": "", "md5": "", "sha256": "", "rows": "many", "merkle_root": ""}),
+        ("files", {"model.safetensors": ["a"]}),
+        ("upstream", {"data/requests.parquet": {}}),
+        ("base", {"name": "x", "sha256": 1, "origin": "y"}),
+    ],
+)
+def test_a_provenance_that_no_training_writes_is_one_sentence(
+    project: Path, name: str, value: object
+) -> None:
+    path = Path("models/first/provenance.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), name: value}))
+    done = run("first")
+    assert (done.exit_code, f"`{name}` holds what no training writes" in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("review", ['{"rows": "many"}', "[]", "{", '{"decisions": 3}'])
+def test_a_report_of_reviews_that_is_none_is_told_as_not_found(project: Path, review: str) -> None:
+    Path("reports/review.json").write_text(review)
+    record(project, "first")
+    assert ask("first")["review"] == {}
+
+
 def test_a_changed_row_of_the_table_is_a_problem(project: Path) -> None:
     rows = read_all(TRAIN, Row)
     write_table(TRAIN, Row, rows[1:])

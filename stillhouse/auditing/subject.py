@@ -310,6 +310,7 @@ def _describe(
 ) -> Subject:
     try:
         provenance = read_provenance(folder)
+        _check_types(provenance)
     except InputError as exc:
         raise GateError(
             f"NOT verified: {exc.what}",
@@ -337,6 +338,33 @@ def _describe(
         asked, student, folder, shown, md5, provenance, version, tuple(recorded), here, other,
         absent, registered,
     )  # fmt: skip
+
+
+def _check_types(provenance: Provenance) -> None:
+    """Refuse values that no training writes: whoever edited the file may have put anything there.
+
+    Raises:
+        InputError: a value has another type.
+    """
+    dataset, base = provenance.dataset, provenance.base
+    digests = [text for one in provenance.inputs.values() for text in (one.md5, one.sha256)]
+    texts = {
+        "student": [provenance.student],
+        "weights_sha256": [provenance.weights_sha256],
+        "dataset": [dataset.path, dataset.md5, dataset.sha256, dataset.merkle_root],
+        "base": [base.name, base.sha256, base.origin],
+        "inputs": digests,
+        "files": list(provenance.files.values()),
+        "upstream": list(provenance.upstream.values()),
+        "packages": list(provenance.packages.values()),
+    }
+    wrong = [name for name, values in texts.items() if not all(isinstance(v, str) for v in values)]
+    if not isinstance(dataset.rows, int):
+        wrong.append("dataset")
+    if not wrong and ("/" in provenance.student or provenance.student in ("", ".", "..")):
+        wrong.append("student")
+    if wrong:
+        raise InputError(f"not a provenance (`{wrong[0]}` holds what no training writes)")
 
 
 def _choose_lock(history: History, here: bool, recorded: Sequence[Commit]) -> tuple[str, Lock]:

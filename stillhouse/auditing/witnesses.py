@@ -106,13 +106,20 @@ def read_review_of(links: Mapping[str, Link]) -> Review | None:
     record = _read_object(link.file if link else None)
     if link is None or record is None:
         return None
+    try:
+        return _read_review(record, link.md5)
+    except (TypeError, ValueError):  # not one that the stage wrote
+        return None
+
+
+def _read_review(record: Mapping[str, Any], md5: str) -> Review:
     decisions = [one for one in record.get("decisions", []) if isinstance(one, dict)]
     return Review(
         rows=int(record.get("rows", 0)),
         verdicts={name: int(record.get(name, 0)) for name in ("accept", "fix", "reject")},
         reviewers=dict(Counter(str(one.get("reviewer", "")) for one in decisions).most_common()),
         unknown=len(record.get("unknown", [])),
-        md5=link.md5,
+        md5=md5,
         decisions={
             str(one.get("new_id") or one.get("row_id")): (
                 str(one.get("verdict", "")),
