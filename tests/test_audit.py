@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner, Result
 
 from stillhouse.auditing import evidence, samples, subject
@@ -370,6 +371,42 @@ def test_a_changed_row_of_the_table_is_a_problem(project: Path) -> None:
     rows = read_all(TRAIN, Row)
     write_table(TRAIN, Row, rows[1:])
     assert list_problems(ask("first")) == [("rows", TRAIN.as_posix())]
+
+
+def test_a_changed_table_in_the_workspace_is_a_problem_though_the_cache_has_the_true_one(
+    project: Path,
+) -> None:
+    path = Path("data/generated/pairs.parquet")
+    path.write_bytes(path.read_bytes()[:-1] + b"2")
+    assert list_problems(ask("first")) == [("changed file", path.as_posix())]
+
+
+def test_a_newer_table_that_dvc_lock_names_is_no_problem_of_an_older_model(project: Path) -> None:
+    old = md5_file(TRAIN)
+    write_table(TRAIN, Row, read_all(TRAIN, Row)[1:])
+    lock = yaml.safe_load(Path("dvc.lock").read_text())
+    for out in lock["stages"]["tables"]["outs"]:
+        if out["md5"] == old and out["path"] == TRAIN.as_posix():
+            out["md5"] = md5_file(TRAIN)
+    Path("dvc.lock").write_text(yaml.safe_dump(lock))
+    told = ask("first")
+    dataset = told["dataset"]
+    assert isinstance(dataset, dict)
+    assert (list_problems(told), dataset["md5"], dataset["found"]) == ([], old, True)
+
+
+@pytest.mark.parametrize(
+    "name", [TRAIN.as_posix(), "data/requests.parquet", "data/corpus/chunks.parquet"]
+)
+@pytest.mark.parametrize("place", [0.3, 0.6, 0.95])
+def test_bytes_that_are_damaged_everywhere_never_verify_and_never_end_in_a_traceback(
+    project: Path, name: str, place: float
+) -> None:
+    content = bytearray(Path(name).read_bytes())
+    drop_object(project, md5_file(Path(name)))
+    content[int(len(content) * place)] ^= 0xFF
+    Path(name).write_bytes(content)
+    assert name in list_unchecked(ask("first"))
 
 
 def test_a_corrupt_object_of_the_cache_is_a_problem_once_the_file_is_gone(project: Path) -> None:
