@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from bench.histories import list_things, make_history
 from stillhouse.base.files import write_json
 from stillhouse.base.ids import md5_file
 from stillhouse.base.records import Rejection, Row
@@ -423,6 +424,21 @@ def test_many_models_are_grouped_affected_first_within_80_columns() -> None:
     assert "and 22 more affected (--json lists all)" in " ".join(lines)
     few = list(describe_trace(Trace(thing, (), (), (), "affected", tuple(models[:2]), ())))
     assert sum("affected: trained on 3 rows of it (experiment-" in line for line in few) == 2
+
+
+def test_the_synthetic_history_of_the_benchmark_is_traced_and_the_same_each_time(
+    tmp_path: Path,
+) -> None:
+    histories = [make_history(tmp_path / name, versions=3, rows=2000) for name in ("a", "b")]
+    assert histories[0].commits == histories[1].commits
+    things = list_things(histories[0].root)
+    told = {kind: trace(histories[0].root, thing) for kind, thing in things.items()}
+    assert {kind: len(traced.models) for kind, traced in told.items()} == {
+        **dict.fromkeys(things, 3),
+        "model": 2,
+    }
+    assert {traced.verdict for kind, traced in told.items() if kind != "model"} == {"affected"}
+    assert told["model"].verdict == "clean"
 
 
 def test_the_command_tells_of_other_commits(project: Path) -> None:
