@@ -27,9 +27,10 @@ from stillhouse.history.commits import Commit
 from stillhouse.lineage.provenance import BaseModel, read_provenance
 from stillhouse.tracing import index_file
 from stillhouse.tracing.find import Thing
-from stillhouse.tracing.index import Index, with_index
+from stillhouse.tracing.index import Index
 from stillhouse.tracing.models import ModelVerdict
 from stillhouse.tracing.objects import hash_listing
+from stillhouse.tracing.opening import with_index
 from stillhouse.tracing.reading import FORMS, read_rows
 from stillhouse.tracing.standing import Standing
 from stillhouse.tracing.text import describe_trace

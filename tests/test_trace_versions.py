@@ -14,8 +14,9 @@ from stillhouse.base.records import Chunk, Document, Pair, Row
 from stillhouse.base.tables import read_all, write_table
 from stillhouse.cli.main import app
 from stillhouse.tracing.find import find_thing
-from stillhouse.tracing.index import Index, with_index
+from stillhouse.tracing.index import Index
 from stillhouse.tracing.models import ModelVerdict
+from stillhouse.tracing.opening import with_index
 from stillhouse.tracing.past import list_here, want_tables
 from stillhouse.tracing.reach import follow
 from stillhouse.tracing.trace import trace

@@ -5,11 +5,9 @@ A table is known by the md5 of its bytes, which are hashed again whenever the fi
 """
 
 import os
-import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
@@ -32,14 +30,13 @@ from stillhouse.tracing.columns import (
     pack,
     unpack,
 )
-from stillhouse.tracing.index_file import NAME, DamagedError, IndexFile, Look, remove
+from stillhouse.tracing.index_file import DamagedError, IndexFile, Look
 from stillhouse.tracing.lexicon import NONE, Ids, Words
 from stillhouse.tracing.reading import FORMS, Source
 
 T = TypeVar("T")
 
 _SETTLED: Final = 2.0  # seconds; a file that changed later than that could change again unseen
-_TRIES: Final = 3  # of a trace whose index is damaged or grows
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,50 +274,6 @@ class Index:
                 self._chains[kind] = chain
                 if len(lexicon) != top:
                     raise DamagedError("the numbering is torn")
-
-
-def with_index(root: Path, work: Callable[[Index], T]) -> T:
-    """Return what ``work`` makes of the index of a project, which is made anew if it is damaged.
-
-    Where it cannot be written, or another process holds it too long, one in memory takes its place.
-    ``work`` begins again where a table came to the index behind its back.
-    """
-    place = find_home(root) / NAME
-    for _ in range(_TRIES):
-        try:
-            with _open(place) as file:
-                index = Index(root, file)
-                made = work(index)
-                index.keep_md5s()
-                return made
-        except GrownError:
-            continue
-        except DamagedError as exc:
-            print(f"the index of traces is made anew ({exc})", file=sys.stderr)
-            remove(place)
-        except sqlite3.Error:
-            break
-    file = IndexFile(None)
-    try:
-        for _ in range(_TRIES):
-            with suppress(GrownError):
-                return work(Index(root, file))
-    finally:
-        file.close()
-    raise InputError("tables change while they are read", remedy="run it when no stage runs")
-
-
-@contextmanager
-def _open(place: Path) -> Iterator[IndexFile]:
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise sqlite3.OperationalError(str(exc)) from exc
-    file = IndexFile(place)
-    try:
-        yield file
-    finally:
-        file.close()
 
 
 def _read(one: Wanted, ids: Ids, words: Words) -> object:

@@ -7,10 +7,11 @@ from pathlib import Path
 from stillhouse.base.ids import Json
 from stillhouse.tracing.down import Downstream, Step, Tally
 from stillhouse.tracing.find import Thing, find_thing
-from stillhouse.tracing.index import Index, with_index
+from stillhouse.tracing.index import Index
 from stillhouse.tracing.listed import Listed, list_models
 from stillhouse.tracing.models import ModelVerdict, Verdict, judge_models, worst_verdict
 from stillhouse.tracing.objects import Objects
+from stillhouse.tracing.opening import with_index
 from stillhouse.tracing.past import (
     JUDGED_BY,
     LOOKED_UP_IN,
