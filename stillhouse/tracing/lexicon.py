@@ -13,7 +13,6 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 Numbers = npt.NDArray[np.int32]
 Keys = npt.NDArray[np.uint8]
@@ -196,6 +195,8 @@ def _make_key(text: str) -> bytes:
 
 
 def _are_hex(texts: pa.Array) -> npt.NDArray[np.bool_]:
+    import pyarrow.compute as pc  # late: a warm index needs none of it
+
     matches = pc.match_substring_regex(texts, pattern="^[0-9a-f]{64}$")
     return np.asarray(matches.to_numpy(zero_copy_only=False), np.bool_)
 
@@ -204,6 +205,8 @@ def _make_keys(texts: pa.Array) -> Keys:
     """Return the key of each text, 32 bytes wide."""
     if not len(texts):
         return np.empty((0, _WIDTH), np.uint8)
+    import pyarrow.compute as pc  # late: a warm index needs none of it
+
     lengths = np.asarray(pc.binary_length(texts))
     if (lengths == 2 * _WIDTH).all():
         begin = int(np.frombuffer(texts.buffers()[1], np.int32)[texts.offset])

@@ -8,7 +8,6 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillhouse.base.ids import canonical_json, sha256_text
@@ -69,6 +68,8 @@ class Source:
         return _join([self._name_sources(part) for part in self._read("slot_id")])
 
     def _name_sources(self, slots: pa.Array) -> Numbers:
+        import pyarrow.compute as pc  # late: a warm index needs none of it
+
         parts = pc.list_element(pc.split_pattern(slots, "|", max_splits=1), 0)
         coded = parts.dictionary_encode()
         named = [split_slot(text)[0] for text in coded.dictionary.to_pylist()]
