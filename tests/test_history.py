@@ -173,6 +173,11 @@ def test_commits_of_all_refs_and_their_locks(project: Project) -> None:
     ]
 
 
+def test_a_branch_without_a_commit_hides_no_other(project: Project) -> None:
+    project.git("checkout", "--quiet", "--orphan", "new")
+    assert len(list_commits(project.root)) == 3
+
+
 def test_a_project_in_a_folder_of_its_repository(tmp_path: Path, project: Project) -> None:
     outer = Project(tmp_path / "outer")
     shutil.copytree(project.root, outer.root / "inner", ignore=shutil.ignore_patterns(".git"))

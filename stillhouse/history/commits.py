@@ -37,8 +37,9 @@ def list_commits(project: Path, *revisions: str) -> list[Commit]:
     Nothing outside a repository.
     """
     told = f"--format=%H{_FIELD}%ct{_FIELD}%s"
-    # All refs, not `--all`, which leaves out nothing but says the same of a lone HEAD.
-    chosen = ("--end-of-options", *revisions) if revisions else ("--all", "HEAD")
+    # A detached HEAD is no ref; that of a branch without a commit is nothing that git could show.
+    alone = ("HEAD",) if ask_git(project, "rev-parse", "--verify", "--quiet", "HEAD") else ()
+    chosen = ("--end-of-options", *revisions) if revisions else ("--all", *alone)
     lines = ask_git(project, "log", "--date-order", told, *chosen, "--").splitlines()
     parts = [line.split(_FIELD, 2) for line in lines]
     refs = list_refs(project)
