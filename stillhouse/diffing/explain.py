@@ -82,6 +82,8 @@ class Explainer:
             needed[here] += asked
             needed[there] += asked
             partners = [self._partners[item.id] for item in other if item.id in self._partners]
+            partners += [slot for item in other if (slot := there.find_slot(item.slot_id))]
+            there.load_pairs(partners)
             needed[there] += [pair.request_id for one in partners if (pair := there.pair(one))]
         for upstream, ids in needed.items():
             upstream.load_requests(ids)
@@ -215,7 +217,7 @@ class Explainer:
         return Why(tuple(cause for cause in CAUSES if cause in found) or ("unknown",))
 
     def _find_partner(self, item: Item, mine: str, there: Upstream) -> str:
-        if mine in self._same[id(there)] or there.pair(mine):
+        if there.has_pair(mine):
             return mine
         return self._partners.get(item.id) or there.find_slot(item.slot_id)
 
@@ -293,13 +295,14 @@ class Explainer:
     def _load_facts(self) -> None:
         """Ask both versions at once for all that questions about neighbours will need."""
         facts, self._facts = self._facts, set()
+        if not facts:
+            return
         both = (self._old, self._new)
         ids: set[str] = set()
         for upstream in both:
             upstream.load_facts(facts)
             ids.update(one for fact in facts for one in upstream.find_fact(fact))
         for upstream in both if ids else ():
-            upstream.load_pairs(ids)
             upstream.load_rejections(ids)
         for first, second in (both, both[::-1]):
             found = [
@@ -315,6 +318,7 @@ class Explainer:
             second.load_places([second.fixed.get(one, one) for one in (*found, *others) if one])
             second.load_rejections([one for one in others if one])
             requests = [item.request_id for item in items]
+            second.load_pairs([one for one in others if one])
             requests += [pair.request_id for one in others if one and (pair := second.pair(one))]
             first.load_requests(requests)
             second.load_requests(requests)
@@ -344,7 +348,7 @@ class Explainer:
         winner = there.find_slot(slot_id)
         if not winner.startswith(short):
             return NOTHING
-        if here.pair(winner) and not here.rejection(winner):
+        if here.has_pair(winner) and not here.rejection(winner):
             return NOTHING
         found = self._load_item(winner, there)
         return self._absent(found, there, here, depth + 1) if found else NOTHING

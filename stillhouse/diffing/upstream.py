@@ -50,6 +50,24 @@ class _RowId:
     row_id: str
 
 
+# Few columns: what is read of a table is read of all its rows.
+@dataclass(frozen=True, slots=True)
+class _PairId:
+    pair_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class _PairSlot:
+    pair_id: str
+    slot_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class _PairFact:
+    pair_id: str
+    fact_id: str
+
+
 @dataclass(frozen=True, slots=True)
 class _Answer:
     request_id: str
@@ -88,6 +106,7 @@ class Upstream:
         self._engine = engine
         self._paths: dict[str, Path | None] = {}
         self._pairs: _Known[PairKey] = _Known()
+        self._ids: _Known[bool] = _Known()
         self._slots: _Known[str] = _Known()
         self._facts: _Known[tuple[str, ...]] = _Known()
         self._rejections: _Known[Rejection] = _Known()
@@ -132,8 +151,7 @@ class Upstream:
         """Look up the pairs of places."""
 
         def find(wanted: list[str]) -> Iterable[tuple[str, str]]:
-            for one in self.select("pairs", PairKey, "slot_id", wanted):
-                self._pairs[one.pair_id] = one
+            for one in self.select("pairs", _PairSlot, "slot_id", wanted):
                 yield one.slot_id, one.pair_id
 
         self._slots.ask(slot_ids, find)
@@ -148,8 +166,8 @@ class Upstream:
 
         def find(wanted: list[str]) -> Iterable[tuple[str, tuple[str, ...]]]:
             found: dict[str, list[str]] = defaultdict(list)
-            for one in self.select("pairs", PairKey, "fact_id", wanted):
-                self._pairs[one.pair_id] = one
+            for one in self.select("pairs", _PairFact, "fact_id", wanted):
+                self._ids[one.pair_id] = True
                 found[one.fact_id].append(one.pair_id)
             yield from ((fact, tuple(sorted(ids))) for fact, ids in found.items())
 
@@ -178,8 +196,17 @@ class Upstream:
 
     def find_pairs(self, pair_ids: Collection[str]) -> frozenset[str]:
         """Return which of some pairs this version has."""
-        self.load_pairs(pair_ids)
-        return frozenset(one for one in pair_ids if self._pairs[one])
+        self._ids.ask(
+            pair_ids,
+            lambda ids: (
+                (one.pair_id, True) for one in self.select("pairs", _PairId, "pair_id", ids)
+            ),
+        )
+        return frozenset(one for one in pair_ids if self._ids[one])
+
+    def has_pair(self, pair_id: str) -> bool:
+        """Whether this version has a pair."""
+        return bool(self.find_pairs([pair_id]))
 
     def find_hashes(self, table: str, name: str, values: Collection[str]) -> frozenset[str]:
         """Return which of some values a hash has in the rows of a table."""
