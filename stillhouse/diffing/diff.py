@@ -306,17 +306,12 @@ def _find_columns(
     compared: Compared, pairs: Sequence[tuple[int, int]]
 ) -> dict[tuple[int, int], tuple[str, ...]]:
     """Return the columns in which each pair of rows differs; the key's own where it moved."""
-    import pyarrow as pa
-
-    old = compared.old.take(pa.array([i for i, _ in pairs], pa.int64()))
-    new = compared.new.take(pa.array([j for _, j in pairs], pa.int64()))
     found: dict[tuple[int, int], list[str]] = defaultdict(list)
-    for name in compared.old.schema.names:
-        columns = zip(
-            pairs, old.column(name).to_pylist(), new.column(name).to_pylist(), strict=True
-        )
-        for pair, then, now in columns:
-            if then != now:
-                found[pair].append(name)
+    # One column at a time, as plain values: `take` with a list would first import pandas.
+    for name in compared.old.schema.names if pairs else ():
+        then, now = (rows.column(name).to_pylist() for rows in (compared.old, compared.new))
+        for i, j in pairs:
+            if then[i] != now[j]:
+                found[i, j].append(name)
     content = {*compared.shape.content, *compared.shape.key}
     return {pair: tuple(names) for pair, names in found.items() if content & set(names)}
