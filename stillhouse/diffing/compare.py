@@ -31,6 +31,10 @@ _MEMORY: Final = "600MB"
 _SHOWN: Final = 3
 _WIDEST: Final = 62  # columns: a bit of a 64-bit mask for each
 _SHIFT: Final = "'1234'"
+_TEXTS: Final = "list<element: string not null>"
+_TURNS: Final = "list<element: struct<role: string not null, content: string not null> not null>"
+# How types begin whose values are too short for two edits eight bytes apart.
+_SHORT: Final = ("int", "uint", "float", "double", "halffloat", "bool", "date", "time", "duration")
 # Column -> SQL of the question's and the answer's length in bytes, where a table has them.
 _LENGTHS: Final = (
     ("prompt", 'strlen("prompt"[-1].content)', "completion", 'strlen("completion"[-1].content)'),
@@ -207,12 +211,13 @@ def _join(engine: "duckdb.DuckDBPyConnection", old: Path, new: Path, shape: Shap
         create temp table joined as
         select case when mask = 0 then null else key end as key, * exclude (key) from (
             select coalesce(a.key, b.key) as key,
-                case when a.key is null or b.key is null then -1 else {mask} end as mask,
+                case when a.place is null or b.place is null then -1 else {mask} end as mask,
                 a.place::int as old_place, b.place::int as new_place,
                 a.task as old_task, b.task as new_task, coalesce(b.source, a.source) as source,
                 a.question::int as old_question, b.question::int as new_question,
                 a.answer::int as old_answer, b.answer::int as new_answer
-            from ({_select_side(shape)}) a full join ({_select_side(shape)}) b on a.key = b.key
+            from ({_select_side(shape)}) a full join ({_select_side(shape)}) b
+                on a.key is not distinct from b.key
         )
         """,
         [str(old), str(new)],
@@ -245,15 +250,14 @@ def _select_side(shape: Shape) -> str:
 
 def _digest(name: str, shape: Shape) -> str:
     column, kind = _quote(name), shape.types[name]
-    if kind == "string":
-        return f"hash({column}, {_SHIFT} || {column})"
-    if kind == "list<element: string not null>":
-        return f"hash({column}, list_transform({column}, lambda x: {_SHIFT} || x))"
-    if kind.startswith("list<element: struct<role: string not null, content: string not null>"):
-        return f"hash({column}, list_transform({column}, lambda x: {_SHIFT} || x.content))"
-    if kind.startswith(("list<", "struct<", "map<")):
-        return f"hash({column}, {_SHIFT} || {column}::varchar)"
-    return f"hash({column})"
+    item = "_" * (1 + max(map(len, shape.types)))  # no column is called so
+    parts = ("",) if kind == _TEXTS else (".role", ".content") if kind == _TURNS else ()
+    if parts:
+        moved = (f"list_transform({column}, lambda {item}: {_SHIFT} || {item}{n})" for n in parts)
+        return f"hash({column}, {', '.join(moved)})"
+    if kind.startswith(_SHORT):
+        return f"hash({column})"
+    return f"hash({column}, {_SHIFT} || {column}::varchar)"
 
 
 def _refuse_twice(
@@ -320,7 +324,7 @@ def _count_rows(path: Path) -> int:
 def _key(shape: Shape) -> str:
     if len(shape.key) == 1:
         return _quote(shape.key[0])
-    return "concat_ws(chr(31), " + ", ".join(f"{_quote(n)}::varchar" for n in shape.key) + ")"
+    return f"row({_list(shape.key)})"
 
 
 def _source(shape: Shape) -> str:

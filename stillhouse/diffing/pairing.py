@@ -167,7 +167,9 @@ def _leave(pairs: _Pairs, old: int, new: int) -> tuple[list[int], list[int]]:
 
 def _list_keys(rows: "pa.Table", compared: Compared) -> list[object]:
     columns = [rows.column(name).to_pylist() for name in compared.shape.key]
-    return list(zip(*columns, strict=True))
+    if all(compared.shape.types[name] in ("string", "int64") for name in compared.shape.key):
+        return list(zip(*columns, strict=True))
+    return [repr(key) for key in zip(*columns, strict=True)]  # no hash: a list; not itself: NaN
 
 
 def _finish(pairs: _Pairs, old: int, new: int) -> Pairing:
