@@ -326,6 +326,26 @@ def test_other_schemas_are_refused(project: Project) -> None:
         compare(project, "HEAD", "workspace")
 
 
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("requests", "prompt_path"),
+        ("chunks", "source"),
+        ("documents", "source_sha256"),
+        ("judgements", "score"),
+        ("responses", "cached_tokens"),
+    ],
+)
+def test_a_version_from_before_a_column_tells_what_it_can(
+    project: Project, table: str, column: str
+) -> None:
+    project.check_out("prompt")
+    path = project.root / TABLES[table].path
+    pq.write_table(pq.read_table(path).drop_columns([column]), path)
+    for ends in (("workspace", "document"), ("document", "workspace")):
+        assert len(json.loads(invoke(*ends, "--json").stdout)["rows"]) == 2
+
+
 def test_any_parquet_file_by_its_own_key(project: Project) -> None:
     first = pa.table({"name": ["a", "b", "c"], "x": [1, 2, 3], "y": [1.0, 2.0, None]})
     second = pa.table({"name": ["a", "b", "d"], "x": [1, 5, 3], "y": [1.0, 2.0, 1.0]})

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from stillhouse.base.errors import InputError
-from stillhouse.base.tables import stored_columns
+from stillhouse.base.errors import InputError, MachineError
+from stillhouse.base.tables import StoredTable, stored_columns
 from stillhouse.diffing.tables import Table
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _MEMORY: Final = "600MB"
 _SHOWN: Final = 3
 _WIDEST: Final = 62  # columns: a bit of a 64-bit mask for each
+_PLACE: Final = "file_row_number"
 _SHIFT: Final = "'1234'"
 _TEXTS: Final = "list<element: string not null>"
 _TURNS: Final = "list<element: struct<role: string not null, content: string not null> not null>"
@@ -137,6 +138,15 @@ def open_engine() -> "Iterator[duckdb.DuckDBPyConnection]":
         try:
             engine.execute("set enable_progress_bar = false")  # it would stand among the results
             yield engine
+        except duckdb.OutOfMemoryException as exc:
+            raise MachineError(
+                "there is not enough memory, or no space to spill to", where=scratch
+            ) from exc
+        except duckdb.Error as exc:
+            raise InputError(
+                f"a table cannot be read: {' '.join(str(exc).split())}",
+                remedy="run `dvc checkout` to put it back, or `dvc repro` to make it again",
+            ) from exc
         finally:
             engine.close()
 
@@ -148,6 +158,7 @@ def find_shape(old: Path, new: Path, table: Table, key: Sequence[str] = ()) -> S
         InputError: they have other columns or types, or lack the key.
     """
     then, now = stored_columns(old), stored_columns(new)
+    _refuse_names(new, table)
     for name in sorted(then.keys() | now.keys()):
         if then.get(name) != now.get(name):
             raise InputError(
@@ -171,6 +182,21 @@ def find_shape(old: Path, new: Path, table: Table, key: Sequence[str] = ()) -> S
     return Shape(chosen, content, stamps, now)
 
 
+def _refuse_names(path: Path, table: Table) -> None:
+    """Refuse columns that DuckDB cannot tell apart, or takes for one of its own."""
+    import pyarrow.parquet as pq
+
+    counts = Counter(name.lower() for name in pq.read_schema(path).names)
+    for name, count in counts.items():
+        if count > 1 or name == _PLACE:
+            raise InputError(
+                f"has {count} columns called `{name}`, big and small letters aside",
+                where=table.path,
+                expected=f"each once, and no `{_PLACE}`",
+                remedy="rename it in both versions",
+            )
+
+
 def compare_tables(
     engine: "duckdb.DuckDBPyConnection", old: Path, new: Path, shape: Shape
 ) -> Compared:
@@ -179,7 +205,7 @@ def compare_tables(
     Raises:
         InputError: two rows of one table have one key.
     """
-    rows = [_count_rows(path) for path in (old, new)]
+    rows = [len(StoredTable(path, object)) for path in (old, new)]
     _join(engine, old, new, shape)
     _refuse_twice(engine, (old, new), rows, shape)
     content = (1 << len(shape.content)) - 1
@@ -230,22 +256,22 @@ def _select_side(shape: Shape) -> str:
         (
             (question, answer)
             for first, question, second, answer in _LENGTHS
-            if first in shape.types and second in shape.types
+            if shape.types.get(first) == _TURNS and shape.types.get(second) in (_TURNS, "string")
         ),
         ("null", "null"),
     )
     told = ", ".join(
         [
             f"{_key(shape)} as key",
-            "file_row_number as place",
-            f"{'task' if 'task' in shape.types else chr(39) * 2} as task",
+            f"{_PLACE} as place",
+            f"{_text('task', shape)} as task",
             f"{_source(shape)} as source",
             f"{question} as question",
             f"{answer} as answer",
             *digests,
         ]
     )
-    return f"select {told} from read_parquet(?, file_row_number = true)"
+    return f"select {told} from {_scan('?', places=True)}"
 
 
 def _digest(name: str, shape: Shape) -> str:
@@ -273,8 +299,8 @@ def _refuse_twice(
         return
     for path in paths:
         asked = (
-            f"select {_key(shape)} as key, count(*) as n from read_parquet(?) group by key "
-            f"having n > 1 order by key limit {_SHOWN}"
+            f"select {_key(shape)}, count(*) from {_scan('?')} group by 1 having count(*) > 1 "
+            f"order by 1 limit {_SHOWN}"
         )
         if twice := engine.execute(asked, [str(path)]).fetchall():
             raise _twice(path, twice, shape)
@@ -304,21 +330,15 @@ def _fetch(
 ) -> "pa.Table":
     return engine.sql(
         f"""
-        select t.* exclude (file_row_number)
-        from read_parquet($path, file_row_number = true) t
+        select t.* exclude ({_PLACE})
+        from {_scan("$path", places=True)} t
             join (select {side}_place as place from joined
                   where (mask = -1 or mask & {content} <> 0) and {side}_place is not null) d
-            on t.file_row_number = d.place
+            on t.{_PLACE} = d.place
         order by {_list(shape.key)}
         """,
         params={"path": str(path)},
     ).to_arrow_table()
-
-
-def _count_rows(path: Path) -> int:
-    import pyarrow.parquet as pq
-
-    return int(pq.read_metadata(path).num_rows)
 
 
 def _key(shape: Shape) -> str:
@@ -330,8 +350,22 @@ def _key(shape: Shape) -> str:
 def _source(shape: Shape) -> str:
     """Return the SQL of a row's source: the first part of its slot, as ``base.records`` joins it."""
     if "slot_id" in shape.types:
-        return "split_part(slot_id, '|', 1)"
-    return "source" if "source" in shape.types else "''"
+        return f"split_part({_text('slot_id', shape)}, '|', 1)"
+    return _text("source", shape)
+
+
+def _text(name: str, shape: Shape) -> str:
+    """Return the SQL of a column of texts; empty ones where it is null, or no such column."""
+    return f"coalesce({_quote(name)}, '')" if shape.types.get(name) == "string" else "''"
+
+
+def _scan(path: str, *, places: bool = False) -> str:
+    """Return the SQL that reads one Parquet file, given as a parameter of the query.
+
+    A folder called ``a=b`` above it is no column; with ``places`` the number of each row is one.
+    """
+    numbers = f", {_PLACE} = true" if places else ""
+    return f"read_parquet({path}, hive_partitioning = false{numbers})"
 
 
 def _list(names: Sequence[str]) -> str:

@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from stillhouse.base.tables import StoredTable
 from stillhouse.diffing.causes import CAUSES, Why
 from stillhouse.diffing.compare import Compared, compare_tables, find_shape, open_engine
 from stillhouse.diffing.pairing import Rows, has_items, pair_items, pair_keys
 from stillhouse.diffing.reasons import explain_all
 from stillhouse.diffing.shown import Counts, Difference, End, Head, Kind, Left
-from stillhouse.diffing.sides import show_side
+from stillhouse.diffing.sides import make_plain, show_side
 from stillhouse.diffing.statistics import compare_statistics
 from stillhouse.diffing.tables import Table
 from stillhouse.diffing.upstream import Upstream
@@ -88,16 +89,8 @@ class Diff:
 
     def read(self, change: Change) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
         """Return a row as A and as B have it, all columns; None in the version that lacks it."""
-        old = (
-            self._old.slice(change.old, 1).to_pylist()[0]
-            if change.old is not None and self._old
-            else None
-        )
-        new = (
-            self._new.slice(change.new, 1).to_pylist()[0]
-            if change.new is not None and self._new
-            else None
-        )
+        old = _take(self._old, [change.old]).get(change.old)
+        new = _take(self._new, [change.new]).get(change.new)
         return old, new
 
     def list_differences(self) -> Iterator[Difference]:
@@ -116,7 +109,7 @@ def _take(
     wanted = [place for place in places if place is not None]
     if rows is None or not wanted:
         return {}
-    return dict(zip(wanted, rows.take(wanted).to_pylist(), strict=True))
+    return dict(zip(wanted, map(make_plain, rows.take(wanted).to_pylist()), strict=True))
 
 
 def _show(change: Change, old: dict[str, Any] | None, new: dict[str, Any] | None) -> Difference:
@@ -166,10 +159,8 @@ def make_diff(a: Version, b: Version, table: Table, key: Sequence[str] = ()) -> 
 
 
 def _make_equal(a: Version, b: Version, table: Table, md5: str) -> Diff:
-    import pyarrow.parquet as pq
-
     found = a.find(table.path) or b.find(table.path)
-    rows = int(pq.read_metadata(found).num_rows) if found else 0
+    rows = len(StoredTable(found, object)) if found else 0
     ends = [End(v.name, v.title, v.commit, md5, rows) for v in (a, b)]
     counts = Counts(0, 0, 0, rows)
     head = Head(ends[0], ends[1], table.name, ", ".join(table.key), counts, {}, {}, {}, {})
@@ -284,22 +275,24 @@ class _Labels:
     """What a differing row is called by: its key, task and source."""
 
     def __init__(self, rows: "pa.Table", compared: Compared) -> None:
-        names = rows.schema.names
+        def texts(name: str) -> list[str]:
+            if compared.shape.types.get(name) != "string":
+                return [""] * rows.num_rows
+            return [text or "" for text in rows.column(name).to_pylist()]
+
         self._keys = [rows.column(name).to_pylist() for name in compared.shape.key]
-        self._tasks = rows.column("task").to_pylist() if "task" in names else None
-        self._slots = rows.column("slot_id").to_pylist() if "slot_id" in names else None
-        self._sources = rows.column("source").to_pylist() if "source" in names else None
+        self._tasks = texts("task")
+        self._slots = "slot_id" in compared.shape.types
+        self._sources = texts("slot_id" if self._slots else "source")
 
     def key(self, place: int) -> str:
         return " ".join(str(column[place]) for column in self._keys)
 
     def task(self, place: int) -> str:
-        return str(self._tasks[place]) if self._tasks else ""
+        return self._tasks[place]
 
     def source(self, place: int) -> str:
-        if self._slots:
-            return str(self._slots[place]).split("|", 1)[0]
-        return str(self._sources[place]) if self._sources else ""
+        return self._sources[place].split("|", 1)[0] if self._slots else self._sources[place]
 
 
 def _find_columns(
@@ -311,7 +304,7 @@ def _find_columns(
     for name in compared.old.schema.names if pairs else ():
         then, now = (rows.column(name).to_pylist() for rows in (compared.old, compared.new))
         for i, j in pairs:
-            if then[i] != now[j]:
+            if then[i] != now[j] and repr(then[i]) != repr(now[j]):  # NaN is no equal of itself
                 found[i, j].append(name)
     content = {*compared.shape.content, *compared.shape.key}
     return {pair: tuple(names) for pair, names in found.items() if content & set(names)}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from stillhouse.base.errors import StillhouseError
+from stillhouse.base.errors import InputError, StillhouseError
 from stillhouse.base.home import find_home
 from stillhouse.base.tables import read_table
 from stillhouse.base.timings import read_timings
@@ -89,9 +89,12 @@ def _price_answers(a: Version, b: Version, prices: Mapping[str, Price]) -> Answe
                 on r.request_id = n.request_id
         group by all order by all
     """
-    with open_engine() as engine:
-        given = {"old": str(paths[0]), "new": str(paths[1]), "asked": str(asked)}
-        groups = engine.execute(query, given).fetchall()
+    given = {"old": str(paths[0]), "new": str(paths[1]), "asked": str(asked)}
+    try:
+        with open_engine() as engine:
+            groups = engine.execute(query, given).fetchall()
+    except InputError:  # of another layout: then it tells nothing
+        return None
     new = paid = read = written = 0
     usd: float | None = 0.0
     for teacher, model, count, tokens_in, tokens_out, cached in groups:

@@ -368,8 +368,14 @@ class Upstream:
         return [build(values) for batch in found.to_batches() for values in batch.to_pylist()]
 
     def _ask(self, table: str, asked: str) -> list[Any]:
+        import duckdb
+
         path = self.find(table)
-        return self._engine.execute(asked, [str(path)]).fetchall() if path else []
+        try:
+            return self._engine.execute(asked, [str(path)]).fetchall() if path else []
+        except duckdb.BinderException:  # a column that this version did not write yet
+            self.missing[table] = f"{path}: has another layout"
+            return []
 
     def _has_layout(self, table: str, path: Path, record: type) -> bool:
         try:
