@@ -192,6 +192,8 @@ class Making:
                 self._new.load_requests(fresh)
                 then = [one for name in gone if (one := self._old.request(name))]
                 now = [one for name in fresh if (one := self._new.request(name))]
+                if fresh < gone:  # what is paired does not depend on who is called A
+                    then, now = now, then
                 paired = pair_slots([slot_of(one) for one in then], [slot_of(one) for one in now])
                 for first, second in paired.pairs:
                     self._requests[then[first].request_id] = now[second].request_id

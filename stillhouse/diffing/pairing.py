@@ -47,6 +47,16 @@ def pair_items(compared: Compared, old: Upstream, new: Upstream) -> Rows:
     held out there, is no other row's successor, however much alike the two are.
     """
     then, now = read_items(compared.old), read_items(compared.new)
+    if _order(now) < _order(then):  # what is paired does not depend on who is called A
+        return Rows(then, now, _turn(_pair(now, then, new, old)))
+    return Rows(then, now, _pair(then, now, old, new))
+
+
+def _order(items: Sequence[Item]) -> list[tuple[str, str]]:
+    return [(item.slot_id, item.text) for item in items]
+
+
+def _pair(then: list[Item], now: list[Item], old: Upstream, new: Upstream) -> Pairing:
     was, came = [old.origin(item.id) for item in then], [new.origin(item.id) for item in now]
     pairs = _pair_equal(was, came)
     free, fresh = _leave(pairs, len(then), len(now))
@@ -73,7 +83,7 @@ def pair_items(compared: Compared, old: Upstream, new: Upstream) -> Rows:
                 [then[i].slot_id for i in free], [now[j].slot_id for j in fresh]
             )
         ]
-    return Rows(then, now, _finish(pairs, len(then), len(now)))
+    return _finish(pairs, len(then), len(now))
 
 
 def pair_keys(compared: Compared) -> Pairing:
@@ -143,6 +153,11 @@ class _Moves:
         if first in self._passages or first == second:
             return self._passages.get(first, first) == second
         return self._sources.get(first[:1], first[:1]) == second[:1] and first[1:] == second[1:]
+
+
+def _turn(found: Pairing) -> Pairing:
+    pairs = tuple(sorted((j, i) for i, j in found.pairs))
+    return Pairing(pairs, found.added, found.removed)
 
 
 def _elect(votes: Mapping[_Place, Counter[_Place]]) -> dict[_Place, _Place]:
