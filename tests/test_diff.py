@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from types import SimpleNamespace
+from typing import Any, Final, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,12 +15,17 @@ import pytest
 from typer.testing import CliRunner
 
 from stillhouse.base.errors import InputError
-from stillhouse.base.records import Message, Row
+from stillhouse.base.lock import Lock, LockedStage
+from stillhouse.base.records import Message, Rejection, Row
 from stillhouse.base.tables import read_all, write_table
 from stillhouse.cli.main import app
+from stillhouse.diffing.causes import Why
 from stillhouse.diffing.compare import compare_tables, find_shape, open_engine
 from stillhouse.diffing.diff import Diff, make_diff
+from stillhouse.diffing.selecting import Selecting
+from stillhouse.diffing.settings import Settings
 from stillhouse.diffing.tables import TABLES, find_table
+from stillhouse.diffing.upstream import Upstream
 from stillhouse.history.resolve import resolve
 from stillhouse.history.version import GoneError
 from tests.trace_project import HELD_OUT, LEAVE, STUDY
@@ -245,6 +251,46 @@ def test_two_edits_at_once_are_told_apart(project: Project) -> None:
         assert set(change.why.causes) == wanted
     found = {change.why.causes for change in diff.changes}
     assert {("prompt",), ("document",)} <= found
+
+
+def test_a_stricter_judge_is_named_beside_the_row_s_own_change(project: Project) -> None:
+    project.check_out("begin")
+    project.set_params({"teacher.seed": 5, "judge.answer_words_max": 9})
+    project.step("both")
+    diff = compare(project, "begin", "HEAD", "reviewed")
+    assert causes_of(diff).keys() == {
+        ("changed", ("sampling",)), ("removed", ("sampling", "judge")), ("added", ("sampling",)),
+    }  # fmt: skip
+    assert set(diff.names["sampling"]) == {"teacher.seed none -> 5"}
+    assert set(diff.names["judge"]) == {"judge.answer_words_max 60 -> 9"}
+
+
+@pytest.mark.parametrize(("answer", "causes"), [(70, ()), (20, ("judge",))])
+def test_a_row_too_long_for_both_judges_fell_by_its_own_change(
+    answer: int, causes: tuple[str, ...]
+) -> None:
+    locks = [
+        Lock(
+            {
+                stage: LockedStage(stage, {}, {}, "", {"params.yaml": {stage: values}})
+                for stage, values in (
+                    ("judge", {"question_words_max": 40, "answer_words_max": most}),
+                    ("curate", {"thresholds": {"length": 1.0}}),
+                )
+            }
+        )
+        for most in (60, 9)
+    ]
+    here, there = (
+        cast("Upstream", SimpleNamespace(lock=lock, read_scores=lambda _: {"length": 0.0}))
+        for lock in locks
+    )
+    detail = f"length 0.00 is below 1.00: question 5 words, answer {answer} words; allowed 3 to 40"
+    rejection = Rejection("1", "pair", "slot", (), "curate", "length", detail)
+    why = Selecting(Settings(*locks)).explain_score(
+        rejection, Why(("document",)), here, there, "said"
+    )
+    assert why.causes == causes
 
 
 @pytest.mark.parametrize("kind", ["renamed", "renumbered", "paragraph"])

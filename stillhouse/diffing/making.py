@@ -86,14 +86,9 @@ class Making:
         return {"prompt": path} if path else {}
 
     def _name_parameters(self, cause: Cause) -> str:
-        if cause == "sampling":
-            return name_some(
-                [name for name in self._settings.list_params("render", "render") if ".seed" in name]
-            )
         sections = ("teacher",) if cause == "teacher" else ("render", "teacher")
-        return name_some(
-            [name for section in sections for name in self._settings.list_params("render", section)]
-        )
+        names = [n for one in sections for n in self._settings.list_params("render", one)]
+        return name_some([n for n in names if cause != "sampling" or ".seed" in n])
 
     def _name_sources(
         self, upstream: Upstream, chunk_ids: Sequence[str], slot_id: str

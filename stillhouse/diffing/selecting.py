@@ -1,6 +1,8 @@
 """Why a judge or a filter let a pair pass in one version and dropped it in the other."""
 
 import re
+from collections.abc import Mapping
+from math import inf
 from typing import Final
 
 from stillhouse.base.records import Rejection
@@ -10,6 +12,8 @@ from stillhouse.diffing.upstream import Upstream
 
 # What curate drops a pair for besides a low score (quality/curate.py).
 FILTERS: Final = ("contamination", "duplicate", "conflict", "near_duplicate", "personal")
+# How the judge says what it counted (quality/judge.py).
+_WORDS: Final = re.compile(r"question (?P<question>\d+) words, answer (?P<answer>\d+) words")
 _NUMBER: Final = re.compile(r"\d\.\d+")
 
 
@@ -24,21 +28,35 @@ class Selecting:
     ) -> Why:
         """Return the judge, unless the row's own change alone explains that it fell."""
         thresholds = self._settings.find_param(here.lock, "curate", "curate.thresholds") or {}
-        scores = there.read_scores(rejection.rejected_id) if own.causes else {}
+        scores = dict(there.read_scores(rejection.rejected_id)) if own.causes else {}
+        if self._settings.list_params("judge", "judge") and not self._was_outside(rejection, here):
+            scores.pop("length", None)
         falls = any(scores.get(name, 1.0) < limit for name, limit in thresholds.items())
         if own.causes and falls:
             return Why((), {}, said)
         settings = [
-            *self._settings.list_params("curate", "curate"),
-            *self._settings.list_params("judge", "judge"),
+            name
+            for name in self._settings.list_params("curate", "curate")
+            if name.startswith("curate.thresholds")
         ]
-        settings = [
-            name for name in settings if not name.startswith("curate.") or "thresholds" in name
-        ]
+        settings += self._settings.list_params("judge", "judge")
         if own.causes and not settings and not self._settings.list_code("judge"):
             return Why((), {}, said)
         settings = settings or self._settings.list_code("judge")
         return Why(("judge",), {"judge": name_some(settings) or rejection.reason}, said)
+
+    def _was_outside(self, rejection: Rejection, here: Upstream) -> bool:
+        """Whether a pair is too short or too long by the other version's bounds as well."""
+        found = _WORDS.search(rejection.detail)
+        bounds = self._settings.find_param(here.lock, "judge", "judge")
+        if not found or not isinstance(bounds, Mapping):
+            return False
+        return any(
+            not bounds.get(f"{part}_words_min", 0)
+            <= int(found[part])
+            <= bounds.get(f"{part}_words_max", inf)
+            for part in ("question", "answer")
+        )
 
     def explain_filter(
         self, rejection: Rejection, own: Why, brought: Why, here: Upstream, said: str
