@@ -3,6 +3,7 @@
 import json
 import shutil
 import tomllib
+from hashlib import md5
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,14 @@ import pytest
 
 from stillhouse.base.cache import name_object
 from stillhouse.base.errors import InputError
+from stillhouse.history.dataset_source import DvcDatasetSource
 from stillhouse.history.version import GoneError
 from stillhouse.lineage.entry import Entry, read_entry
 from stillhouse.lineage.git import GitState
 from stillhouse.lineage.inputs import hash_files, hash_path
 from stillhouse.lineage.params import Register
 from stillhouse.lineage.registry import Registered
+from stillhouse.lineage.sources import Source
 from tests.lineage_project import UPSTREAM, write_student
 from tests.mlflow_store import place_store
 
@@ -167,6 +170,29 @@ def test_outside_a_project_the_repository_is_named(
         InputError, match=r"run this in a clone of https://git\.example\.org/handbook"
     ):
         get_source(inputs["train"]).load()
+
+
+@pytest.mark.parametrize(
+    "listing",
+    [
+        [{"relpath": "../../../evil", "md5": "0" * 32}],
+        [{"relpath": "/tmp/evil", "md5": "0" * 32}],
+        [{"relpath": "train.parquet", "md5": "../../../../evil/evil"}],
+        {"relpath": "train.parquet"},
+    ],
+)
+def test_a_listing_that_leads_elsewhere_is_refused(tmp_path: Path, listing: Any) -> None:
+    content = b"evil"
+    text = json.dumps(listing).replace("0" * 32, md5(content).hexdigest()).encode()
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config").write_text("[core]\n    analytics = false\n")
+    keep(tmp_path / ".dvc/cache", md5(content).hexdigest(), content)
+    whole = md5(text).hexdigest() + ".dir"
+    keep(tmp_path / ".dvc/cache", whole, text)
+    source = DvcDatasetSource(Source(path="data/dataset", md5=whole))
+    with pytest.raises(InputError, match="is no listing of a folder"):
+        source.load(tmp_path)
+    assert not list(tmp_path.rglob("evil*"))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"uri": "x"}', '{"path": "x", "md5": 1}'])

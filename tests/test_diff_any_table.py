@@ -209,3 +209,14 @@ def test_a_damaged_table_is_not_equal_to_itself(tmp_path: Path) -> None:
     one = Version("a", "a", tmp_path, files={"x.parquet": tmp_path / "x.parquet"})
     with pytest.raises(InputError, match="not a readable Parquet file"):
         make_diff(one, one, find_table("x.parquet"))
+
+
+def test_what_stands_in_a_table_does_nothing_to_the_terminal(tmp_path: Path) -> None:
+    key = "a\x1b[2J\n"
+    old, new = (pa.table({"name": [key, key], "x": [1, last]}) for last in (2, 3))
+    with pytest.raises(InputError) as caught:
+        compare(tmp_path, old, new)
+    assert str(caught.value).isprintable()
+    with pytest.raises(InputError) as caught:
+        compare(tmp_path, old, old.rename_columns([key, "x"]))
+    assert str(caught.value).isprintable()

@@ -126,9 +126,12 @@ def test_a_poisoned_object_of_the_cache_is_not_believed(project: Project) -> Non
     [
         ("HEAD~9", "HEAD~9: nothing is called so; expected a git revision, an experiment"),
         ("v11", "did you mean `v1`"),
-        ("f" * 32, "MLflow"),
+        ("f" * 32, "MLflow|no run has the id"),
         ("HEAD:params.yaml", "nothing is called so"),
         ("--all", "nothing is called so"),
+        ("^HEAD", "nothing is called so"),
+        ("/dev/zero", "nothing is called so"),
+        ("begin..HEAD", "write `begin HEAD`, two versions"),
         ("prompts", "holds no `train.parquet`"),
     ],
 )

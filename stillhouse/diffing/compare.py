@@ -162,7 +162,7 @@ def find_shape(old: Path, new: Path, table: Table, key: Sequence[str] = ()) -> S
     for name in sorted(then.keys() | now.keys()):
         if then.get(name) != now.get(name):
             raise InputError(
-                f"the two versions have different schemas: column `{name}` is "
+                f"the two versions have different schemas: column `{_show(name)}` is "
                 f"{then.get(name, 'not there')} in the older one and {now.get(name, 'not there')} in "
                 "the newer",
                 where=table.path,
@@ -307,13 +307,18 @@ def _refuse_twice(
 
 
 def _twice(path: Path, twice: Sequence[tuple[object, int]], shape: Shape) -> InputError:
-    shown = ", ".join(f"`{key}` ({count} times)" for key, count in twice)
+    shown = ", ".join(f"`{_show(key)}` ({count} times)" for key, count in twice)
     return InputError(
         f"rows share one {' and '.join(shape.key)}: {shown}",
         where=str(path),
         expected="each once, so that a row is known again",
         remedy="run `dvc repro validate`, which names them" if shape.key == ("slot_id",) else None,
     )
+
+
+def _show(value: object) -> str:
+    """Return what stands in a table so that it does nothing to a terminal."""
+    return "".join(char if char.isprintable() else " " for char in str(value))
 
 
 def _measure(engine: "duckdb.DuckDBPyConnection", side: str) -> tuple[Lengths, ...]:

@@ -100,7 +100,8 @@ def find_commit(root: Path, name: str) -> str:
     asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
     # git understands `HEAD:path` and `:/words` too: `^{commit}` refuses what is no commit.
     lines = ask_git(root, *asked).split()
-    return lines[-1] if lines else experiment
+    # What a name leaves out (`^HEAD`) is no commit that it means.
+    return lines[-1] if lines and not lines[-1].startswith("^") else experiment
 
 
 def find_md5(root: Path, md5: str) -> Iterator[tuple[Commit, Lock, str]]:
@@ -131,7 +132,7 @@ def _read_commit(root: Path, commit: str) -> Lock | None:
 def _find_path(root: Path, name: str) -> Path | None:
     """Return the file or folder of a name, below the project or else where it was asked."""
     for place in (root / name, Path(name).expanduser()):
-        if place.exists():
+        if place.is_file() or place.is_dir():  # a device or a pipe may never end
             return place
     return None
 
@@ -215,6 +216,14 @@ def _open_registered(root: Path, name: str) -> Version:
     return Version(name, title, root, commit, lock, named=named, student=found.student)
 
 
+def _split_range(name: str) -> str | None:
+    """Return how to write what looks like a range of git's."""
+    a, dots, b = name.replace("...", "..").partition("..")
+    return (
+        f"write `{a or 'HEAD'} {b or 'HEAD'}`, two versions" if dots and "/" not in name else None
+    )
+
+
 def _unknown(root: Path, name: str) -> InputError:
     refs = [ref for names in list_refs(root).values() for ref in names]
     cut = (
@@ -226,5 +235,5 @@ def _unknown(root: Path, name: str) -> InputError:
         f"nothing is called so{cut}",
         where=name,
         expected=_WAYS,
-        remedy=suggest(name, [*refs, WORKSPACE]),
+        remedy=_split_range(name) or suggest(name, [*refs, WORKSPACE]),
     )

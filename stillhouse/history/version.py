@@ -1,10 +1,12 @@
 """One version of the data: what its ``dvc.lock`` names, and where those bytes lie."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 from stillhouse.base.cache import find_caches, find_out, name_object
 from stillhouse.base.errors import InputError
@@ -14,6 +16,13 @@ from stillhouse.history.fetching import fetch_object
 from stillhouse.history.hashed import Hashed
 from stillhouse.history.objects import find_prefix, read_objects
 from stillhouse.planning.hashes import Hashes
+
+_MD5: Final = re.compile(r"[0-9a-f]{32}")
+
+
+def _is_inside(name: str) -> bool:
+    """Whether a path of a listing stays within its folder, wherever that is laid out."""
+    return not name.startswith("/") and not {"", ".", ".."} & set(name.split("/"))
 
 
 class GoneError(InputError):
@@ -105,7 +114,20 @@ class Version:
         found = self._find_object(md5) if md5.endswith(".dir") else None
         if found is None:
             return None
-        return {entry["relpath"]: entry["md5"] for entry in json.loads(found.read_bytes())}
+        try:
+            listing = {entry["relpath"]: entry["md5"] for entry in json.loads(found.read_bytes())}
+            safe = all(
+                _is_inside(name) and _MD5.fullmatch(inner) for name, inner in listing.items()
+            )
+        except (ValueError, KeyError, TypeError):
+            safe = False
+        if not safe:
+            raise InputError(
+                "is no listing of a folder as DVC writes it",
+                where=str(found),
+                expected="paths below the folder, each with its md5",
+            )
+        return listing
 
     def read_tracked(self, path: str) -> bytes | None:
         """Return a file that git keeps, as ``params.yaml``: at the commit, or as it lies here."""
