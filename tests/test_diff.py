@@ -345,6 +345,21 @@ def test_other_tables_say_why_too(made: Project) -> None:
     assert {causes for _, causes in causes_of(parameters)} == {("parameters",)}
 
 
+def test_requests_are_asked_for_together(made: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    select = Upstream.select
+
+    def watch(self: Upstream, table: str, *rest: Any) -> Any:
+        asked.append(table)
+        return select(self, table, *rest)
+
+    monkeypatch.setattr(Upstream, "select", watch)
+    for table in ("requests", "responses"):
+        asked.clear()
+        assert len(compare(made, "split", "parameters", table).changes) > 8
+        assert len(asked) <= 4
+
+
 @pytest.mark.parametrize("table", list(TABLES))
 def test_every_table_can_be_compared(made: Project, table: str) -> None:
     diff = compare(made, "begin", "removed", table)

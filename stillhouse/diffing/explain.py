@@ -137,10 +137,13 @@ class Explainer:
         """Return why the old version lacked a row of the new one."""
         return self._absent(item, self._new, self._old, 0)
 
+    def load_requests(self, old: Sequence[str], new: Sequence[str]) -> None:
+        """Read the requests that will be asked about, all at once."""
+        self._old.load_requests(old)
+        self._new.load_requests(new)
+
     def request_changed(self, old: Request, new: Request) -> Why:
         """Return why a request is another one."""
-        self._old.load_requests([old.request_id])
-        self._new.load_requests([new.request_id])
         return self._making.compare_ids(
             old.request_id, new.request_id, old.chunk_ids, new.chunk_ids
         )
@@ -148,7 +151,6 @@ class Explainer:
     def request_absent(self, request_id: str, *, gone: bool) -> Why:
         """Return why a request is in one version only: of the old one if it is ``gone``."""
         here, there = (self._old, self._new) if gone else (self._new, self._old)
-        here.load_requests([request_id])
         return self._making.place(request_id, here, there)
 
     def document_differs(self, source: str) -> Why:

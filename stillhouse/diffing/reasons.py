@@ -76,6 +76,7 @@ def _explain_requests(
     build: Any = builder(Request)
     old = [build(values) for values in compared.old.to_pylist()]
     new = [build(values) for values in compared.new.to_pylist()]
+    explainer.load_requests([one.request_id for one in old], [one.request_id for one in new])
     for i, j in pairing.pairs:
         yield (i, j), explainer.request_changed(old[i], new[j])
     for i in pairing.removed:
@@ -106,6 +107,7 @@ def _explain_results(
     if table.name != "responses":
         return
     old, new = (rows.column("request_id").to_pylist() for rows in (compared.old, compared.new))
+    explainer.load_requests(old, new)
     for i in pairing.removed:
         yield (i, None), explainer.request_absent(old[i], gone=True)
     for j in pairing.added:
