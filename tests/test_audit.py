@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from typer.testing import CliRunner, Result
 from stillhouse.auditing import evidence, samples, subject
 from stillhouse.auditing.audit import Audit, audit
 from stillhouse.auditing.audit_page import render_audit
-from stillhouse.auditing.audit_text import describe_audit
+from stillhouse.auditing.audit_text import describe_audit, say_git
 from stillhouse.auditing.highlight import find_answer
 from stillhouse.auditing.signature import make_statement, sign
 from stillhouse.base.files import read_text, write_json
@@ -506,6 +507,27 @@ def test_a_copy_of_a_student_outside_of_models_is_known_as_a_base(project: Path)
     inherited = ask("second")["base"]
     assert isinstance(inherited, dict)
     assert inherited["student"]["folder"] == "bases/old"
+
+
+def test_a_review_of_newer_data_is_not_told_of_a_model_that_was_not_trained_again(
+    project: Path,
+) -> None:
+    before = ask("first")["review"]
+    write_table(TRAIN, Row, read_all(TRAIN, Row)[1:])
+    write_review(project, 27, [])
+    lock = yaml.safe_load(Path("dvc.lock").read_text())
+    for out in lock["stages"]["tables"]["outs"]:
+        out["md5"] = md5_file(Path(out["path"]))
+    Path("dvc.lock").write_text(yaml.safe_dump(lock))
+    subprocess.run(["git", "commit", "-qam", "Data again"], check=True)
+    told = ask("first")
+    assert (told["review"], before) == (before, told["review"])
+    assert list_problems(told) == []
+    git = told["git"]
+    assert isinstance(git, dict)
+    told_of_git = say_git({**git, "refs": []})
+    assert told_of_git.endswith(" Train first")
+    assert " Data again; the first of 2 commits that hold it is " in told_of_git
 
 
 def test_no_reviews_are_told_as_none(project: Path) -> None:

@@ -266,7 +266,12 @@ def say_git(git: Mapping[str, Json]) -> str:
         return "its dvc.lock lies here, not committed"
     refs = git["refs"]
     names = f" ({', '.join(map(str, refs))})" if isinstance(refs, Sequence) and refs else ""
-    more = f", {git['commits']} commits hold it" if git["commits"] != 1 else ""
+    more = ""
+    first = git["first"]
+    if git["commits"] != 1 and isinstance(first, Mapping):
+        which = f"the first of {git['commits']} commits that hold it"
+        told = f"{str(first['commit'])[:12]}, {first['subject']}"
+        more = f"; {which}" if first["commit"] == git["commit"] else f"; {which} is {told}"
     return f"{str(git['commit'])[:12]}{names}, {git['time']}, {git['subject']}{more}"
 
 

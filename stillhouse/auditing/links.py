@@ -66,7 +66,7 @@ def find_links(subject: Subject, places: Places) -> list[Link]:
     """Return all that the model's records name, looked up here, in DVC's cache and in its remote.
 
     Those are its provenance, then the validation that the provenance names by hash, then, of what
-    neither names (reviews), the ``dvc.lock`` that recorded it.
+    neither names (reviews), a ``dvc.lock`` in which the stage that wrote it is that of the model's data.
     """
     finder = _Finder(subject, places)
     provenance = subject.provenance
@@ -78,7 +78,6 @@ def find_links(subject: Subject, places: Places) -> list[Link]:
     links = [finder.find(path, md5, "provenance.json") for path, md5 in sorted(own.items())]
     validation = next((link.file for link in links if link.path == VALIDATION), None)
     told = _read_tables(validation)
-    outs = {p: md5 for stage in subject.lock.stages.values() for p, md5 in stage.outs.items()}
     for table in (*STEPS.values(), *REJECTIONS, REVIEW):
         path = table.as_posix()
         if path in own:
@@ -87,11 +86,26 @@ def find_links(subject: Subject, places: Places) -> list[Link]:
             links.append(finder.find(path, told[path], "validation.json"))
         elif md5 := places.find_md5(own, path):
             links.append(finder.find(path, md5, "provenance.json"))
-        elif md5 := places.find_md5(outs, path):
+        elif md5 := _find_recorded(subject, places, path, own):
             links.append(finder.find(path, md5, "dvc.lock"))
         else:
             links.append(Link(path, "", "dvc.lock", "absent"))
     return links
+
+
+def _find_recorded(subject: Subject, places: Places, path: str, own: Mapping[str, str]) -> str:
+    """Return the md5 that a lock gives a file of the model's data; empty where none does.
+
+    A lock may name the model and be newer than its data: stages ran again, and training did not.
+    """
+    for lock in subject.list_locks():
+        for stage in lock.stages.values():
+            told = {**stage.deps, **stage.outs}
+            if (md5 := places.find_md5(stage.outs, path)) and all(
+                own.get(other, known) == known for other, known in told.items()
+            ):
+                return md5
+    return ""
 
 
 def tell_links(links: list[Link], subject: Subject) -> tuple[list[Problem], list[Unchecked]]:

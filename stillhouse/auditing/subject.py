@@ -53,6 +53,7 @@ class Subject:
         other_md5: what the workspace's lock says of a folder in its place, if neither it nor any commit
             names this one: then it was changed.
         absent: what its listing names and neither cache nor remote has.
+        history: of the project, for the locks of its commits.
         registered: what MLflow said, where it was asked.
     """
 
@@ -67,6 +68,7 @@ class Subject:
     here: bool
     other_md5: str
     absent: tuple[str, ...]
+    history: History
     registered: Registered | None = None
 
     @property
@@ -78,6 +80,12 @@ class Subject:
     def lock(self) -> Lock:
         """The ``dvc.lock`` that recorded its training; one without stages where none is known."""
         return self.version.lock
+
+    def list_locks(self) -> Iterator[Lock]:
+        """Yield its lock, then those of all commits that hold it, oldest first: that of its training."""
+        yield self.lock
+        for blob in dict.fromkeys(reversed([commit.lock_blob for commit in self.recorded])):
+            yield self.history.lock_of(next(c for c in self.recorded if c.lock_blob == blob))
 
 
 @contextmanager
@@ -336,7 +344,7 @@ def _describe(
     )
     return Subject(
         asked, student, folder, shown, md5, provenance, version, tuple(recorded), here, other,
-        absent, registered,
+        absent, history, registered,
     )  # fmt: skip
 
 
