@@ -187,6 +187,8 @@ def test_a_model_without_a_price_has_a_cost_that_is_not_known(project: Path) -> 
         "models/first/config.json",
         "HEAD",
         "main:first",
+        "first@main",
+        "models/first@HEAD",
         "copy",
     ],
 )
@@ -684,6 +686,7 @@ def test_outside_a_project_an_exported_copy_is_told_by_its_manifest(
     assert told["verified"] is False
     assert "first" in list_unchecked(told)
     assert sorted(path.name for path in Path().iterdir()) == ["first"]
+    assert "in the folder of its project alone: run this there" in run("second").stderr
 
 
 def test_two_weights_with_the_same_first_digits_are_told_apart(project: Path) -> None:

@@ -18,6 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bench.histories import list_things, make_history
+from stillhouse.base.errors import InputError
 from stillhouse.base.files import write_json
 from stillhouse.base.ids import md5_file
 from stillhouse.base.records import Rejection, Row
@@ -403,6 +404,15 @@ def test_an_index_that_another_process_holds_is_done_without(
     holder.close()
 
 
+def test_a_student_of_a_commit_is_found_by_any_name_of_the_commit(project: Path) -> None:
+    old = git("rev-parse", "HEAD~1")[:7]
+    git("tag", "v1", "HEAD~1")
+    for name in ("models/tiny@HEAD~1", "tiny@v1", "v1:tiny", f"models/tiny@{old}"):
+        assert trace(Path(), name).thing.name == f"models/tiny@{old}"
+    with pytest.raises(InputError, match="did you mean `models/tiny`"):
+        trace(Path(), "models/tinny")
+
+
 def test_many_models_are_grouped_affected_first_within_80_columns() -> None:
     models = [
         ModelVerdict(
@@ -413,9 +423,12 @@ def test_many_models_are_grouped_affected_first_within_80_columns() -> None:
     ]  # fmt: skip
     thing = Thing("document", "d" * 64, "people/leave.md")
     lines = list(describe_trace(Trace(thing, (), (), (), "affected", tuple(models), ())))
+    assert lines[0] == (
+        "document people/leave.md: affected: 30 of 50 models saw it, and of 10 it cannot"
+    )
     assert max(map(len, lines)) <= 80
     assert len(lines) < 30
-    heads = [line.split()[:2] for line in lines if " of 50 models" in line]
+    heads = [line.split()[:2] for line in lines[1:] if " of 50 models" in line]
     assert heads == [["affected", "30"], ["unknown", "10"], ["clean", "10"]]
     said = " ".join(" ".join(lines).split())
     assert "30 models affected: trained on 3 rows of it student-with-a-name@0000000, " in said

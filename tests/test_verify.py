@@ -412,6 +412,19 @@ def test_a_second_run_with_another_clock_is_no_contradiction(root: Path) -> None
     assert not any(kind == "run cache" for kind, _ in find(root))
 
 
+def test_a_table_that_split_wrote_anew_is_told_by_the_lock_and_not_as_edited_rows(
+    root: Path,
+) -> None:
+    write_sorted(root / TRAIN, Row, read_all(root / TRAIN, Row)[:-1])
+    trained = read_raw(root)["stages"]["train@tiny"]
+    lock_stage(root, "split")
+    lock = read_raw(root)
+    lock["stages"]["train@tiny"] = trained
+    (root / "dvc.lock").write_text(yaml.safe_dump(lock))
+    kinds = {kind for kind, where in find(root) if where == TRAIN.as_posix()}
+    assert kinds == {"contradiction in dvc.lock"}
+
+
 def test_a_student_of_an_earlier_commit_is_verified_from_the_cache(root: Path) -> None:
     assert verify(resolve(root, "HEAD"), Wanted(STUDENT)).problems == ()
     shutil.rmtree(root / "models/tiny")
@@ -470,15 +483,15 @@ def run(*arguments: str) -> Result:
 def test_the_command_ends_with_0_1_or_2(root: Path) -> None:
     good = run()
     assert (good.exit_code, good.stderr) == (0, "")
-    assert good.stdout.splitlines()[-2:] == [
-        "Verified as far as it is here: no problem. What is named above was not looked",
+    assert good.stdout.splitlines()[:2] == [
+        "Verified as far as it is here: no problem. What is named below was not looked",
         "at.",
     ]
     strict = run("--strict", "--json")
     told = json.loads(strict.stdout)
     assert (strict.exit_code, told["verified"]) == (1, False)
     assert [(one["kind"], one["where"]) for one in told["problems"]] == [("not checked", "MLflow")]
-    for name in ("tiny", "models/tiny", "models/tiny/"):
+    for name in ("tiny", "models/tiny", "models/tiny/", "HEAD:tiny", "models/tiny@HEAD"):
         assert run(name).exit_code == 0
     flip(root / WEIGHTS)
     wrong = run("tiny", "--json")
@@ -491,7 +504,9 @@ def test_the_command_ends_with_0_1_or_2(root: Path) -> None:
 def test_what_cannot_be_verified_at_all_is_one_sentence(root: Path) -> None:
     nobody = run("huge")
     assert (nobody.exit_code, nobody.stdout) == (2, "")
-    assert nobody.stderr.startswith("error: huge: nothing is called so")
+    assert nobody.stderr.startswith("error: huge: nothing is called so; expected a student, ")
+    assert "did you mean `tiny`?" in run("tny").stderr
+    assert "has no student `huge`" in run("HEAD:huge").stderr
     shutil.rmtree(root / "models/tiny")
     shutil.rmtree(root / ".dvc/cache")
     absent = run("tiny")

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from stillhouse.auditing.papers import open_provenance
 from stillhouse.auditing.scope import MODELS
-from stillhouse.base.errors import InputError
+from stillhouse.base.errors import InputError, suggest
 from stillhouse.base.ids import sha256_file
 from stillhouse.base.lock import Lock, read_lock
 from stillhouse.history.mlflow import Registered, find_registered
-from stillhouse.history.resolve import find_md5, open_commit, open_workspace, resolve
+from stillhouse.history.resolve import find_commit, find_md5, open_commit, open_workspace, resolve
 from stillhouse.history.version import Version
 from stillhouse.lineage.model_folder import PROVENANCE
 
@@ -43,10 +43,34 @@ def find_named(root: Path, model: str) -> Named:
         return Named(here, student, None, folder)
     if model.startswith(_REGISTERED) or _is_sha256(model):
         return _find_registered(root, here, model)
+    if (found := _find_at_commit(root, model)) is not None:
+        return found
     path = Path(model).expanduser()
     copy = path if (path / PROVENANCE).is_file() else None
-    version = resolve(root, model)
+    try:
+        version = resolve(root, model)
+    except InputError as exc:
+        known = {name.removeprefix(f"{MODELS}/") for name in outs if name.startswith(f"{MODELS}/")}
+        remedy = suggest(student, sorted(known)) or exc.remedy
+        raise InputError(
+            exc.what, where=exc.where, expected=f"a student, {exc.expected}", remedy=remedy
+        ) from exc
     return Named(version, version.student, copy, version.title)
+
+
+def _find_at_commit(root: Path, model: str) -> Named | None:
+    """Return the student of a commit that ``REVISION:student`` or ``student@REVISION`` means, if any."""
+    before, colon, after = model.rpartition(":")
+    name, _, revision = (after, "", before) if colon else model.partition("@")
+    commit = find_commit(root, revision) if name and revision else ""
+    if not commit:
+        return None
+    student = name.removeprefix(f"{MODELS}/")
+    version = open_commit(root, commit, revision)
+    outs = {out for stage in version.lock.stages.values() for out in stage.outs}
+    if f"{MODELS}/{student}" not in outs:
+        raise InputError(f"has no student `{student}`", where=version.title)
+    return Named(version, student, None, f"{MODELS}/{student} of {version.title}")
 
 
 def _find_registered(root: Path, here: Version, model: str) -> Named:

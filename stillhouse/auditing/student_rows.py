@@ -84,8 +84,14 @@ def _hash(table: Path) -> Iterator[SeenRow]:
 
 
 def _is_changed(student: Student, provenance: Provenance, places: Places) -> bool:
-    """Say whether the table that lies here should be the student's, but has other bytes."""
+    """Say whether the table that lies here should be the student's, but has other bytes.
+
+    Of a table that its stage has written anew since, the stages of the lock tell.
+    """
     dataset, here = provenance.dataset, places.root / provenance.dataset.path
     locked = student.lock.stages.get(student.stage)
     due = locked is not None and locked.deps.get(dataset.path) == dataset.md5
-    return student.here and due and here.is_file() and places.digests.md5(here) != dataset.md5
+    if not (student.here and due and here.is_file()):
+        return False
+    outs = {p: md5 for stage in student.lock.stages.values() for p, md5 in stage.outs.items()}
+    return places.digests.md5(here) not in (dataset.md5, places.find_md5(outs, dataset.path))

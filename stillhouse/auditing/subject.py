@@ -171,12 +171,19 @@ def _find(history: History, root: Path, name: str) -> Path | Recorded:
             return _find_registered(history, find_registered(root, name))
     if commit := find_commit(root, name):
         return _find_at(root, commit, name, "")
+    student_name, at, revision = name.removeprefix(name_folder("")).partition(
+        "@"
+    )  # as `trace` says
+    if at and revision and (commit := find_commit(root, revision)):
+        return _find_at(root, commit, revision, student_name)
     cut = " (the history of this clone is cut off: `git fetch --unshallow`)"
     raise InputError(
         f"no model is called so{cut if is_shallow(root) else ''}",
         where=name,
         expected=_WAYS,
-        remedy=suggest(name, list_names(history)),
+        remedy=suggest(name, list_names(history))
+        if (root / "params.yaml").exists()
+        else "a student's name is known in the folder of its project alone: run this there",
     )
 
 

@@ -31,7 +31,8 @@ _COUNTED = (
 
 
 def describe(outcome: Outcome, title: str) -> Iterator[str]:
-    """Yield what was looked at, every problem with its remedy, what was not looked at, the verdict."""
+    """Yield the verdict, what was looked at, every problem with its remedy, what was not looked at."""
+    yield from _fold(_conclude(outcome), "", 0)
     yield from _fold(_count(outcome, title), "", 0)
     for number, problem in enumerate(outcome.problems, 1):
         yield ""
@@ -40,8 +41,6 @@ def describe(outcome: Outcome, title: str) -> Iterator[str]:
         yield ""
         yield "Not checked:"
         yield from _describe_unchecked(outcome.unchecked)
-    yield ""
-    yield from _fold(_conclude(outcome), "", 0)
 
 
 def _count(outcome: Outcome, title: str) -> str:
@@ -75,9 +74,9 @@ def _conclude(outcome: Outcome) -> str:
     if count := len(outcome.problems):
         changed = sum(problem.kind.startswith("changed") for problem in outcome.problems)
         hint = f" {_OTHER}" if changed >= _MANY else ""
-        return f"{count} problem{'' if count == 1 else 's'}: NOT verified.{hint}"
+        return f"NOT verified: {count} problem{'' if count == 1 else 's'}.{hint}"
     if outcome.unchecked:
-        return "Verified as far as it is here: no problem. What is named above was not looked at."
+        return "Verified as far as it is here: no problem. What is named below was not looked at."
     return "Verified: no problem."
 
 

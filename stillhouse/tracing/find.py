@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from stillhouse.base.errors import InputError
+from stillhouse.base.errors import InputError, suggest
 from stillhouse.tracing.columns import choose, flag
 from stillhouse.tracing.index import Index
 from stillhouse.tracing.lexicon import NONE, Numbers
@@ -71,7 +71,7 @@ def find_thing(
     root: Path,
     wanted: str,
     listed: Iterable[Numbers] = (),
-    students: Iterable[str] = (),
+    students: Sequence[str] = (),
     versions: Callable[[], Sequence[Mapping[Path, Path]]] = tuple,
 ) -> Thing:
     """Return the one thing that ``wanted`` means in the project at ``root``.
@@ -107,7 +107,8 @@ def find_thing(
         return found[0]
     if found:
         raise _ambiguous(wanted, found)
-    raise _unknown(root, wanted, path, lost=any(DOCUMENTS not in tables for tables in past))
+    known = [*(thing.name for thing in named), *(f"models/{name}" for name in students)]
+    raise _unknown(root, wanted, path, known, lost=any(DOCUMENTS not in one for one in past))
 
 
 def _choose(wanted: str, path: str, named: Sequence[Thing]) -> list[Thing]:
@@ -251,7 +252,7 @@ def _shorten(name: str) -> str:
     return f"{name[:12]}…" if re.fullmatch(r"[0-9a-f]{64}", name) else name
 
 
-def _unknown(root: Path, wanted: str, path: str, *, lost: bool) -> InputError:
+def _unknown(root: Path, wanted: str, path: str, known: Sequence[str], *, lost: bool) -> InputError:
     if wanted and ((root / SEED / path).is_file() or (root / path).is_file()):
         return InputError(
             f"`{wanted}` is a file of which no table tells",
@@ -262,5 +263,5 @@ def _unknown(root: Path, wanted: str, path: str, *, lost: bool) -> InputError:
         f"nothing is called `{wanted}`",
         expected="a row, pair, request, chunk or document id (or its first 4 characters or more), "
         "a document's path or file name, a prompt file, or models/<student>",
-        remedy=_FETCH if lost else "",
+        remedy=_FETCH if lost else suggest(path, sorted(known)),
     )

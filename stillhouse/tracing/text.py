@@ -21,9 +21,10 @@ _ORDER: Final = ("affected", "unknown", "clean")
 
 
 def describe_trace(traced: Trace) -> Iterator[str]:
-    """Yield the lines of a trace: what it is, where it comes from, what came of it, the verdicts."""
+    """Yield the lines of a trace: the verdict, where it comes from, what came of it, the models."""
     thing = traced.thing
-    yield from _fill(thing.kind, thing.name)
+    called = thing.name if thing.kind == "model" else f"{thing.kind} {thing.name}"
+    yield from fold(f"{called}: {traced.verdict}: {_conclude(traced)}.", "", 2)
     if traced.upstream:
         yield from ("", "Where it comes from")
         for step in _fold_filters(traced.upstream):
@@ -36,7 +37,23 @@ def describe_trace(traced: Trace) -> Iterator[str]:
         yield from _fill(
             "", "there is no other" if thing.kind == "model" else "there is none in models/"
         )
-    yield from ("", f"Verdict: {traced.verdict}")
+
+
+def _conclude(traced: Trace) -> str:
+    """Return the verdict in a few words: how many models saw the thing, or may have."""
+    counts = Counter(model.verdict for model in traced.models)
+    alone = traced.thing.kind == "model"
+    many = f"{'other ' if alone else ''}model{'' if len(traced.models) == 1 else 's'}"
+    if not traced.models:
+        return f"there is no {many.removesuffix('s')}"
+    of = f"of {len(traced.models):,} {many}"
+    saw = "began with it" if alone else "saw it"
+    if not counts["affected"] and not counts["unknown"]:
+        return f"none {of} {saw}"
+    if not counts["affected"]:
+        return f"it cannot be told of {counts['unknown']:,} {of}"
+    rest = f", and of {counts['unknown']:,} it cannot be told" if counts["unknown"] else ""
+    return f"{counts['affected']:,} {of} {saw}{rest}"
 
 
 def _describe_models(models: Sequence[ModelVerdict]) -> Iterator[str]:
@@ -154,11 +171,13 @@ def _describe_down(traced: Trace) -> Iterator[str]:
         others.setdefault(step.kind, []).append(step)
     counted = {tally.kind: tally for tally in traced.counted}
     if not others and not counted and not traced.datasets:
-        yield from _fill("", "nothing")
+        yield from _fill("", "nothing in the workspace")
     for kind in ("chunk", "request", "pair"):
         if tally := counted.get(kind):
             by_task = f" ({_rank(tally.by, '')})" if tally.by else ""
-            yield from _fill(f"{kind}s", f"{tally.count:,}{by_task}")
+            yield from _fill(
+                "passages" if kind == "chunk" else f"{kind}s", f"{tally.count:,}{by_task}"
+            )
     if steps := others.get("rejection"):
         yield from _describe_rejections(steps)
     if tally := counted.get("row"):
@@ -174,18 +193,18 @@ def _describe_down(traced: Trace) -> Iterator[str]:
 
 def _describe_rejections(steps: Sequence[Step]) -> Iterator[str]:
     """Yield how many were dropped and who saw them, then each reason with one example."""
-    seen = _count(steps, "seen", "")
-    yield from _fill("rejections", f"{len(steps):,}, seen {seen}")
+    counts = Counter(f"seen {step.facts['seen']}" for step in steps)
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    seen = (
+        next(iter(counts)) if len(counts) == 1 else "; ".join(f"{n:,} {who}" for who, n in ranked)
+    )
+    yield from _fill("rejections", f"{len(steps):,}: {seen}")
     reasons: dict[str, list[Step]] = {}
     for step in steps:
         reasons.setdefault(f"{step.facts['stage']}: {step.facts['reason']}", []).append(step)
     for reason, same in sorted(reasons.items(), key=lambda item: (-len(item[1]), item[0])):
         example = f"{same[0].id[:_SHOWN_ID]} {same[0].facts['detail']}".strip()
         yield from _fill("", f"{len(same):,} × {reason}, as {example}")
-
-
-def _count(steps: Iterable[Step], fact: str, none: str) -> str:
-    return _rank(Counter(str(step.facts[fact]) for step in steps), none)
 
 
 def _rank(counts: Mapping[str, int], none: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from stillhouse.base.ids import Json
+from stillhouse.history.resolve import find_commit
 from stillhouse.tracing.down import Downstream, Step, Tally
 from stillhouse.tracing.find import Thing, find_thing
 from stillhouse.tracing.index import Index
@@ -80,9 +81,8 @@ def _trace(index: Index, root: Path, wanted: str, *, whole: bool) -> Trace:
     listed = list_models(index, root)
     names = [model.model for model in listed]
     rows = [model.rows for model in listed]
-    thing = find_thing(
-        index, root, wanted, rows, names, lambda: _open_versions(index, root, listed)
-    )
+    asked = _name_student(root, wanted, listed)
+    thing = find_thing(index, root, asked, rows, names, lambda: _open_versions(index, root, listed))
     if thing.kind == "model":
         return _trace_student(index, root, thing, listed)
     reach = follow_thing(index, root, thing)
@@ -101,6 +101,20 @@ def _trace(index: Index, root: Path, wanted: str, *, whole: bool) -> Trace:
             if len(reach.places[path])
         ),
     )
+
+
+def _name_student(root: Path, wanted: str, listed: Sequence[Listed]) -> str:
+    """Return the path of the student that ``name@REVISION`` or ``REVISION:name`` means, else ``wanted``."""
+    before, colon, after = wanted.rpartition(":")
+    name, _, revision = (after, "", before) if colon else wanted.partition("@")
+    commit = find_commit(root, revision) if revision else ""
+    for model in listed if commit else ():
+        if (
+            model.model.partition("@")[0] == name.removeprefix("models/")
+            and commit in model.commits
+        ):
+            return f"models/{model.model}"
+    return wanted
 
 
 def _open_versions(index: Index, root: Path, listed: Sequence[Listed]) -> list[Mapping[Path, Path]]:
