@@ -1,5 +1,6 @@
 """Versions over git's history: one entry for each state, figures of the very md5s, nothing invented."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 
 from stillhouse.base.cache import name_object
 from stillhouse.base.errors import InputError
+from stillhouse.chronicle import descent
 from stillhouse.chronicle.chronicle import read_chronicle
 from stillhouse.chronicle.descent import find_descent
 from stillhouse.chronicle.figures import Cost
@@ -215,6 +217,28 @@ def test_a_stage_that_ran_again_since_gives_no_model_to_its_new_data(tmp_path: P
     assert find_descent(tmp_path, hash_text("prompts 4") + ".dir").made == ()
     rows = half.partition("path: data/dataset/train.parquet\n")[2].split("md5: ")[1].split()[0]
     assert [made.student for made in find_descent(tmp_path, rows).made] == ["tiny"]
+
+
+def test_a_table_of_which_no_model_was_made_yet_is_known_by_the_folder_that_holds_it(
+    tmp_path: Path,
+) -> None:
+    begin(tmp_path)
+    path, content = "data/dataset/train.parquet", b"new rows"
+    md5 = hashlib.md5(content).hexdigest()
+    listing = json.dumps([{"md5": md5, "relpath": "train.parquet"}]).encode()
+    folder = f"{hashlib.md5(listing).hexdigest()}.dir"
+    for name, held in ((md5, content), (folder, listing)):
+        place = tmp_path / ".dvc/cache" / name_object(name)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(held)
+    out = {"path": "data/dataset", "hash": "md5", "md5": folder}
+    lock = {"schema": "2.0", "stages": {"split": {"cmd": "x", "outs": [out]}}}
+    (tmp_path / "dvc.lock").write_text(json.dumps(lock))
+    (tmp_path / path).parent.mkdir(parents=True)
+    (tmp_path / path).write_bytes(content)
+    found = find_descent(tmp_path, path)
+    assert (found.paths, found.made) == ((path,), ())
+    assert "By git's history no model was made of it." in list(descent.to_text(found))
 
 
 def test_a_path_stands_for_the_bytes_that_lie_there(root: Path, tmp_path: Path) -> None:

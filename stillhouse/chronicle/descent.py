@@ -15,6 +15,7 @@ from stillhouse.chronicle.states import MODELS
 from stillhouse.history.commits import list_commits, read_locks
 from stillhouse.history.mlflow import Registered, find_models
 from stillhouse.history.resolve import open_workspace
+from stillhouse.tracing.tables import SEED
 
 _MD5: Final = re.compile(r"[0-9a-f]{32}(\.dir)?")
 _SHORT: Final = 7
@@ -57,11 +58,13 @@ def find_descent(root: Path, data: str) -> Descent:
     Raises:
         InputError: it is neither; or no version knows these bytes, so that nothing follows of them.
     """
-    md5 = _name_md5(root, data)
+    md5, place = _name_md5(root, data)
     paths: set[str] = set()
     made: dict[tuple[str, str], Made] = {}
     for sha, subject, refs, lock in _list_locks(root):
         paths |= set(_list_paths(lock, md5))
+        if place and _holds(root, lock, place, md5):
+            paths.add(place)
         for student, model_md5, path in _find_made(root, lock, md5):
             before = made.get((student, model_md5))
             made[student, model_md5] = Made(
@@ -74,11 +77,14 @@ def find_descent(root: Path, data: str) -> Descent:
             )
     registered, unasked = _ask_mlflow(root, md5)
     if not paths and not registered:
+        seed = f"{SEED.as_posix()}/"
         raise InputError(
             f"no version of dvc.lock and no registered model names these bytes (md5 {md5})",
             where=data,
             expected="data that a version was made of",
-            remedy="run `dvc repro` and commit dvc.lock, or fetch the branches that have it",
+            remedy=f"`stillhouse trace {place.removeprefix(seed)}` tells which models saw one document"
+            if place.startswith(seed)
+            else "run `dvc repro` and commit dvc.lock, or fetch the branches that have it",
         )
     return Descent(md5, tuple(sorted(paths)), tuple(made.values()), registered, unasked)
 
@@ -132,9 +138,10 @@ def to_text(descent: Descent) -> Iterator[str]:
         yield f"{one.uri} (student {one.student}): `stillhouse audit {one.uri}`"
 
 
-def _name_md5(root: Path, data: str) -> str:
+def _name_md5(root: Path, data: str) -> tuple[str, str]:
+    """Return the md5 that is meant, and the path whose bytes it is of; empty where an md5 was given."""
     if _MD5.fullmatch(data):
-        return data
+        return data, ""
     path = os.path.relpath(data, root) if Path(data).is_absolute() else os.path.normpath(data)
     md5 = open_workspace(root).md5_of(Path(path).as_posix())
     if not md5:
@@ -144,7 +151,7 @@ def _name_md5(root: Path, data: str) -> str:
             expected="32 hexadecimal digits (and `.dir`), or the path of data of this project",
             remedy=suggest(path, outs),
         )
-    return md5
+    return md5, Path(path).as_posix()
 
 
 def _list_locks(root: Path) -> Iterator[tuple[str, str, tuple[str, ...], Lock]]:
@@ -155,6 +162,15 @@ def _list_locks(root: Path) -> Iterator[tuple[str, str, tuple[str, ...], Lock]]:
         if commit.lock_blob in locks:
             yield commit.sha, commit.subject, commit.refs, locks[commit.lock_blob]
     yield "", "", (_WORKSPACE,), read_lock(root)
+
+
+def _holds(root: Path, lock: Lock, path: str, md5: str) -> bool:
+    """Whether a stage wrote a folder that holds a file with these bytes."""
+    for stage in lock.stages.values():
+        wrote, inner = find_out(stage.outs, path)
+        if inner and _list_inner(root, wrote, inner) == md5:
+            return True
+    return False
 
 
 def _list_paths(lock: Lock, md5: str) -> Iterator[str]:

@@ -48,9 +48,10 @@ def say_limits(chronicle: Chronicle) -> Iterator[str]:
     if chronicle.shallow:
         yield "The clone is shallow, older versions are missing: `git fetch --unshallow`."
     if chronicle.missing:
-        named = " ".join(chronicle.missing[:_FETCHED])
+        few = len(chronicle.missing) <= _FETCHED
+        named = " ".join(chronicle.missing) if few else ""
         yield "`-`: not in DVC's cache here. This brings it, if the remote has it:"
-        yield f"  dvc fetch --all-commits {named}"
+        yield f"  dvc fetch --all-commits {named}".rstrip()
     yield "Dollars: what asking for all answers anew would cost today, not what was spent."
     yield "Nothing was hashed or verified here: `stillhouse verify` does that."
 
