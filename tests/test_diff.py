@@ -513,6 +513,7 @@ def test_markdown_is_a_comment_that_texts_cannot_break(project: Project) -> None
         (("HEAD", "--table", "trian"), "did you mean `train`?"),
         (("HEAD", "--json", "--md"), "two forms of one answer"),
         (("HEAD", "--html", "data"), "a folder stands there"),
+        (("HEAD..main",), "not one range; `stillhouse diff HEAD main`"),
     ],
 )
 def test_slips_are_one_sentence(project: Project, arguments: tuple[str, ...], said: str) -> None:

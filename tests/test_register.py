@@ -31,6 +31,17 @@ def _use_store(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
 
+def test_a_student_that_was_not_trained_or_evaluated_is_a_sentence_with_a_remedy(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(InputError, match="the student was not trained here yet; run `dvc repro`"):
+        read_entry("tiny", tmp_path)
+    write_student(tmp_path)
+    (tmp_path / "reports/students/tiny/metrics.json").unlink()
+    with pytest.raises(InputError, match="the student was not evaluated here yet; run `dvc repro`"):
+        read_entry("tiny", tmp_path)
+
+
 def test_a_student_is_found_by_dataset_digest_and_by_every_hash(tmp_path: Path) -> None:
     import mlflow
 

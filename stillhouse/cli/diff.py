@@ -73,6 +73,13 @@ def diff(
     if html is not None and html.is_dir():
         raise InputError("a folder stands there", where=f"--html {html}", expected="a file's path")
     check_project()
+    if ".." in a and not Path(a).exists():
+        older, _, newer = a.partition("..")
+        raise InputError(
+            "two versions are two arguments, not one range",
+            where=a,
+            remedy=f"`stillhouse diff {older or 'HEAD'} {newer.removeprefix('.') or 'HEAD'}`",
+        )
     root, chosen = Path(), find_table(table)
     old, new = resolve(root, a, chosen.path), resolve(root, b, chosen.path)
     made = make_diff(old, new, chosen, tuple(part for part in key.split(",") if part))
@@ -81,6 +88,7 @@ def diff(
         from stillhouse.diffing.show import write_html
 
         write_html(html, made)
+        typer.echo(f"The page: {html.resolve()}", err=True)
     if as_json:
         print_json(to_json(made, impact))
     else:

@@ -54,6 +54,7 @@ def log(
         from stillhouse.chronicle.page import render_page
 
         write_text(html, render_page(chronicle))
+        typer.echo(f"The page: {html.resolve()}", err=True)
     if as_json:
         print_json(to_json(chronicle))
         return

@@ -55,7 +55,9 @@ def to_text(diff: Diff, impact: Impact | None = None, shown: int = 10) -> Iterat
     head = diff.head
     yield from fold(f"{head.table}: {head.a.title} -> {head.b.title}", "", 2)
     if head.a.md5 and head.a.md5 == head.b.md5:
-        yield f"The same bytes (md5 {head.a.md5}), {head.b.rows:,} rows."
+        # A table whose bytes are not here is known by its hash alone.
+        rows = f", {head.b.rows:,} rows" if head.b.rows else ""
+        yield f"The same bytes (md5 {head.a.md5}){rows}."
         return
     yield from fold(say_counts(diff), "", 2)
     yield from _say_rest(diff, impact)
@@ -81,7 +83,8 @@ def to_markdown(
     yield ""
     if diff.same:
         bytes_ = " (the same bytes)" if head.a.md5 and head.a.md5 == head.b.md5 else ""
-        yield f"**No row of {head.table} changes**{bytes_}; {head.b.rows:,} rows."
+        rows = f"; {head.b.rows:,} rows" if head.b.rows else ""
+        yield f"**No row of {head.table} changes**{bytes_}{rows}."
     else:
         yield f"**{say_headline(diff, code=True)}**{_say_impact(impact)}"
     if link:

@@ -70,6 +70,12 @@ def read_entry(student: str, root: Path) -> Entry:
         GateError: the folder's files are not those that the provenance names.
     """
     folder, reports = root / "models" / student, root / "reports" / "students" / student
+    if not (folder / PROVENANCE).is_file():
+        raise InputError(
+            "file not found: the student was not trained here yet",
+            where=str(folder / PROVENANCE),
+            remedy="run `dvc repro`, or `dvc pull` where another machine did",
+        )
     provenance = read_provenance(folder)
     digests = _verify(folder, provenance)
     return Entry(
@@ -80,8 +86,8 @@ def read_entry(student: str, root: Path) -> Entry:
         provenance_sha256=digests[PROVENANCE].sha256,
         upstream=_upstream(provenance, root),
         metrics={
-            **dict(flatten(_read_json(reports / "metrics.json"))),
-            **dict(flatten(_read_json(reports / "speed.json"), "speed")),
+            **dict(flatten(_read_report(reports / "metrics.json"))),
+            **dict(flatten(_read_report(reports / "speed.json"), "speed")),
         },
         curve=tuple(read_curve(reports / "training" / "curves.csv")),
         tables=tuple(_tables(provenance, root)),
@@ -160,7 +166,13 @@ def _tables(provenance: Provenance, root: Path) -> Iterator[Table]:
         yield Table(folder.name, folder.as_posix(), whole, "dataset")
 
 
-def _read_json(path: Path) -> Json:
+def _read_report(path: Path) -> Json:
+    if not path.exists():
+        raise InputError(
+            "file not found: the student was not evaluated here yet",
+            where=str(path),
+            remedy="run `dvc repro`, or `dvc pull` where another machine did",
+        )
     try:
         value: Json = json.loads(read_text(path))
     except json.JSONDecodeError as exc:

@@ -52,6 +52,8 @@ def open_store(root: Path) -> "tuple[MlflowClient, str]":
     Raises:
         InputError: there is none yet, or it cannot be used.
     """
+    # MLflow's own patience with a server that is gone is of minutes; a question can be asked again.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     uri, _ = find_store(root)
     file = _FILE.fullmatch(uri)
     # MLflow would lay out its tables in a database that is missing or empty.
