@@ -302,3 +302,18 @@ def test_version_says_which_formats_it_writes() -> None:
     told = json.loads(CliRunner().invoke(app, ["version", "--json"]).stdout)
     assert told["stillhouse"] == __version__
     assert told["formats"]["provenance"] == 1
+
+
+def test_a_reader_that_has_gone_is_not_the_answer_no() -> None:
+    code = "from stillhouse.cli.main import app; app()"
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-c", code, "version"],
+        check=False,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")

@@ -3,6 +3,8 @@
 Nothing heavy is imported before a command needs it: ``stillhouse --help`` must feel instant.
 """
 
+import os
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -30,6 +32,8 @@ from stillhouse.cli.upgrade import upgrade
 from stillhouse.cli.verify import verify
 from stillhouse.cli.version import version
 
+_PIPE = 141  # 128 + SIGPIPE, as a shell has it of any command
+
 
 class OneSentence(TyperGroup):
     """Commands that end as stages do: one sentence on stderr and its exit code, no traceback."""
@@ -44,9 +48,11 @@ class OneSentence(TyperGroup):
         with end_in_a_sentence():
             try:
                 return super().invoke(ctx)
-            except BrokenPipeError as exc:
-                gone = exc
-        raise gone  # whoever read the results has gone (`| head`): click ends it quietly
+            except BrokenPipeError:
+                pass
+        # Whoever read the results has gone (`| head`). Not 1: that would say that the answer is no.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is in the buffer
+        raise typer.Exit(_PIPE)
 
 
 def _print_version(wanted: bool) -> None:

@@ -5,6 +5,7 @@ up to date and never doubled, because DVC may skip the stage or run it twice.
 """
 
 import logging
+import os
 import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -107,6 +108,8 @@ def connect() -> "tuple[MlflowClient, str]":
     Raises:
         InputError: the store cannot be used: another MLflow's tables, or a server that says no.
     """
+    # Half a minute for a server that is gone; without it MLflow waits for minutes and says nothing.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "4")
     prepare_mlflow()
     import mlflow
 
