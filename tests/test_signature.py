@@ -189,6 +189,13 @@ def test_wrong_keys_are_one_sentence_that_holds_nothing_of_them(root: Path, tmp_
     assert "no name of a key" in run("--new-key", "../x", code=2)
 
 
+def test_a_pair_whose_public_half_cannot_be_written_leaves_no_private_one(root: Path) -> None:
+    shutil.rmtree(root / "signatures", ignore_errors=True)
+    (root / "signatures").write_text("in the way")
+    assert "a file stands where a folder is expected" in run("--new-key", "half", code=2)
+    assert not (find_key_folder() / "half.pem").exists()
+
+
 def test_private_keys_never_come_into_the_project(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

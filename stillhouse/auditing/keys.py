@@ -68,7 +68,11 @@ def make_key(root: Path, name: str, passphrase: str) -> tuple[Path, Key]:
             )
     key = Ed25519PrivateKey.generate()
     _write_private(path, _encode_private(key, passphrase))
-    return path, write_public(root, name, key.public_key())
+    try:
+        return path, write_public(root, name, key.public_key())
+    except BaseException:  # half a pair would only take the name
+        path.unlink()
+        raise
 
 
 def open_private(name: str, ask: Callable[[Path], str | None]) -> "tuple[str, Ed25519PrivateKey]":
