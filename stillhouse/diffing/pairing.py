@@ -63,18 +63,18 @@ def _pair(then: list[Item], now: list[Item], old: Upstream, new: Upstream) -> Pa
     stays, stood = new.find_pairs([was[i] for i in free]), old.find_pairs([came[j] for j in fresh])
     free = [i for i in free if was[i] not in stays]
     fresh = [j for j in fresh if came[j] not in stood]
-    asked = [
-        [(side[k].slot_id, side[k].question) for k in left]
-        for side, left in ((then, free), (now, fresh))
-    ]
-    pairs += [(free[i], fresh[j]) for i, j in _pair_equal(*asked)]
-    taken, given = {i for i, _ in pairs}, {j for _, j in pairs}
-    free, fresh = [i for i in free if i not in taken], [j for j in fresh if j not in given]
+    for key in (_by_place, _by_source, _by_question):
+        found = _pair_equal([key(then[i]) for i in free], [key(now[j]) for j in fresh])
+        pairs += [(free[i], fresh[j]) for i, j in found]
+        taken, given = {i for i, _ in pairs}, {j for _, j in pairs}
+        free, fresh = [i for i in free if i not in taken], [j for j in fresh if j not in given]
+    # What is left may be a place that was rewritten, or a row that was edited where its passage went.
+    free, fresh = _Moves(pairs, then, now).choose(free, fresh, then, now)
     if max(len(free), len(fresh)) <= _PAIRED:
-        found = pair_slots(
+        alike = pair_slots(
             [slot_of_item(then[i]) for i in free], [slot_of_item(now[j]) for j in fresh]
         ).pairs
-        likely = [(free[i], fresh[j]) for i, j in found]
+        likely = [(free[i], fresh[j]) for i, j in alike]
         pairs += choose_same(likely, pairs, then, now)
     else:
         pairs += [
@@ -84,6 +84,18 @@ def _pair(then: list[Item], now: list[Item], old: Upstream, new: Upstream) -> Pa
             )
         ]
     return _finish(pairs, len(then), len(now))
+
+
+def _by_place(item: Item) -> tuple[str, ...]:
+    return item.slot_id, item.question
+
+
+def _by_source(item: Item) -> tuple[str, ...]:
+    return item.source, item.task, item.question
+
+
+def _by_question(item: Item) -> tuple[str, ...]:
+    return item.task, item.question
 
 
 def pair_keys(compared: Compared) -> Pairing:
@@ -146,6 +158,24 @@ class _Moves:
             passages[old][new] += 1
             sources[old[:1]][new[:1]] += 1
         self._passages, self._sources = _elect(passages), _elect(sources)
+
+    def choose(
+        self, free: Sequence[int], fresh: Sequence[int], then: Sequence[Item], now: Sequence[Item]
+    ) -> tuple[list[int], list[int]]:
+        """Return those of the rows that have any of the other version in the place of their passage."""
+        there = {split_slot(now[j].slot_id)[:_PASSAGE] for j in fresh}
+        went = {i: self._follow(split_slot(then[i].slot_id)[:_PASSAGE]) for i in free}
+        came = {place for places in went.values() for place in places}
+        return (
+            [i for i in free if there & set(went[i])],
+            [j for j in fresh if split_slot(now[j].slot_id)[:_PASSAGE] in came],
+        )
+
+    def _follow(self, place: _Place) -> tuple[_Place, ...]:
+        """Return where a passage may have gone."""
+        moved = self._passages.get(place)
+        source = self._sources.get(place[:1], place[:1])
+        return tuple(dict.fromkeys([place, *([moved] if moved else [(*source, *place[1:])])]))
 
     def agree(self, old: Item, new: Item) -> bool:
         """Whether the passage of one row went where the other one stands."""
