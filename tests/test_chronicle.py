@@ -112,7 +112,8 @@ def test_bytes_that_are_gone_are_a_dash_and_say_how_to_fetch(root: Path, tmp_pat
     text = list(to_text(chronicle))
     assert "  - rows       - requests > - answers > - pairs > - kept" in text
     assert "  tiny         core -  open book -  general -  declines -" in text
-    assert any(line.startswith("  dvc fetch --all-commits data/requests.parquet") for line in text)
+    assert len(chronicle.missing) > 3
+    assert "  dvc fetch --all-commits" in text  # of three paths and no more it names each
 
 
 def test_a_model_without_a_price_has_no_dollars_and_a_free_one_costs_nothing(
