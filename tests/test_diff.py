@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from stillhouse.base.errors import InputError
 from stillhouse.base.lock import Lock, LockedStage
-from stillhouse.base.records import Message, Rejection, Row
+from stillhouse.base.records import Message, Pair, Rejection, Row
 from stillhouse.base.tables import read_all, write_table
 from stillhouse.cli.main import app
 from stillhouse.diffing.causes import Why
@@ -322,6 +322,15 @@ def test_a_text_that_was_changed_under_its_old_id_is_found(project: Project) -> 
     diff = compare(project, "HEAD", "workspace")
     assert [change.columns for change in diff.changes] == [("completion",)]
     assert diff.reworded == 1
+
+
+def test_an_edited_table_is_no_proof_of_other_code(project: Project) -> None:
+    pairs = read_all(project.root / TABLES["pairs"].path, Pair)
+    forged = [replace(pairs[0], pair_id="f" * 64, response="Fifty days."), *pairs[1:]]
+    write_table(project.root / TABLES["pairs"].path, Pair, forged)
+    diff = compare(project, "HEAD", "workspace", "pairs")
+    assert [change.why.causes for change in diff.changes] == [("unknown",)]
+    assert "is not the file that dvc.lock names" in diff.unknown
 
 
 def test_the_same_bytes_are_not_even_opened(project: Project) -> None:

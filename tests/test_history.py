@@ -93,7 +93,7 @@ def test_bytes_come_from_the_remote_into_the_cache(project: Project) -> None:
     (project.root / ".dvc/config").write_text(config)
     version = resolve(project.root, "v1")
     assert version.find("data/judgements.parquet") is not None  # the workspace has the same bytes
-    assert version.md5_of(TRAIN)  # a stage was told of it
+    assert version.md5_of(TRAIN) == ""  # what another stage read may be an older one
     found = version.open(TRAIN)
     assert md5_file(found) == version.md5_of(TRAIN)
     assert found.is_relative_to(project.root / ".dvc/cache")
@@ -101,12 +101,11 @@ def test_bytes_come_from_the_remote_into_the_cache(project: Project) -> None:
 
 
 def test_what_the_remote_holds_wrongly_is_not_kept(project: Project) -> None:
-    remote = project.root.parent / "remote"
+    remote, md5 = project.root.parent / "remote", resolve(project.root, "v1").md5_of(TRAIN)
     shutil.move(project.root / ".dvc/cache", remote)
     config = f"[core]\n    remote = here\n['remote \"here\"']\n    url = {remote}\n"
     (project.root / ".dvc/config").write_text(config)
     version = resolve(project.root, "v1")
-    md5 = version.md5_of(TRAIN)
     (remote / "files/md5" / md5[:2] / md5[2:]).write_bytes(b"other")
     with pytest.raises(GoneError, match="neither in DVC's cache nor in its remote"):
         version.open(TRAIN)

@@ -120,7 +120,12 @@ class Making:
         return frozenset(file for file in files if self._settings.read_other("render", file))
 
     def answered_otherwise(self, item: Item) -> Why:
-        """Return why one request gave two answers: it was asked twice, or read by other code."""
+        """Return why one request gave two answers: it was asked twice, or read by other code.
+
+        Where somebody edited a table, neither is known.
+        """
+        if edited := (*self._old.edited, *self._new.edited):
+            return Why(("unknown",), {}, f"{edited[0]} is not the file that its stage wrote")
         then, now = self._old.answer_of(item.request_id), self._new.answer_of(item.request_id)
         if then is not None and now is not None and then == now:
             code = self._settings.list_code("generate")

@@ -31,6 +31,8 @@ T = TypeVar("T")
 
 _REVIEW: Final = "reports/review.json"
 _PARTS: Final = ("train", "validation", "test")
+# What a row is made from its answer through; a table that was edited proves nothing about code.
+_MADE: Final = ("responses", "pairs", "curated", "reviewed", *_PARTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,15 @@ class Upstream:
         if table not in self._paths:
             self._paths[table] = self._open(TABLES[table].path)
         return self._paths[table]
+
+    @cached_property
+    def edited(self) -> tuple[str, ...]:
+        """Tables in the workspace that are not what ``dvc.lock`` says that their stages wrote."""
+        paths = [TABLES[name].path for name in _MADE]
+        found = tuple(path for path in paths if self.version.is_edited(path))
+        told = "is not the file that dvc.lock names: edited, or of a stage that ran alone"
+        self.missing |= {path: f"{path} {told}" for path in found}
+        return found
 
     # Pairs
 

@@ -70,6 +70,12 @@ class Version:
             return self._workspace.find(path) or ""
         return self._recorded(path)
 
+    def is_edited(self, path: str) -> bool:
+        """Whether a file in the workspace is another one than ``dvc.lock`` says that its stage wrote."""
+        here = self.root / path
+        recorded = self._recorded(path) if self.workspace and here.is_file() else ""
+        return bool(recorded) and self._hashed.md5(here) != recorded
+
     def find(self, path: str) -> Path | None:
         """Return a file of this machine with exactly these bytes, by their hash; None without one."""
         if given := self.files.get(path):
@@ -157,11 +163,9 @@ class Version:
         md5, inner = find_out(self._outs, path)
         if not inner:
             return md5 or ""
-        if (listing := self.list_folder_md5(md5)) is not None:
-            return listing.get(inner, "")
-        # The folder's listing is gone; a stage that read this one file was told its md5.
-        read = {stage.deps[path] for stage in self.lock.stages.values() if path in stage.deps}
-        return read.pop() if len(read) == 1 else ""
+        # Without the folder's listing it is not known: what another stage read may be an older one.
+        listing = self.list_folder_md5(md5)
+        return listing.get(inner, "") if listing is not None else ""
 
     def _find_object(self, md5: str) -> Path | None:
         for cache in find_caches(self.root):
