@@ -20,7 +20,7 @@ def tell(root: Path, name: str) -> object:
     try:
         traced = trace(root, name)
     except InputError as exc:
-        return str(exc)
+        return str(exc).partition("; did you mean")[0]  # what is near, only one of them says
     told = [(m.model, m.verdict, m.rows, m.why) for m in traced.models]
     came = {
         kind: [step.id for step in traced.downstream if step.kind == kind]
@@ -36,7 +36,7 @@ def tell_plainly(root: Path, name: str) -> object:
     try:
         thing, verdicts, came = judge_plainly(root, name)
     except InputError as exc:
-        return str(exc)
+        return str(exc).partition("; did you mean")[0]  # what is near, only one of them says
     told = [(m.model, m.verdict, m.rows, m.why) for m in verdicts]
     return (thing.kind, thing.id, thing.name, thing.twins), told, came
 
