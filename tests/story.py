@@ -46,10 +46,25 @@ def edit_document(project: Path) -> None:
     edit(project / "data/seed/documents" / DOCUMENT, "29 days", "30 days")
 
 
+def begin_lenient(project: Path) -> None:
+    """Let the judge call answers of more than eight words too long, and pass them all the same."""
+    set_params(
+        project, {"judge": {"answer_words_max": 8}, "curate": {"thresholds": {"length": 0.0}}}
+    )
+
+
 def raise_threshold(project: Path) -> None:
-    params = yaml.safe_load((project / "params.yaml").read_text())
-    params["curate"]["thresholds"]["groundedness"] = 0.95
-    (project / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    set_params(project, {"curate": {"thresholds": {"length": 1.0}}})
+
+
+def set_params(project: Path, changes: dict[str, dict[str, Any]]) -> None:
+    path = project / "params.yaml"
+    params = yaml.safe_load(path.read_text())
+    for section, values in changes.items():
+        for name, value in values.items():
+            known = params[section].get(name)
+            params[section][name] = {**known, **value} if isinstance(value, dict) else value
+    path.write_text(yaml.safe_dump(params, sort_keys=False))
 
 
 def change_filter(project: Path) -> None:
@@ -164,6 +179,7 @@ def main() -> None:
         sys.exit(f"error: {folder}: is not empty; name another folder")
     folder.mkdir(parents=True, exist_ok=True)
     project = build_project(folder)
+    begin_lenient(project)
     tell(project)
     print(f"Every row, every cause and every verdict is right. The project: {folder}")
     if not named:
