@@ -289,9 +289,11 @@ class Explainer:
         mine, theirs = set(here.find_fact(fact_id)), set(there.find_fact(fact_id))
         for one in sorted(mine ^ theirs)[:_NEIGHBOURS]:
             yield (one, here, there) if one in mine else (one, there, here)
-        for one in sorted(mine & theirs)[:_NEIGHBOURS]:
+        told = 0
+        for one in sorted(mine & theirs):
             dropped, gone = bool(here.rejection(one)), bool(there.rejection(one))
-            if dropped != gone:
+            if dropped != gone and told < _NEIGHBOURS:
+                told += 1
                 yield (one, there, here) if dropped else (one, here, there)
 
     def _load_facts(self) -> None:
