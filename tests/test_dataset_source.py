@@ -217,7 +217,7 @@ def test_a_registration_of_before_is_brought_up_to_date_and_not_doubled(
     old = Register(experiment="before", model_prefix="before-")
     client = MlflowClient(registered.tracking_uri)
     run = client.create_run(
-        client.create_experiment("before"),
+        client.create_experiment("before", artifact_location=(project / "artifacts").as_uri()),
         tags={
             "weights_sha256": entry.provenance.weights_sha256,
             "provenance_sha256": entry.provenance_sha256,
