@@ -73,6 +73,11 @@ def change_filter(project: Path) -> None:
 
 def remove_document(project: Path) -> None:
     (project / "data/seed/documents" / GONE).unlink()
+    gold = project / "data/seed/eval/gold.jsonl"  # a question about no document is refused
+    kept = [
+        line for line in gold.read_text().splitlines() if GONE not in json.loads(line)["sources"]
+    ]
+    gold.write_text("".join(f"{line}\n" for line in kept))
 
 
 STORY: Final = (
