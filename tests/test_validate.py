@@ -11,6 +11,7 @@ import pytest
 
 from stillhouse.base.errors import DriftError, GateError
 from stillhouse.base.ids import content_id
+from stillhouse.base.personal import find_card, find_email, find_iban, find_phone
 from stillhouse.base.records import Message, Rejection, Response, Row
 from stillhouse.base.tables import declared_columns
 from stillhouse.quality.curate import CurateParams
@@ -24,7 +25,6 @@ from stillhouse.quality.gate import (
     report_validation,
 )
 from stillhouse.quality.judge import JudgeParams, judge_pairs
-from stillhouse.quality.personal import find_card, find_email, find_iban, find_phone
 from stillhouse.quality.remedies import remedy_for
 from stillhouse.quality.validate import Against, validate
 from stillhouse.quality.validation_page import render_validation

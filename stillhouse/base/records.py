@@ -54,6 +54,8 @@ class Request:
 
     ``parameters`` is canonical JSON: what is asked for (``pairs``, ``phrasings``, ``reasoning``)
     and how (``max_tokens`` and other sampling parameters). ``output_schema`` is canonical JSON.
+    ``category`` is the kind of task that the prompt file names, and ``parent_id`` the pair that this
+    call develops further, or empty; neither reaches the teacher.
     """
 
     request_id: str
@@ -71,6 +73,8 @@ class Request:
     messages: tuple[Message, ...]
     output_schema: str
     parameters: str
+    category: str = ""
+    parent_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

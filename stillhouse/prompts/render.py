@@ -1,7 +1,7 @@
 """Prompts, passages and questions into requests: every teacher call, before any is sent."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import PurePosixPath
 from typing import Final
@@ -16,18 +16,25 @@ from stillhouse.prompts.plan import Draw, Places, RenderParams, TaskPlan, number
 from stillhouse.prompts.schema import ANSWER_SCHEMA
 from stillhouse.prompts.seeds import SeedQuestion
 from stillhouse.prompts.stock import Laid, Stock, lay_passages
+from stillhouse.prompts.subject import Spread, Subject
 from stillhouse.prompts.teacher import BASE, MAIN, TeacherParams
 from stillhouse.prompts.templates import Prompt, Prompts, check_choices, fill
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What can be asked about: the corpus, which may be walked more than once, and the questions."""
+    """What can be asked about: the corpus, which may be walked more than once, and the questions.
+
+    ``others`` are the subjects of further sources by name (``logs``, ``tables``); ``spreads`` what a
+    prompt's ``each`` does to a chunk (``schemas``, ``instructions``).
+    """
 
     documents: Iterable[Document]
     chunks: Iterable[Chunk]
     everyday: Sequence[SeedQuestion] = ()
     unanswered: Sequence[SeedQuestion] = ()
+    others: Mapping[str, Sequence[Subject]] = field(default_factory=dict)
+    spreads: Mapping[str, Spread] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +48,7 @@ class _Rendering:
     phrasings: int
     system: str
     user: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Subject:
-    """What one request is about: its place, its passages, its question if it has one."""
-
-    source: str
-    anchor: str
-    chunks: tuple[Chunk, ...] = ()
-    passages: str = ""
-    question: str = ""
-    statement: str = ""
+    settings: Mapping[str, Json]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +57,7 @@ class _Asked:
 
     draw: Draw
     prompt: Prompt
-    subject: _Subject
+    subject: Subject
     plan: TaskPlan
 
 
@@ -173,16 +169,21 @@ def _check_plan(prompts: Prompts, params: RenderParams) -> None:
 
 
 def _ask_questions(material: Material, prompts: Prompts, params: RenderParams) -> Iterator[_Asked]:
-    questions = {"everyday": material.everyday, "unanswered": material.unanswered}
+    listed = {"everyday": material.everyday, "unanswered": material.unanswered}
+    subjects = {**material.others, **{name: _as_subjects(asked) for name, asked in listed.items()}}
     for task, prompt in sorted(prompts.by_task.items()):
         plan = params.plan.questions.get(task, TaskPlan())
-        for asked in questions.get(prompt.meta.source, ()):
-            number = number_place([asked.id], task, params.seed)
+        for subject in subjects.get(prompt.meta.source, ()):
+            number = number_place([subject.anchor], task, params.seed)
             if number < plan.fraction:
-                subject = _Subject(
-                    asked.file, asked.id, question=asked.question, statement=asked.statement
-                )
                 yield _Asked(Draw("questions", task, number), prompt, subject, plan)
+
+
+def _as_subjects(questions: Iterable[SeedQuestion]) -> list[Subject]:
+    return [
+        Subject(asked.file, asked.id, question=asked.question, statement=asked.statement)
+        for asked in questions
+    ]
 
 
 def _ask_chunks(
@@ -209,7 +210,17 @@ def _ask_chunks(
                     alone = prompt.meta.passages == "one"
                     laid = (lead,) if alone else _find_pair(lead, stock, finder)
                     if laid:
-                        yield _Asked(Draw(group, task, number), prompt, _make_subject(laid), plan)
+                        draw = Draw(group, task, number)
+                        for subject in _spread(_make_subject(laid), prompt, material.spreads):
+                            yield _Asked(draw, prompt, subject, plan)
+
+
+def _spread(subject: Subject, prompt: Prompt, spreads: Mapping[str, Spread]) -> Iterable[Subject]:
+    """Return what a prompt makes of one chunk: itself, or one for each of what it names."""
+    each = prompt.meta.each
+    if not each:
+        return (subject,)
+    return spreads[each](subject) if each in spreads else ()
 
 
 def _find_pair(lead: Laid, stock: Stock, finder: RuleFinder | None) -> tuple[Laid, ...]:
@@ -220,10 +231,10 @@ def _find_pair(lead: Laid, stock: Stock, finder: RuleFinder | None) -> tuple[Lai
     return (stock.find(place), lead) if place else ()
 
 
-def _make_subject(laid: tuple[Laid, ...]) -> _Subject:
+def _make_subject(laid: tuple[Laid, ...]) -> Subject:
     lead = laid[-1].chunk  # an exception comes after its rule, and the request is the exception's
     passages = "\n\n".join(one.passage for one in laid)
-    return _Subject(lead.source, lead.anchor, tuple(one.chunk for one in laid), passages)
+    return Subject(lead.source, lead.anchor, tuple(one.chunk for one in laid), passages)
 
 
 def show_chunk(chunk: Chunk, document: Document) -> str:
@@ -258,12 +269,13 @@ def _render_subject(
 
 
 def _fill(
-    subject: _Subject, plan: TaskPlan, prompt: Prompt, prompts: Prompts, names: tuple[str, str]
+    subject: Subject, plan: TaskPlan, prompt: Prompt, prompts: Prompts, names: tuple[str, str]
 ) -> _Rendering:
     variation, persona = names
     pairs, phrasings = plan.pairs or prompt.meta.pairs, plan.phrasings or prompt.meta.phrasings
     values: dict[str, object] = {
         "answer": prompt.meta.answer,
+        "instruction": "",
         "pairs": pairs,
         "passages": subject.passages,
         "persona": prompts.personas[persona],
@@ -273,16 +285,19 @@ def _fill(
         if subject.question
         else render_passage(subject.source, "", subject.statement),
         "reasoning": prompt.meta.reasoning,
+        "schema": "",
         "variation": prompts.variations[variation],
+        **subject.values,
     }
     system, user = fill(prompt.system, prompt, values), fill(prompt.user, prompt, values)
-    return _Rendering(prompt, variation, persona, pairs, phrasings, system, user)
+    return _Rendering(prompt, variation, persona, pairs, phrasings, system, user, subject.settings)
 
 
-def _build(subject: _Subject, rendering: _Rendering, sample: int) -> Request:
+def _build(subject: Subject, rendering: _Rendering, sample: int) -> Request:
     """Return the request without who answers it, and so without its id."""
     prompt, meta = rendering.prompt, rendering.prompt.meta
-    combination = (meta.task, rendering.variation, rendering.persona, sample)
+    variation = f"{rendering.variation}/{subject.mark}" if subject.mark else rendering.variation
+    combination = (meta.task, variation, rendering.persona, sample)
     return Request(
         request_id="",
         slot_id=join_slot(subject.source, subject.anchor, *combination),
@@ -296,9 +311,10 @@ def _build(subject: _Subject, rendering: _Rendering, sample: int) -> Request:
         teacher="",
         model="",
         system=rendering.system,
-        messages=(Message("user", rendering.user),),
+        messages=(*subject.turns, Message("user", rendering.user)),
         output_schema=ANSWER_SCHEMA if meta.json_answer else "",
         parameters="",
+        category=meta.category,
     )
 
 
@@ -342,9 +358,13 @@ def name_request(request: Request) -> str:
 
 def _write_parameters(rendering: _Rendering, sampling: dict[str, Json]) -> str:
     meta = rendering.prompt.meta
+    # Only where they are set: the ids of all other requests, and so their answers, stay as they are.
+    manner = {name: True for name in ("shows", "reply") if getattr(meta, name)}
     return canonical_json(
         {
             **sampling,
+            **rendering.settings,
+            **manner,
             "max_tokens": meta.max_tokens,
             "pairs": rendering.pairs,
             "phrasings": rendering.phrasings,

@@ -23,6 +23,7 @@ from stillhouse.base.params import Params, explain_mistake, load_yaml, parse_yam
 
 VARIABLES: Final = (
     "answer",
+    "instruction",
     "pairs",
     "passages",
     "persona",
@@ -30,8 +31,11 @@ VARIABLES: Final = (
     "question",
     "question_block",
     "reasoning",
+    "schema",
     "variation",
 )
+CATEGORIES: Final = ("factual", "analytical", "creative", "code", "conversation", "edge_case")
+Category = Literal["factual", "analytical", "creative", "code", "conversation", "edge_case"]
 _PART: Final = re.compile(r"^## (system|user)[ \t]*$", re.MULTILINE)
 
 
@@ -66,14 +70,21 @@ class PromptMeta(Params):
     """A prompt file's front matter.
 
     ``teacher`` is whom ``teacher:`` in params.yaml names (``main``), or the offline teacher or the
-    student's base whatever stands there. ``source`` says over what the prompt is rendered: chunks, or the questions of a seed file.
+    student's base whatever stands there. ``source`` says over what the prompt is rendered: chunks, the
+    questions or conversations of a seed file, or tables. ``each``: once for each schema or seed
+    instruction that goes with a chunk. ``shows``: the student sees the passage beside the question.
+    ``reply``: the teacher answers the conversation itself instead of making questions.
     ``answer`` is the fixed answer of a task that has one (declining).
     """
 
     task: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     teacher: Literal["main", "offline", "base"] = "main"
     passages: Literal["one", "two", "none"] = "one"
-    source: Literal["chunks", "everyday", "unanswered"] = "chunks"
+    source: Literal["chunks", "everyday", "unanswered", "logs", "tables"] = "chunks"
+    each: Literal["", "schemas", "instructions"] = ""
+    category: Category = "factual"
+    shows: bool = False
+    reply: bool = False
     pairs: int = Field(default=1, ge=1)
     phrasings: int = Field(default=1, ge=1)
     reasoning: bool = True
@@ -87,6 +98,8 @@ class PromptMeta(Params):
     def _passages_come_from_chunks(self) -> "PromptMeta":
         if (self.passages == "none") == (self.source == "chunks"):
             raise ValueError("`passages: none` goes with questions, `one` or `two` with chunks")
+        if self.each and self.source != "chunks":
+            raise ValueError("`each` goes with `source: chunks`")
         return self
 
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from stillhouse.base.errors import InputError
 from stillhouse.base.params import Params
+from stillhouse.base.personal import name_personal
 from stillhouse.base.questions import Question, question_of
 from stillhouse.base.records import Chunk, Judgement, Pair, Rejection, Request, Row
 from stillhouse.quality.contamination import find_copied
@@ -20,7 +21,6 @@ from stillhouse.quality.duplicates import (
     find_near_duplicates,
 )
 from stillhouse.quality.judge import REPLAY, JudgeParams
-from stillhouse.quality.personal import name_personal
 from stillhouse.quality.rows import make_row, name_causes
 
 STAGE: Final = "curate"

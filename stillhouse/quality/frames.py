@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from stillhouse.base.personal import find_card, find_email, find_iban, find_phone
 from stillhouse.base.questions import Question, row_answer, row_question
 from stillhouse.base.records import (
     Chunk,
@@ -19,7 +20,6 @@ from stillhouse.base.records import (
 )
 from stillhouse.base.text import normalise, words
 from stillhouse.quality.contamination import find_copied
-from stillhouse.quality.personal import find_card, find_email, find_iban, find_phone
 from stillhouse.quality.split import DOCUMENT, FACT
 
 

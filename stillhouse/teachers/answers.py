@@ -115,9 +115,8 @@ def _read_items(place: _Place, response: Response) -> Iterator[Pair | Rejection]
     if place.request.task == PLAIN_TASK:
         yield from _read_plain(place, response)
         return
-    passages = [
-        passage for message in place.request.messages for passage in parse_passages(message.content)
-    ]
+    texts = (place.request.system, *(message.content for message in place.request.messages))
+    passages = [passage for text in texts for passage in parse_passages(text)]
     asked: set[str] = set()
     entries = load_entries(response.text)
     measured = response.confidences if len(response.confidences) == len(entries) else ()
@@ -152,6 +151,11 @@ def _read_entry(
         yield _reject(place, "incomplete_pair", f"{where}: {first['msg']}")
         return
     fact = fact if sure is None else fact.model_copy(update={"confidence": sure})
+    if _has(place.request, "reply"):
+        if not place.fact:  # a conversation has one next turn
+            fact_id = name_fact(fact.fact, passages)
+            yield _build_pair(place, place.request.messages, fact, fact_id)
+        return
     if not any(fact.questions):
         yield _reject(place, "incomplete_pair", f"no question for: {fact.answer[:_SHOWN]}")
     for ordinal, question in enumerate(fact.questions):
@@ -167,11 +171,17 @@ def _read_entry(
 
 
 def _ask_about(place: _Place, question: str, fact: _Fact, passages: list[Passage]) -> Pair:
-    shown = passages if place.request.task == OPEN_BOOK_TASK else []
+    is_shown = place.request.task == OPEN_BOOK_TASK or _has(place.request, "shows")
+    shown = passages if is_shown else []
     context = "\n\n".join(passage.text for passage in shown)
     content = ask_with_passage(context, question) if context else question
     fact_id = name_fact(fact.fact, passages)
     return _build_pair(place, (Message("user", content),), fact, fact_id, context)
+
+
+def _has(request: Request, manner: str) -> bool:
+    """Say whether a request was rendered with a manner of its prompt file: ``shows``, ``reply``."""
+    return manner in request.parameters and json.loads(request.parameters).get(manner) is True
 
 
 def _build_pair(

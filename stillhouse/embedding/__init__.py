@@ -1,0 +1,1 @@
+"""Sentence embeddings: where texts lie close to each other."""
