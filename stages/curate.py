@@ -5,7 +5,8 @@ from pathlib import Path
 
 from stillhouse.base.params import load_section
 from stillhouse.base.questions import read_general, read_gold
-from stillhouse.base.records import Chunk, Judgement, Pair, Rejection, Request, Row
+from stillhouse.base.records import Chunk, Judgement, Pair, Rejection, Row
+from stillhouse.base.requests import read_requests
 from stillhouse.base.stage import run_stage, say_counts
 from stillhouse.base.tables import read_all, read_table, write_table
 from stillhouse.quality.curate import CurateParams, curate
@@ -18,11 +19,10 @@ EVAL = DATA / "seed" / "eval"
 def main() -> None:
     """Write ``data/curated/{rows,rejections}.parquet``."""
     pairs = read_all(DATA / "generated" / "pairs.parquet", Pair)
-    requests = read_table(DATA / "requests.parquet", Request)
     chunks = read_table(DATA / "corpus" / "chunks.parquet", Chunk)
     curated = curate(
         pairs,
-        {request.request_id: request for request in requests},
+        {request.request_id: request for request in read_requests()},
         {chunk.chunk_id: chunk for chunk in chunks},
         read_table(DATA / "judgements.parquet", Judgement),
         read_gold(EVAL / "gold.jsonl") + read_general(EVAL / "general.jsonl"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from stillhouse.base.home import home
 from stillhouse.base.params import load_section
 from stillhouse.base.records import Pair, Rejection, Request, Response
+from stillhouse.base.requests import DERIVED, REQUESTS
 from stillhouse.base.runtime import load_runtime
 from stillhouse.base.stage import read_option, run_stage, say_counts, show_progress
 from stillhouse.base.tables import StoredTable, open_table
@@ -18,7 +19,6 @@ from stillhouse.teachers.params import load_journal
 from stillhouse.teachers.remote import open_journal_remote
 from stillhouse.teachers.roster import list_teachers, make_terms
 
-REQUESTS = Path("data/requests.parquet")
 OUT = Path("data/generated")
 REPAY, PLAN = "--allow-repay", "--plan"
 
@@ -50,6 +50,7 @@ def main() -> None:
             open_table(OUT / "responses.parquet", Response) as responses,
             open_table(OUT / "pairs.parquet", Pair) as pairs,
             open_table(OUT / "rejections.parquet", Rejection) as rejections,
+            open_table(DERIVED, Request),
         ):
             answers = read_answers(requests, journal, collected.refused)
             for read in show_progress(answers, "reading answers", len(requests)):

@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 from stillhouse.base.files import write_json, write_text
 from stillhouse.base.ids import md5_file
@@ -33,6 +34,7 @@ TABLES = {
     "chunks": ("data/corpus/chunks.parquet", Chunk),
     "skipped": ("data/corpus/skipped.parquet", Rejection),
     "requests": ("data/requests.parquet", Request),
+    "derived": ("data/generated/derived.parquet", Request),
     "responses": ("data/generated/responses.parquet", Response),
     "pairs": ("data/generated/pairs.parquet", Pair),
     "unused": ("data/generated/rejections.parquet", Rejection),
@@ -57,9 +59,11 @@ def main() -> None:
         declared={path: declared_columns(record) for path, record in TABLES.values()},
         stored={path: stored_columns(Path(path)) for path, _ in TABLES.values()},
     )
-    tables = Tables(
-        **{name: read_all(Path(path), record) for name, (path, record) in TABLES.items()}
-    )
+    found: dict[str, Any] = {
+        name: read_all(Path(path), record) for name, (path, record) in TABLES.items()
+    }
+    found["requests"] += found.pop("derived")
+    tables = Tables(**found)
     params = load_section("validate", ValidateParams)
     validation = validate(opened, tables, against, params, load_section("curate", CurateParams))
     refuse_drift(opened, {path: md5_file(Path(path)) for path in opened})

@@ -6,12 +6,13 @@ None, and its path is remembered.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
 from stillhouse.base.cache import find_caches, find_inner, name_object
+from stillhouse.base.requests import DERIVED
 from stillhouse.base.runtime import load_runtime
 from stillhouse.chronicle.states import TABLES, Place, State, name_metrics
 from stillhouse.report.scores import Metrics, parse_metrics
@@ -61,16 +62,23 @@ class FigureReader:
         """Return the figures of a state."""
         tables = {name: (place, self._find(place)) for name, place in state.tables}
         metrics = dict(state.metrics)
+        counts = {name: self._count(*tables[name]) if name in tables else None for name in TABLES}
+        if (asked := counts["requests"]) is not None and "answers" in tables:
+            counts["requests"] = asked + self._count_derived(tables["answers"][0])
         return Figures(
-            counts={
-                name: self._count(*tables[name]) if name in tables else None for name in TABLES
-            },
+            counts=counts,
             scores={
                 name: self._score(name, metrics[name]) if name in metrics else None
                 for name in state.students
             },
             cost=self._cost(tables),
         )
+
+    def _count_derived(self, answers: Place) -> int:
+        """Return how many calls `generate` made of pairs; none where a version has no such table."""
+        place = replace(answers, path=DERIVED.as_posix(), inner=DERIVED.name)
+        found = self._find(place) if answers.inner else None
+        return (self._count(place, found) or 0) if found else 0
 
     def _find(self, place: Place) -> Path | None:
         """Return the object of a table, by its name alone."""

@@ -1,22 +1,18 @@
 """``stillhouse retry``."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
 from stillhouse.cli.output import AsJson, print_json
-
-_REQUESTS: Final = Path("data/requests.parquet")
 
 
 def retry(
     requests: Annotated[
         list[str] | None, typer.Argument(help="Ids of requests; without any, all of them.")
     ] = None,
-    teacher: Annotated[
-        str, typer.Option(help="Only requests of data/requests.parquet to this teacher.")
-    ] = "",
+    teacher: Annotated[str, typer.Option(help="Only requests to this teacher.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Forget what was refused for good: the next run asks it again.
@@ -27,8 +23,7 @@ def retry(
     """
     from stillhouse.base.errors import InputError, suggest
     from stillhouse.base.home import find_home
-    from stillhouse.base.records import Request
-    from stillhouse.base.tables import read_table
+    from stillhouse.base.requests import REQUESTS, read_requests
     from stillhouse.teachers.journal import Journal
 
     path = find_home(Path()) / "journal.sqlite"
@@ -43,13 +38,13 @@ def retry(
         chosen = set(requests or refused)
         if teacher:
             asked: dict[str, set[str]] = {}
-            for request in read_table(_REQUESTS, Request):
+            for request in read_requests():
                 asked.setdefault(request.teacher, set()).add(request.request_id)
             if teacher not in asked:
                 what = f"no request goes to a teacher called `{teacher}`"
                 raise InputError(
                     what,
-                    where=str(_REQUESTS),
+                    where=str(REQUESTS),
                     expected=f"one of {', '.join(sorted(asked))}",
                     remedy=suggest(teacher, asked),
                 )

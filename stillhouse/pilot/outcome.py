@@ -10,6 +10,7 @@ from typing import Final
 from stillhouse.base.errors import InputError
 from stillhouse.base.files import read_text
 from stillhouse.base.records import Pair, Rejection, Request, Response, Row
+from stillhouse.base.requests import read_requests
 from stillhouse.base.tables import read_table
 from stillhouse.pilot.foresight import Place
 from stillhouse.pilot.projection import Projection, share_interval
@@ -132,7 +133,7 @@ def measure_yield(copy: Path, places: Sequence[Place], price: Price) -> Yield:
         InputError: a table is missing or cannot be read.
     """
     data = copy / "data"
-    requests = {r.request_id: r for r in read_table(data / "requests.parquet", Request)}
+    requests = {r.request_id: r for r in read_requests(copy)}
     usd = {
         response.request_id: price(requests[response.request_id], response)
         for response in read_table(data / "generated/responses.parquet", Response)

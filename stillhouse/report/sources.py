@@ -8,7 +8,8 @@ from pathlib import Path
 from stillhouse.base.errors import InputError
 from stillhouse.base.files import read_text
 from stillhouse.base.ids import sha256_file
-from stillhouse.base.records import Document, Judgement, Pair, Rejection, Request, Row
+from stillhouse.base.records import Document, Judgement, Pair, Rejection, Row
+from stillhouse.base.requests import read_requests
 from stillhouse.base.tables import read_all, read_table
 from stillhouse.evaluation.records import Prediction
 from stillhouse.lineage.entry import Point, read_curve
@@ -59,7 +60,7 @@ def read_sources(root: Path, students: Sequence[str]) -> Sources:
         students=tuple(_read_student(root, name) for name in students),
         references=tuple(read_table(data / "references.parquet", Prediction)),
         documents=tuple(read_all(data / "corpus/documents.parquet", Document)),
-        requests=_count(read_table(data / "requests.parquet", Request)),
+        requests=_count(read_requests(root)),
         pairs=_count(read_table(data / "generated/pairs.parquet", Pair)),
         judged=len(judged),
         curated=_count(read_table(data / "curated/rows.parquet", Row)),

@@ -1,5 +1,6 @@
 """What going on with newer code would ask and train again, and accepting it."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,13 +23,13 @@ from stillhouse.base.formats import (
 from stillhouse.base.ids import sha256_text
 from stillhouse.base.library import LIBRARY, list_changed, read_library
 from stillhouse.base.params import PARAMS, load_yaml
+from stillhouse.base.requests import REQUESTS, list_requests
 from stillhouse.base.tables import count_values
 from stillhouse.scaffold.project import build_pipeline
 from stillhouse.scaffold.update import Updated, update_project
 from stillhouse.teachers.huggingface import HuggingFace, LocalModel
 from stillhouse.teachers.reader import Reader
 
-REQUESTS: Final = Path("data/requests.parquet")
 _FREE: Final = tuple(
     teacher.name for teacher in (Reader, LocalModel, HuggingFace) if not teacher.costs
 )
@@ -103,7 +104,7 @@ def compare_project(root: Path) -> Upgrade:
     if lacks_section(load_yaml(root / PARAMS)):
         return Upgrade((), list_installed(), None, library)
     changes = compare_formats(root / PARAMS) or compare_accepted(root)
-    return Upgrade(changes, {}, _count_asked(root / REQUESTS, changes), library)
+    return Upgrade(changes, {}, _count_asked(root, changes), library)
 
 
 def accept_upgrade(root: Path, upgrade: Upgrade) -> Updated:
@@ -193,10 +194,11 @@ def _find_key(node: yaml.Node | None, key: str) -> yaml.Node | None:
     return found.get(key)
 
 
-def _count_asked(path: Path, changes: Iterable[FormatChange]) -> AskedAgain | None:
-    if not path.is_file():
+def _count_asked(root: Path, changes: Iterable[FormatChange]) -> AskedAgain | None:
+    if not (root / REQUESTS).is_file():
         return None
-    requests = count_values(path, "teacher")
+    tables = (Counter(count_values(path, "teacher")) for path in list_requests(root))
+    requests: Mapping[str, int] = sum(tables, Counter[str]())
     asks: set[Asks] = {change.effect.asks for change in changes}
     if asks & {"all", "some"}:
         again = requests
