@@ -1,6 +1,6 @@
 """``make bench``: every benchmark that the machine can run in a few minutes, one after the other."""
 
-from bench import lineage, noop, teachers, train
+from bench import lineage, noop, quality, teachers, train
 
 
 def main() -> None:
@@ -8,6 +8,7 @@ def main() -> None:
     noop.main()
     teachers.main()
     lineage.main(["--rows", "10000,100000"])  # of a million rows alone: minutes
+    quality.main()
     train.main()
 
 

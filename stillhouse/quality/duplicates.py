@@ -7,22 +7,11 @@ of a table): only the same wording *and* the same fact *and* the same answer is 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
-
-from rensa import RMinHash, RMinHashLSH
 
 from stillhouse.base.questions import question_of
 from stillhouse.base.records import Pair
-from stillhouse.base.text import normalise, words
+from stillhouse.base.text import normalise
 from stillhouse.quality.claims import value_set
-
-# 128 hashes in 32 bands of 4 meet a pair of Jaccard similarity s with probability
-# 1 - (1 - s^4)^32 (Broder 1997; Leskovec, Rajaraman & Ullman, "Mining of Massive Datasets", ch. 3):
-# 0.9998 at 0.7, and what is met is then compared exactly.
-_HASHES: Final = 128
-_BANDS: Final = 32
-_SEED: Final = 1
-_SHINGLE: Final = 3
 
 Merit = tuple[float, float]  # mean score of the judge, then the teacher's confidence
 
@@ -40,7 +29,7 @@ class Collision:
 def find_exact_duplicates(pairs: Iterable[Pair]) -> Iterator[Collision]:
     """Yield each pair that repeats the messages and the answer of a pair with a lower slot id."""
     kept: dict[tuple[str, ...], Pair] = {}
-    for pair in sorted(pairs, key=_by_slot):
+    for pair in sorted(pairs, key=by_slot):
         key = (*(normalise(turn.content) for turn in pair.messages), normalise(pair.response))
         first = kept.setdefault(key, pair)
         if first is not pair:
@@ -54,7 +43,7 @@ def find_conflicts(pairs: Iterable[Pair], merits: Mapping[str, Merit]) -> Iterat
     itself is ambiguous and none stays.
     """
     by_question: dict[str, list[Pair]] = defaultdict(list)
-    for pair in sorted(pairs, key=_by_slot):
+    for pair in sorted(pairs, key=by_slot):
         if not pair.context and len(pair.messages) == 1:
             by_question[normalise(pair.messages[0].content)].append(pair)
     for group in by_question.values():
@@ -65,29 +54,34 @@ def find_conflicts(pairs: Iterable[Pair], merits: Mapping[str, Merit]) -> Iterat
 def find_near_duplicates(pairs: Iterable[Pair], threshold: float) -> Iterator[Collision]:
     """Yield each pair whose question is worded almost like that of a kept one with a lower slot id.
 
-    Both must have the same answer and the same fact id, or none. Similarity is the Jaccard index
-    of the questions' three-word shingles, exact; MinHash only finds the candidates.
+    Both must have the same answer, passage and fact id, or none. Similarity is the Jaccard index of
+    the questions' three-word shingles, in (0, 1]; no pair above the threshold is missed.
     """
-    index = RMinHashLSH(threshold=threshold, num_perm=_HASHES, num_bands=_BANDS)
-    kept: list[tuple[Pair, frozenset[str]]] = []
-    for pair in sorted(pairs, key=_by_slot):
-        shingles = _shingles(pair)
-        sketch = RMinHash(num_perm=_HASHES, seed=_SEED)
-        sketch.update(sorted(shingles))
-        met = (
-            (kept[key][0], _jaccard(shingles, kept[key][1])) for key in sorted(index.query(sketch))
-        )
-        twin = next(((other, score) for other, score in met if score >= threshold), None)
-        if twin is None:
-            index.insert(len(kept), sketch)
-            kept.append((pair, shingles))
-        else:
-            yield Collision(
-                pair,
-                twin[0],
-                twin[1],
-                f"question {twin[1]:.2f} similar to {name(twin[0])}, same answer",
-            )
+    from stillhouse.quality.near import find_twins
+
+    ordered = sorted(pairs, key=by_slot)
+    asked = [question_of(pair.messages, pair.context) for pair in ordered]
+    for place, twin in find_twins(asked, mark_alike(ordered), threshold).items():
+        kept = ordered[twin.place]
+        detail = f"question {twin.similarity:.2f} similar to {name(kept)}, same answer"
+        yield Collision(ordered[place], kept, twin.similarity, detail)
+
+
+def mark_alike(pairs: Sequence[Pair]) -> list[int]:
+    """Return a number for each pair, equal where fact, answer and passage are: only such are compared.
+
+    Without it a table of a thousand like-worded rows would be one row.
+    """
+    known: dict[tuple[str, str, str], int] = {}
+    folded: dict[str, str] = {}
+    marks = []
+    for pair in pairs:
+        for text in (pair.response, pair.context):
+            if text not in folded:
+                folded[text] = normalise(text)
+        mark = (pair.fact_id, folded[pair.response], folded[pair.context])
+        marks.append(known.setdefault(mark, len(known)))
+    return marks
 
 
 def name(pair: Pair) -> str:
@@ -97,7 +91,7 @@ def name(pair: Pair) -> str:
 
 def _conflicts_within(group: Sequence[Pair], merits: Mapping[str, Merit]) -> Iterator[Collision]:
     """Compare each answer to one question with the best one; linear in the group."""
-    ranked = sorted(group, key=lambda pair: (*_negated(merits[pair.pair_id]), *_by_slot(pair)))
+    ranked = sorted(group, key=lambda pair: (*_negated(merits[pair.pair_id]), *by_slot(pair)))
     best = ranked[0]
     against = [pair for pair in ranked if not _agree(best, pair)]
     if all(_gives_way(pair, best, merits) for pair in against):
@@ -130,23 +124,6 @@ def _conflict(pair: Pair, other: Pair) -> Collision:
     )
 
 
-def _shingles(pair: Pair) -> frozenset[str]:
-    """Return the question's shingles, each marked with fact, answer and passage.
-
-    The mark keeps pairs apart that may not be duplicates of each other: without it a table of a
-    thousand like-worded rows would make every row a candidate for every other one.
-    """
-    mark = "\x1f".join((pair.fact_id, normalise(pair.response), normalise(pair.context)))
-    tokens = words(question_of(pair.messages, pair.context))
-    last = max(1, len(tokens) - _SHINGLE + 1)
-    return frozenset(
-        " ".join(tokens[start : start + _SHINGLE]) + "\x1e" + mark for start in range(last)
-    )
-
-
-def _jaccard(first: frozenset[str], second: frozenset[str]) -> float:
-    return len(first & second) / len(first | second)
-
-
-def _by_slot(pair: Pair) -> tuple[str, str]:
+def by_slot(pair: Pair) -> tuple[str, str]:
+    """Return what pairs are ordered by: of two that are alike the first in this order stays."""
     return pair.slot_id, pair.pair_id
