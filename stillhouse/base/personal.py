@@ -5,6 +5,7 @@ have the form of a telephone number is.
 """
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 # A simple address: local part, @, and a domain with a dot (far narrower than RFC 5322).
@@ -18,6 +19,21 @@ _IBAN: Final = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1
 def name_personal(text: str) -> str:
     """Return what kind of personal data ``text`` holds first, in words and without the value."""
     return next((name for name, find in _KINDS.items() if find(text)), "")
+
+
+def hide_personal(text: str) -> tuple[str, tuple[str, ...]]:
+    """Return ``text`` with a mark for each find (``[e-mail]``, ``[phone]``, …), and the marks' kinds in order."""
+    hidden: list[str] = []
+    for kind, pattern, holds in _MARKS:
+
+        def put(hit: re.Match[str], kind: str = kind, holds: Callable[[str], bool] = holds) -> str:
+            if not holds(hit[0]):
+                return hit[0]
+            hidden.append(kind)
+            return f"[{kind}]"
+
+        text = pattern.sub(put, text)
+    return text, tuple(hidden)
 
 
 def find_email(text: str) -> str:
@@ -63,3 +79,11 @@ _KINDS: Final = {
     "a payment card number": find_card,
     "a bank account number": find_iban,
 }
+
+# In this order: an account number may hold what looks like a card's or a telephone's.
+_MARKS: Final[tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...]] = (
+    ("e-mail", _EMAIL, bool),
+    ("account", _IBAN, _iban_holds),
+    ("card", _CARD, _luhn_holds),
+    ("phone", _PHONE, bool),
+)
