@@ -489,3 +489,81 @@ def test_documents_of_one_form_are_drawn_one_by_one() -> None:
         [4, 9, 12, 21, 22, 27, 28, 30],
     )
     assert 0.15 * len(drawn) < sum(drawn) < 0.35 * len(drawn)
+
+
+WEIGHED = {"recall": {"fraction": 0.5, "phrasings": 4}}
+
+
+def weigh(*weights: dict[str, object]) -> Focus:
+    return Focus.model_validate({"weights": weights})
+
+
+def asked_of(focus: Focus | None, plan: RenderParams | None = None) -> Counter[str]:
+    many = {f"{n}.md": f"# Paper {n}\n\nPier {n} has {n + 3} berths.\n" for n in range(60)}
+    requests = ask(plan or params(core=WEIGHED), many, focus)
+    return Counter(json.loads(request.parameters)["phrasings"] for request in requests)
+
+
+def test_a_weight_multiplies_the_fraction_and_then_the_phrasings() -> None:
+    plain = asked_of(None)
+    assert 15 <= plain[4] <= 45
+    assert asked_of(weigh({"task": "recall", "weight": 1})) == plain
+    assert asked_of(weigh({"task": "recall", "weight": 2})) == {4: 60}
+    assert asked_of(weigh({"task": "recall", "weight": 3})) == {6: 60}
+    assert asked_of(weigh({"task": "recall", "weight": 0})) == {}
+    less = asked_of(weigh({"task": "recall", "weight": 0.5}))
+    assert 5 <= less[4] < plain[4]
+
+
+def test_a_weight_of_a_document_moves_no_other_and_those_that_fit_multiply() -> None:
+    every = params(core={"recall": {"fraction": 1.0, "phrasings": 4}})
+    focus = weigh({"source": "7.md", "weight": 1.5}, {"task": "recall", "weight": 2})
+    assert asked_of(focus, every) == {8: 59, 12: 1}
+    both = weigh({"source": "7.md", "task": "recall", "weight": 2})
+    assert asked_of(both, every) == {4: 59, 8: 1}
+    other = weigh({"source": "7.md", "task": "multi_step", "weight": 2})
+    assert asked_of(other, every) == {4: 60}
+
+
+def test_what_a_smaller_weight_asks_about_a_larger_one_asks_about_too() -> None:
+    def slots(weight: float) -> set[str]:
+        return {
+            r.slot_id
+            for r in ask(
+                params(core={"recall": {"fraction": 0.4}}),
+                {f"{n}.md": f"# Paper {n}\n\nPier {n} has {n} berths.\n" for n in range(40)},
+                weigh({"task": "recall", "weight": weight}),
+            )
+        }
+
+    assert slots(0.5) < slots(1) < slots(2)
+
+
+@pytest.mark.parametrize(
+    ("weight", "said"),
+    [
+        ({"source": "gatt.md", "weight": 2}, "the document 'gatt.md'"),
+        ({"task": "recal", "weight": 2}, "the task 'recal'"),
+    ],
+)
+def test_a_weight_of_nothing_is_refused(weight: dict[str, object], said: str) -> None:
+    with pytest.raises(InputError, match=said) as caught:
+        ask(focus=weigh(weight))
+    assert "did you mean" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("weights: [{weight: 2}]", "needs a `source`, a `task` or both"),
+        ("weights: [{task: recall, weight: -1}]", "weight"),
+        (
+            "weights: [{task: recall, weight: 2}, {task: recall, weight: 3}]",
+            "the weight of '* / recall' stands there twice",
+        ),
+    ],
+)
+def test_a_broken_weight_is_named(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "focus.yaml").write_text(text)
+    with pytest.raises(InputError, match=said.replace("*", r"\*")):
+        load_focus(tmp_path / "focus.yaml")

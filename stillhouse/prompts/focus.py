@@ -1,10 +1,11 @@
-"""``focus.yaml``: which documents the plan weighs most, and which are never trained on."""
+"""``focus.yaml``: which documents the plan weighs most, which are never trained on, what is asked more of."""
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from stillhouse.base.errors import InputError, suggest
 from stillhouse.base.params import Params, load_yaml, parse_section
@@ -28,12 +29,39 @@ class FocusDocument(Params):
     facts: tuple[FocusFact, ...] = ()
 
 
+class FocusWeight(Params):
+    """How much of the plan is asked of a source (a document, or a seed file's name), a task, or both.
+
+    ``weight`` multiplies the plan's fraction; what is then above 1 multiplies the phrasings.
+    """
+
+    source: str | None = Field(default=None, min_length=1)
+    task: str | None = Field(default=None, min_length=1)
+    weight: float = Field(ge=0, le=10)
+
+    @model_validator(mode="after")
+    def _names_something(self) -> "FocusWeight":
+        if self.source is None and self.task is None:
+            raise ValueError("a weight needs a `source`, a `task` or both")
+        return self
+
+    def fits(self, source: str, task: str) -> bool:
+        """Say whether the weight is meant for a task asked of a source."""
+        return self.source in (None, source) and self.task in (None, task)
+
+
 class Focus(Params):
     """The groups; without a core list, every document that is not held out is core."""
 
     version: int = Field(default=1, ge=1, le=1)
     core: tuple[FocusDocument, ...] | None = None
     held_out: tuple[FocusDocument, ...] | None = None
+    weights: tuple[FocusWeight, ...] | None = None
+
+    def weigh(self, source: str, task: str) -> float:
+        """Return the product of all weights of a task asked of a source; 1 where there is none."""
+        fitting = (one.weight for one in self.weights or () if one.fits(source, task))
+        return math.prod(fitting)
 
 
 def load_focus(path: Path) -> Focus:
@@ -49,6 +77,8 @@ def load_focus(path: Path) -> Focus:
     documents = (*(focus.core or ()), *(focus.held_out or ()))
     _refuse_twice("document", (document.source for document in documents), path)
     _refuse_twice("fact", (fact.id for document in documents for fact in document.facts), path)
+    places = [f"{one.source or '*'} / {one.task or '*'}" for one in focus.weights or ()]
+    _refuse_twice("weight of", places, path)
     return focus
 
 

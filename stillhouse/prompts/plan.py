@@ -1,6 +1,7 @@
 """How much is asked of which documents: ``render:`` in params.yaml."""
 
 import hashlib
+import math
 from collections import Counter
 from dataclasses import dataclass
 
@@ -19,7 +20,8 @@ _OPENING_WORDS = 6
 class Draw:
     """A place that a task of the plan asks about: ``group`` is ``core``, ``other`` or ``questions``.
 
-    It was drawn because its ``number`` in [0, 1) is less than the fraction.
+    It was drawn because its ``number`` is less than the plan's fraction: a hash in [0, 1), divided by
+    the weight that ``focus.yaml`` gives the place.
     """
 
     group: str
@@ -41,6 +43,39 @@ class TaskPlan(Params):
     variations: tuple[str, ...] | None = Field(default=None, min_length=1)
     personas: tuple[str, ...] | None = Field(default=None, min_length=1)
     samples: int = Field(default=1, ge=1)
+
+    def weigh(self, weight: float, phrasings: int) -> "TaskPlan":
+        """Return the plan with ``weight`` times the fraction; what exceeds 1 multiplies the phrasings.
+
+        ``phrasings`` is what the prompt file says, where the plan says nothing.
+        """
+        share = self.fraction * weight
+        if weight == 1 or share <= 1:
+            return self.model_copy(update={"fraction": share}) if weight != 1 else self
+        more = math.floor((self.phrasings or phrasings) * share + 0.5)
+        return self.model_copy(update={"fraction": 1.0, "phrasings": more})
+
+
+class LogParams(Params):
+    """Which conversations of ``prompts.jsonl`` are answered, and by how many passages.
+
+    ``similarity``: cosine of two embeddings from which on the conversations are one, of which the
+    first is kept (None: all are kept). ``most``: at most so many, as far apart as can be (None: all).
+    ``words``: a longer conversation is left out.
+    """
+
+    similarity: float | None = Field(default=0.9, gt=0, le=1)
+    most: int | None = Field(default=None, ge=1)
+    passages: int = Field(default=3, ge=1)
+    words: int = Field(default=250, ge=1)
+    seed: int = 0
+
+
+class InstructionParams(Params):
+    """How many instructions of ``instructions.jsonl`` go with a passage, drawn by hash with ``seed``."""
+
+    each: int = Field(default=1, ge=1)
+    seed: int = 0
 
 
 class Plan(Params):
@@ -67,6 +102,8 @@ class RenderParams(Params):
 
     seed: int = 17
     base: BaseName = "smollm2-135m-instruct"
+    logs: LogParams = LogParams()
+    instructions: InstructionParams = InstructionParams()
     plan: Plan
 
 

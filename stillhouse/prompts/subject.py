@@ -22,6 +22,7 @@ class Subject:
         turns: the turns of a conversation before ``question``.
         mark: tells several requests about one place apart: the schema's or the instruction's name.
         values: further names for the template: ``schema``, ``instruction``.
+        category: the kind of task, where it is another one than the prompt file's.
         settings: what is written into the request's parameters beside the plan's.
     """
 
@@ -33,6 +34,7 @@ class Subject:
     statement: str = ""
     turns: tuple[Message, ...] = ()
     mark: str = ""
+    category: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Json] = field(default_factory=dict)
 
