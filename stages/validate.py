@@ -21,10 +21,11 @@ from stillhouse.base.records import (
 from stillhouse.base.stage import run_stage, say_counts
 from stillhouse.base.tables import declared_columns, read_all, stored_columns
 from stillhouse.prompts.focus import load_focus
+from stillhouse.quality.coverage import count_coverage, report_coverage, write_coverage
 from stillhouse.quality.curate import CurateParams
-from stillhouse.quality.expectations import ValidateParams
-from stillhouse.quality.frames import Tables
 from stillhouse.quality.gate import describe_failed, refuse_drift, refuse_failed, report_validation
+from stillhouse.quality.limits import ValidateParams
+from stillhouse.quality.tables import Tables
 from stillhouse.quality.validate import Against, validate
 from stillhouse.quality.validation_page import render_validation
 
@@ -50,23 +51,28 @@ log = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Write ``reports/validation.{json,html}``; end with exit code 1 where a check failed."""
+    """Write what the gate saw and how thin the dataset is; end with exit code 1 where a check failed."""
     opened = {path: md5_file(Path(path)) for path, _ in TABLES.values()}
     focus = load_focus(SEED / "focus.yaml")
-    against = Against(
-        gold=read_gold(SEED / "eval/gold.jsonl") + read_general(SEED / "eval/general.jsonl"),
-        closed_sources=[document.source for document in focus.held_out or ()],
-        declared={path: declared_columns(record) for path, record in TABLES.values()},
-        stored={path: stored_columns(Path(path)) for path, _ in TABLES.values()},
-    )
     found: dict[str, Any] = {
         name: read_all(Path(path), record) for name, (path, record) in TABLES.items()
     }
     found["requests"] += found.pop("derived")
     tables = Tables(**found)
     params = load_section("validate", ValidateParams)
+    held_out = {document.source for document in focus.held_out or ()}
+    closed = {d.document_id for d in tables.documents if d.source in held_out}
+    against = Against(
+        gold=read_gold(SEED / "eval/gold.jsonl") + read_general(SEED / "eval/general.jsonl"),
+        closed=closed,
+        declared={path: declared_columns(record) for path, record in TABLES.values()},
+        stored={path: stored_columns(Path(path)) for path, _ in TABLES.values()},
+        covered=count_coverage(tables, closed, params),
+    )
     validation = validate(opened, tables, against, params, load_section("curate", CurateParams))
     refuse_drift(opened, {path: md5_file(Path(path)) for path in opened})
+    write_json(REPORTS / "coverage.json", report_coverage(against.covered))
+    write_text(REPORTS / "coverage.csv", write_coverage(against.covered))
     write_json(REPORTS / "validation.json", report_validation(validation))
     write_text(REPORTS / "validation.html", render_validation(validation, tables.parts()))
     for check in validation.failed():

@@ -213,7 +213,7 @@ def test_a_pilot_shares_answers_where_the_whole_does(
 
 
 def test_limits_that_find_bad_rows_are_not_relaxed() -> None:
-    from stillhouse.quality.expectations import ValidateParams
+    from stillhouse.quality.limits import ValidateParams
 
     kept = set(ValidateParams.model_fields) - set(RELAXED)
     assert kept == {

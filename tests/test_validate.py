@@ -14,9 +14,9 @@ from stillhouse.base.ids import content_id
 from stillhouse.base.personal import find_card, find_email, find_iban, find_phone
 from stillhouse.base.records import Message, Rejection, Response, Row
 from stillhouse.base.tables import declared_columns
+from stillhouse.quality.coverage import count_coverage
 from stillhouse.quality.curate import CurateParams
-from stillhouse.quality.expectations import ValidateParams, expect_all
-from stillhouse.quality.frames import Tables
+from stillhouse.quality.expectations import expect_all
 from stillhouse.quality.gate import (
     Check,
     Validation,
@@ -25,7 +25,9 @@ from stillhouse.quality.gate import (
     report_validation,
 )
 from stillhouse.quality.judge import JudgeParams, judge_pairs
+from stillhouse.quality.limits import ValidateParams
 from stillhouse.quality.remedies import remedy_for
+from stillhouse.quality.tables import Tables
 from stillhouse.quality.validate import Against, validate
 from stillhouse.quality.validation_page import render_validation
 from tests.making import make_chunk, make_document, make_gold, make_pair, make_request, make_row
@@ -67,15 +69,17 @@ def make_tables() -> Tables:
 
 TABLES = make_tables()
 COLUMNS = {"data/dataset/train.parquet": declared_columns(Row)}
-AGAINST = Against([make_gold("When may I go home?")], ["closed.md"], COLUMNS, COLUMNS)
+AGAINST = Against(
+    [make_gold("When may I go home?")], {CLOSED.document_id}, COLUMNS, COLUMNS, covered=()
+)
 SOUND = PARAMS.model_copy(update={"train_rows_min": 8})
 
 
 def run(tables: Tables = TABLES, against: Against = AGAINST, **params: object) -> Validation:
     limits = SOUND.model_copy(update=params)
-    return validate(
-        {"data/dataset/train.parquet": "0" * 32}, tables, against, limits, CurateParams()
-    )
+    covered = count_coverage(tables, against.closed, limits)
+    seen = replace(against, covered=covered)
+    return validate({"data/dataset/train.parquet": "0" * 32}, tables, seen, limits, CurateParams())
 
 
 def failures(validation: Validation) -> dict[str, tuple[str, ...]]:

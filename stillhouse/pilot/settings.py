@@ -32,6 +32,7 @@ RELAXED: Final[Mapping[str, object]] = {
     "rows_per_document_min": 0,
     "untaught_documents_max": 1.0,
     "rows_per_task_min": 0,
+    "categories_min": {},
     "abstain_share_max": 1.0,
     "replay_share_max": 1.0,
 }

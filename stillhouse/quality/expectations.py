@@ -3,34 +3,10 @@
 from dataclasses import dataclass
 from typing import Final
 
-from pydantic import Field
-
-from stillhouse.base.params import Params
+from stillhouse.quality.limits import ValidateParams
 from stillhouse.quality.split import HOLDOUTS
 
 Value = str | int | float | bool | list[str] | list[bool] | None
-
-
-class ValidateParams(Params):
-    """The limits of the gate."""
-
-    question_words_max: int = Field(default=60, ge=1)
-    answer_words_max: int = Field(default=80, ge=1)
-    train_rows_min: int = Field(default=100, ge=1)
-    validation_rows_min: int = Field(default=1, ge=0)
-    test_rows_min: int = Field(default=10, ge=0)
-    rows_per_document_min: int = Field(default=1, ge=0)
-    untaught_documents_max: float = Field(default=0.1, ge=0, le=1)
-    rows_per_task_min: int = Field(default=3, ge=0)
-    answer_words_mean_max: float = Field(default=30, gt=0)
-    abstain_share_max: float = Field(default=0.25, ge=0, le=1)
-    replay_share_max: float = Field(default=0.5, ge=0, le=1)
-    opening_words: int = Field(default=4, ge=1)
-    opening_share_max: float = Field(default=0.25, ge=0, le=1)
-    email_rows_max: int = Field(default=0, ge=0)
-    phone_rows_max: int = Field(default=0, ge=0)
-    card_rows_max: int = Field(default=0, ge=0)
-    iban_rows_max: int = Field(default=0, ge=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +210,17 @@ def _expect_coverage(params: ValidateParams) -> list[Expected]:
             "coverage.tasks",
             f"Every task that was asked for has rows ({params.rows_per_task_min} or more).",
             "tasks", "rows", params.rows_per_task_min, None,
+        ),
+        _all_true(
+            "coverage.categories",
+            "Every category has as many rows as `validate.categories_min` asks for.",
+            "categories", "enough",
+        ),
+        _all_true(
+            "coverage.voices",
+            "Every variation and persona that was asked for has rows "
+            f"({params.rows_per_task_min} or more).",
+            "voices", "enough",
         ),
     ]  # fmt: skip
 

@@ -2,49 +2,17 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import pandas as pd
 
 from stillhouse.base.personal import find_card, find_email, find_iban, find_phone
 from stillhouse.base.questions import Question, row_answer, row_question
-from stillhouse.base.records import (
-    Chunk,
-    Document,
-    Judgement,
-    Pair,
-    Rejection,
-    Request,
-    Response,
-    Row,
-)
+from stillhouse.base.records import Row
 from stillhouse.base.text import normalise, words
 from stillhouse.quality.contamination import find_copied
+from stillhouse.quality.coverage import Covered
 from stillhouse.quality.split import DOCUMENT, FACT
-
-
-@dataclass(frozen=True, slots=True)
-class Tables:
-    """Every table whose ids are checked, in the order in which the pipeline writes them."""
-
-    documents: Sequence[Document]
-    chunks: Sequence[Chunk]
-    skipped: Sequence[Rejection]
-    requests: Sequence[Request]
-    responses: Sequence[Response]
-    pairs: Sequence[Pair]
-    unused: Sequence[Rejection]
-    judgements: Sequence[Judgement]
-    curated: Sequence[Row]
-    dropped: Sequence[Rejection]
-    reviewed: Sequence[Row]
-    train: Sequence[Row]
-    validation: Sequence[Row]
-    test: Sequence[Row]
-
-    def parts(self) -> dict[str, Sequence[Row]]:
-        """Return the dataset's parts by name."""
-        return {"train": self.train, "validation": self.validation, "test": self.test}
+from stillhouse.quality.tables import Tables
 
 
 def build_rows(
@@ -96,6 +64,16 @@ def build_tasks(tables: Tables) -> pd.DataFrame:
     rows = Counter(row.task for part in tables.parts().values() for row in part)
     tasks = sorted({request.task for request in tables.requests} | set(rows))
     return make_frame([{"id": task, "rows": rows[task]} for task in tasks], ["id", "rows"])
+
+
+def build_thin(covered: Iterable[Covered], groups: Collection[str]) -> pd.DataFrame:
+    """Return whether each name of some groups of the coverage has as many rows as its limit asks for."""
+    lines = [
+        {"id": f"{one.group} {one.name}: {one.rows} of {one.least}", "enough": not one.thin}
+        for one in covered
+        if one.group in groups
+    ]
+    return make_frame(lines, ["id", "enough"])
 
 
 def build_figures(tables: Tables, opening_words: int) -> pd.DataFrame:

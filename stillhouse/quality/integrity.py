@@ -7,7 +7,8 @@ from typing import Final
 import pandas as pd
 
 from stillhouse.base.records import Rejection
-from stillhouse.quality.frames import Tables, make_frame
+from stillhouse.quality.frames import make_frame
+from stillhouse.quality.tables import Tables
 
 Link = tuple[str, str]  # the id of what points, the id that it points to
 

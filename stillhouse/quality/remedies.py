@@ -32,6 +32,10 @@ _REMEDIES: Final = {
     "`fraction`, exclude them in `sources.yaml`, or raise `validate.untaught_documents_max`.",
     "coverage.tasks": "The tasks named here gave too few rows: raise their `fraction` in `render.plan`, or "
     "take them out of it.",
+    "coverage.categories": "Ask for more in tasks of the categories named here (`category` in the prompt files, "
+    "`fraction` in `render.plan`), or lower `validate.categories_min`. `reports/coverage.json` tells planned from there.",
+    "coverage.voices": "The variations and personas named here gave too few rows: take them out of `render.plan`, or "
+    "mend the wording that they stand for.",
     "lengths": "Ask for shorter ones in the prompt file (a variation such as `brief`), lower the judge's "
     "bounds under `judge:`, or raise the limit under `validate:`.",
     "distribution": "Ask for less of this kind or more of the others in `render.plan`, or raise the limit "

@@ -1,16 +1,18 @@
 """The whole gate in one call: frames, expectations, outcomes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from stillhouse.base.questions import Question
 from stillhouse.quality import frames, integrity
+from stillhouse.quality.coverage import Covered
 from stillhouse.quality.curate import CurateParams
-from stillhouse.quality.expectations import ValidateParams, expect_all
-from stillhouse.quality.frames import Tables
+from stillhouse.quality.expectations import expect_all
 from stillhouse.quality.gate import Validation, run_checks
+from stillhouse.quality.limits import ValidateParams
+from stillhouse.quality.tables import Tables
 
 Columns = Mapping[str, Mapping[str, str]]  # the type of each column of each file
 
@@ -19,14 +21,15 @@ Columns = Mapping[str, Mapping[str, str]]  # the type of each column of each fil
 class Against:
     """What the tables are held against besides each other.
 
-    ``closed_sources`` are the documents that the focus file keeps out of training; ``declared`` and
-    ``stored`` the columns that each file should have and has.
+    ``closed`` are the ids of the documents that the focus file keeps out of training; ``declared`` and
+    ``stored`` the columns that each file should have and has; ``covered`` what was planned and is there.
     """
 
     gold: Sequence[Question]
-    closed_sources: Sequence[str]
+    closed: Collection[str]
     declared: Columns
     stored: Columns
+    covered: Sequence[Covered]
 
 
 def validate(
@@ -45,11 +48,6 @@ def build_frames(
     tables: Tables, against: Against, params: ValidateParams, curate_params: CurateParams
 ) -> dict[str, pd.DataFrame]:
     """Return every frame that an expectation is about, by the name it calls it."""
-    closed = {
-        document.document_id
-        for document in tables.documents
-        if document.source in against.closed_sources
-    }
     return {
         "schema": integrity.build_schema(against.declared, against.stored),
         "keys": integrity.build_keys(tables),
@@ -59,11 +57,13 @@ def build_frames(
             against.gold,
             curate_params.copied_words,
             curate_params.copied_similarity,
-            closed,
+            against.closed,
         ),
         **integrity.build_links(tables),
         "accounts": integrity.build_accounts(tables),
         "documents": frames.build_documents(tables),
         "tasks": frames.build_tasks(tables),
+        "categories": frames.build_thin(against.covered, ("category",)),
+        "voices": frames.build_thin(against.covered, ("variation", "persona")),
         "figures": frames.build_figures(tables, params.opening_words),
     }
