@@ -3,19 +3,40 @@
 from pathlib import Path
 
 from stillhouse.base.files import write_json
+from stillhouse.base.params import load_section
 from stillhouse.base.records import Row
 from stillhouse.base.stage import run_stage, say_counts
 from stillhouse.base.tables import read_all, write_table
-from stillhouse.quality.review import apply_verdicts, read_verdicts, report_review
+from stillhouse.quality.error_rate import (
+    describe_agreement,
+    describe_errors,
+    measure_agreement,
+    measure_errors,
+)
+from stillhouse.quality.review import (
+    FILE,
+    ReviewParams,
+    apply_verdicts,
+    read_verdicts,
+    report_review,
+)
+from stillhouse.quality.sample import draw_sample
 
 
 def main() -> None:
     """Write ``data/reviewed.parquet`` and ``reports/review.json``."""
+    params = load_section("review", ReviewParams)
     rows = read_all(Path("data/curated/rows.parquet"), Row)
-    verdicts = read_verdicts(Path("data/seed/review.jsonl"))
-    reviewed = apply_verdicts(rows, verdicts)
+    verdicts = read_verdicts(FILE)
+    reviewed = apply_verdicts(rows, verdicts, params.combine)
+    errors = measure_errors(draw_sample(rows, params.sample), verdicts, params.combine)
     kept = write_table(Path("data/reviewed.parquet"), Row, reviewed.rows)
-    write_json(Path("reports/review.json"), report_review(reviewed))
+    report = {
+        **report_review(reviewed),
+        **describe_errors(errors, params.max_error_rate),
+        "agreement": describe_agreement(measure_agreement(verdicts)),
+    }
+    write_json(Path("reports/review.json"), report)
     say_counts("review", rows=len(rows), verdicts=len(verdicts), kept=kept)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from stillhouse.base.errors import InputError
 from stillhouse.base.files import write_json, write_text
+from stillhouse.base.fixes import name_fix
 from stillhouse.base.ids import content_id, sha256_file
 from stillhouse.base.records import (
     Chunk,
@@ -23,7 +24,6 @@ from stillhouse.base.records import (
 )
 from stillhouse.base.tables import read_all, write_table
 from stillhouse.lineage.provenance import BaseModel, read_provenance
-from stillhouse.tracing.tables import name_fix
 from tests.lineage_project import BASE
 from tests.trace_project import store_in_cache, train_student
 

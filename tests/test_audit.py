@@ -15,7 +15,6 @@ from stillhouse.auditing import evidence, samples, subject
 from stillhouse.auditing.audit import Audit, audit
 from stillhouse.auditing.audit_page import render_audit
 from stillhouse.auditing.audit_text import describe_audit, say_git
-from stillhouse.auditing.highlight import find_answer
 from stillhouse.auditing.signature import make_statement, sign
 from stillhouse.base.files import read_text, write_json
 from stillhouse.base.ids import md5_file
@@ -24,6 +23,7 @@ from stillhouse.base.tables import read_all, write_table
 from stillhouse.cli.main import app
 from stillhouse.history.mlflow import Registered
 from stillhouse.lineage.provenance import BaseModel, read_provenance
+from stillhouse.quality.highlight import find_answer
 from tests.audit_project import (
     GATE,
     LEAVE,

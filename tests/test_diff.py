@@ -28,7 +28,7 @@ from stillhouse.diffing.tables import TABLES, find_table
 from stillhouse.diffing.upstream import Upstream
 from stillhouse.history.resolve import resolve
 from stillhouse.history.version import GoneError
-from tests.trace_project import HELD_OUT, LEAVE, STUDY
+from tests.trace_project import HELD_OUT, LEAVE, STUDY, is_of
 from tests.versions_project import Project, copy_project, make_history_project
 
 TRAIN: Final = TABLES["train"].path
@@ -194,6 +194,29 @@ def test_what_a_reviewer_decided_is_told(made: Project) -> None:
     assert causes_of(diff) == {("added", ("review",)): 1, ("changed", ("review",)): 1}
     said = sorted(change.why.said for change in diff.changes)
     assert said == ["before, review: rejected by Ada: beside the point", "review: mended by Ada"]
+
+
+@pytest.mark.parametrize("response", ["", "Twelve."])
+def test_a_question_that_a_reviewer_reworded_is_a_change_by_review(
+    project: Project, response: str
+) -> None:
+    project.check_out("begin")
+    old = next(row for row in rows_of(project, "begin").values() if is_of(row, LEAVE))
+    verdict = {
+        "row_id": old.row_id, "verdict": "fix", "reviewer": "Bob", "reason": "unclear",
+        "question": "How is it put better?", "response": response,
+    }  # fmt: skip
+    path = project.root / "data/seed/review.jsonl"
+    path.write_text(path.read_text() + json.dumps(verdict) + "\n")
+    project.step("reworded")
+    diff = compare(project, "begin", "HEAD", "reviewed")
+    assert causes_of(diff) == {("changed", ("review",)): 1}
+    (change,) = diff.changes
+    assert change.why.said == "review: mended by Bob: unclear"
+    before, after = (row or {} for row in diff.read(change))
+    assert before["row_id"] == old.row_id
+    assert after["prompt"][-1]["content"] == "How is it put better?"
+    assert after["completion"][-1]["content"] == (response or old.completion[-1].content)
 
 
 def test_code_that_drops_a_row_is_named(made: Project) -> None:

@@ -11,6 +11,7 @@ from stillhouse.base.tables import read_all, write_table
 from tests.making import make_chunk, make_document, make_pair, make_request
 
 PARAMS = "judge: {}\ncurate: {thresholds: {groundedness: 0.6}}\nsplit: {validation_facts: 0.0}\n"
+PARAMS += "review: {}\n"
 OUTS = [
     "data/judgements.parquet",
     "data/curated/rows.parquet",

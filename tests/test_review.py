@@ -1,13 +1,25 @@
 """Review: an empty file changes nothing; a verdict does what it says and is named."""
 
+import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from stillhouse.base.errors import InputError
-from stillhouse.quality.review import Verdict, apply_verdicts, read_verdicts, report_review
-from tests.making import make_chunk, make_pair, make_row
+from stillhouse.base.fixes import is_fix, name_fix
+from stillhouse.base.questions import row_question
+from stillhouse.quality.review import (
+    Verdict,
+    apply_verdicts,
+    read_verdicts,
+    report_review,
+    settle_verdicts,
+)
+from tests.making import LEAVE_TEXT, make_chunk, make_pair, make_row
 
+ROOT = Path(__file__).parent.parent
 ROWS = [
     make_row(make_pair("How many days of leave are there?", "27.5 days.", [make_chunk()])),
     make_row(make_pair("What is the leave calendar called?", "Leeward.", [make_chunk()])),
@@ -57,6 +69,101 @@ def test_the_last_verdict_on_a_row_holds_and_a_stale_one_is_reported() -> None:
     reviewed = apply_verdicts(ROWS, verdicts)
     assert reviewed.rows == tuple(ROWS)
     assert reviewed.unknown == ("0" * 64,)
+
+
+OPEN = make_row(
+    make_pair("How many days are there?", "27.5 days.", [make_chunk()], context=LEAVE_TEXT)
+)
+
+
+def test_a_fixed_question_stands_where_the_old_one_stood_and_keeps_the_answer() -> None:
+    better = "How many days of leave have full-time staff?"
+    for row in (ROWS[0], OPEN):
+        fix = Verdict(row.row_id, "fix", "", "Ada", "", better)
+        (fixed,) = apply_verdicts([row], [fix]).rows
+        assert row_question(fixed) == better
+        assert fixed.prompt[0].content == row.prompt[0].content.replace(row_question(row), better)
+        assert (fixed.completion, fixed.context) == (row.completion, row.context)
+        assert fixed.row_id == name_fix(row.row_id, "27.5 days.", better)
+        assert is_fix(fixed.row_id, row.row_id, "27.5 days.", better)
+
+
+def test_a_fix_of_the_answer_alone_has_the_id_that_it_always_had() -> None:
+    same = row_question(ROWS[0])
+    with_question = Verdict(ROWS[0].row_id, "fix", "28 days.", "Ada", "", same)
+    without = Verdict(ROWS[0].row_id, "fix", "28 days.", "Ada", "")
+    assert apply_verdicts(ROWS, [with_question]).rows == apply_verdicts(ROWS, [without]).rows
+    assert name_fix("a", "b") != name_fix("a", "b", "c") != name_fix("a", "c", "b")
+
+
+def test_a_fixed_question_of_two_lines_cannot_stand_beside_a_passage() -> None:
+    fix = Verdict(OPEN.row_id, "fix", "", "Ada", "", "How many days\nare there?")
+    with pytest.raises(InputError, match="several lines beside a passage"):
+        apply_verdicts([OPEN], [fix])
+
+
+def write(path: Path, *lines: str) -> Path:
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def test_a_withdrawal_takes_back_the_reviewers_last_verdict_and_no_other(tmp_path: Path) -> None:
+    given = [
+        '{"row_id": "a", "verdict": "reject", "reviewer": "Ada"}',
+        '{"row_id": "a", "verdict": "accept", "reviewer": "Bob"}',
+        '{"row_id": "a", "verdict": "accept", "reviewer": "Ada"}',
+        '{"row_id": "b", "verdict": "accept", "reviewer": "Ada"}',
+    ]
+    back = '{"row_id": "a", "verdict": "withdraw", "reviewer": "Ada"}'
+    left = [
+        Verdict("a", "reject", "", "Ada", ""),
+        Verdict("a", "accept", "", "Bob", ""),
+        Verdict("b", "accept", "", "Ada", ""),
+    ]
+    assert read_verdicts(write(tmp_path / "once.jsonl", *given, back)) == left
+    assert read_verdicts(write(tmp_path / "twice.jsonl", *given, back, back)) == left[1:]
+    with pytest.raises(InputError, match=r"thrice\.jsonl:7: Ada takes back a verdict that no line"):
+        read_verdicts(write(tmp_path / "thrice.jsonl", *given, back, back, back))
+
+
+def test_two_branches_that_both_reviewed_merge_into_the_verdicts_of_both(tmp_path: Path) -> None:
+    def git(*command: str) -> None:
+        who = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
+        subprocess.run(["git", *who, *command], cwd=tmp_path, check=True, capture_output=True)
+
+    def add(verdict: str, row: str, who: str) -> None:
+        line = json.dumps({"row_id": row, "verdict": verdict, "reviewer": who})
+        path.write_text(path.read_text() + line + "\n")
+        git("commit", "--all", "--message", who)
+
+    path = tmp_path / "data/seed/review.jsonl"
+    path.parent.mkdir(parents=True)
+    shutil.copy2(ROOT / ".gitattributes", tmp_path)
+    path.write_text("\n")
+    git("init", "--initial-branch", "main")
+    git("add", "--all")
+    git("commit", "--message", "begin")
+    git("checkout", "-b", "other")
+    add("reject", "a", "Bob")
+    add("withdraw", "a", "Bob")
+    add("reject", "b", "Bob")
+    git("checkout", "main")
+    add("accept", "a", "Ada")
+    git("merge", "other")
+    assert {(one.target, one.verdict, one.reviewer) for one in read_verdicts(path)} == {
+        ("a", "accept", "Ada"),
+        ("b", "reject", "Bob"),
+    }
+
+
+def test_the_strictest_of_several_reviewers_decides_whatever_their_order() -> None:
+    said = [Verdict("a", name, "x", who, "") for name, who in (("reject", "Ada"), ("fix", "Bob"))]
+    said.append(Verdict("a", "accept", "", "Cy", ""))
+    for verdicts in (said, said[::-1]):
+        assert settle_verdicts(verdicts, "strictest")["a"].reviewer == "Ada"
+        assert settle_verdicts(verdicts)["a"] == verdicts[-1]
+    changed = [*said, Verdict("a", "accept", "", "Ada", "")]  # her own first one is gone
+    assert settle_verdicts(changed, "strictest")["a"].reviewer == "Bob"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from stages import review, split
 from stillhouse.base.errors import InputError
+from stillhouse.base.fixes import name_fix
 from stillhouse.base.ids import Json, md5_file, sha256_file
 from stillhouse.base.records import Chunk, Document, Judgement, Pair, Rejection, Request, Row
 from stillhouse.base.tables import read_all, write_table
@@ -198,6 +200,26 @@ def test_a_fixed_row_and_the_row_before_the_fix_lead_to_each_other(project: Path
     assert [row["id"] for row in facts(old.downstream, "row")] == [decided["new_id"]]
     assert [pair["id"] for pair in facts(new.upstream, "pair")] == [decided["row_id"]]
     assert facts(new.upstream, "review")[0]["verdict"] == "fix"
+
+
+def test_a_row_whose_question_was_reworded_and_what_it_was_before_lead_to_each_other(
+    project: Path,
+) -> None:
+    old = next(row for row in read_rows("data/curated/rows.parquet") if is_of(row, LEAVE))
+    verdict = {"row_id": old.row_id, "verdict": "fix", "reviewer": "Bob", "question": "Which?"}
+    with Path("data/seed/review.jsonl").open("a") as file:
+        file.write(json.dumps(verdict) + "\n")
+    for stage in (review, split):
+        stage.main()
+    made = name_fix(old.row_id, old.completion[0].content, "Which?")
+    before, after = trace(project, old.row_id), trace(project, made)
+    assert [row["id"] for row in facts(before.downstream, "row")] == [made]
+    assert [pair["id"] for pair in facts(after.upstream, "pair")] == [old.row_id]
+    # Known as well once the verdict is taken back and only the table still has the row.
+    report = json.loads(Path("reports/review.json").read_text())
+    report["decisions"] = [one for one in report["decisions"] if one["new_id"] != made]
+    Path("reports/review.json").write_text(json.dumps(report))
+    assert [row["id"] for row in facts(trace(project, old.row_id).downstream, "row")] == [made]
 
 
 @pytest.mark.parametrize(

@@ -27,12 +27,12 @@ from stillhouse.auditing.audit_text import (
     say_told,
     say_usd,
 )
-from stillhouse.auditing.highlight import find_answer
 from stillhouse.auditing.problems import Unchecked
 from stillhouse.auditing.samples import Passage, Sample, Samples, draw_samples
 from stillhouse.auditing.tally import TRAIN
 from stillhouse.base.files import read_text
 from stillhouse.base.ids import Json
+from stillhouse.quality.highlight import find_answer
 from stillhouse.report.render import FOLDER as REPORT
 from stillhouse.tracing.tables import CHUNKS, DOCUMENTS, JUDGEMENTS, PAIRS, REQUESTS, RESPONSES
 

@@ -58,6 +58,28 @@ def question_of(messages: Sequence[Message], context: str) -> str:
     return lines[-1].strip().removeprefix("Question:").strip() if lines else ""
 
 
+def ask_instead(messages: Sequence[Message], context: str, question: str) -> tuple[Message, ...]:
+    """Return a prompt that asks ``question`` where it asked another one: ``question_of`` of it.
+
+    Args:
+        messages: the prompt; its last user turn holds the question.
+        context: the passage shown in it, or empty.
+        question: the new one; beside a passage it is a line of its own.
+
+    Raises:
+        ValueError: the prompt has no user turn, or the question has several lines beside a passage.
+    """
+    place = max((i for i, turn in enumerate(messages) if turn.role == "user"), default=-1)
+    if place < 0 or (context and len(question.strip().splitlines()) != 1):
+        raise ValueError("the question cannot stand there")
+    old, asked = question_of(messages, context), messages[place].content
+    if context and not old:
+        raise ValueError("no question stands behind the passage")
+    before, _, behind = asked.rpartition(old) if context else ("", "", "")
+    new = Message("user", f"{before}{question.strip()}{behind}")
+    return (*messages[:place], new, *messages[place + 1 :])
+
+
 def row_question(row: Row) -> str:
     """Return the bare question of a row."""
     return question_of(row.prompt, row.context)

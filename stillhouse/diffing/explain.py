@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from stillhouse.base.ids import content_id
+from stillhouse.base.fixes import is_fix
 from stillhouse.base.records import Rejection, Request
 from stillhouse.diffing.causes import CAUSES, NOTHING, Cause, Why
 from stillhouse.diffing.items import ROW_HASHES, RUN_HASHES, Item, item_of_pair, slot_of_item
@@ -158,13 +158,10 @@ class Explainer:
         return self._making.refine_document([source])
 
     def _is_fix(self, old: Item, new: Item) -> bool:
-        """Whether one row is the other one with a reviewer's answer, which its id tells."""
-
-        def mends(first: Item, second: Item) -> bool:
-            made = content_id("reviewed", {"row_id": first.id, "response": second.answer})
-            return second.id == made
-
-        return mends(old, new) or mends(new, old)
+        """Whether one row is the other one with a reviewer's words, which its id tells."""
+        return is_fix(new.id, old.id, new.answer, new.question) or is_fix(
+            old.id, new.id, old.answer, old.question
+        )
 
     def _has_other_verdict(self, old: Item, new: Item) -> bool:
         """Whether a row that changed anyway was also reviewed otherwise.

@@ -1,28 +1,59 @@
-"""A person's verdicts on rows: accepted, rejected, or with a better answer."""
+"""A person's verdicts on rows: accepted, rejected, or with better words.
 
+The file only grows: a verdict is taken back by a further line, so that two branches that both reviewed
+merge by keeping the lines of both (``merge=union`` in ``.gitattributes``).
+"""
+
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
+
+from pydantic import Field
 
 from stillhouse.base.errors import InputError
 from stillhouse.base.files import read_jsonl
-from stillhouse.base.ids import Json, content_id
+from stillhouse.base.fixes import name_fix
+from stillhouse.base.ids import Json
+from stillhouse.base.params import Params
+from stillhouse.base.questions import ask_instead, question_of, row_answer, row_question
 from stillhouse.base.records import Message, Row
+from stillhouse.quality.sample import SampleParams
 
 VERDICTS: Final = ("accept", "reject", "fix")
-_KEYS: Final = ("row_id", "slot_id", "verdict", "response", "reviewer", "reason")
+WITHDRAW: Final = "withdraw"
+FILE: Final = Path("data/seed/review.jsonl")
+_KEYS: Final = ("row_id", "slot_id", "verdict", "response", "reviewer", "reason", "question")
+_SEVERITY: Final = {"accept": 0, "fix": 1, "reject": 2}
+
+Combine = Literal["last", "strictest"]
+
+
+class ReviewParams(Params):
+    """Which rows people are asked about, what several verdicts come to, and what the gate bears.
+
+    ``max_error_rate`` is the share of rows that reviewers may reject or mend, or None for any.
+    """
+
+    sample: SampleParams = SampleParams()
+    combine: Combine = "last"
+    max_error_rate: float | None = Field(default=None, ge=0, le=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One line of the review file; ``target`` is a row id (this text) or slot id (this place)."""
+    """One line of the review file; ``target`` is a row id (this text) or slot id (this place).
+
+    ``response`` and ``question`` are the better words of a fix; an empty one changes nothing.
+    """
 
     target: str
     verdict: str
     response: str
     reviewer: str
     reason: str
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,37 +76,83 @@ class Reviewed:
 
 
 def read_verdicts(path: Path) -> list[Verdict]:
-    """Return the verdicts of a JSONL file in order.
+    """Return the verdicts of a JSONL file that hold, in order: without what was taken back.
+
+    A line ``"verdict": "withdraw"`` takes back its reviewer's last verdict on that row.
 
     Raises:
-        InputError: a line without target, known verdict or reviewer, or a fix without response.
+        InputError: a line without target, known verdict or reviewer, a fix without better words, or
+            a withdrawal of nothing.
     """
-    return [_parse_verdict(record, f"{path}:{number}") for number, record in read_jsonl(path)]
+    held: dict[int, Verdict] = {}
+    given: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for number, record in read_jsonl(path):
+        verdict = _parse_verdict(record, f"{path}:{number}")
+        mine = given[verdict.target, verdict.reviewer]
+        if verdict.verdict != WITHDRAW:
+            held[number] = verdict
+            mine.append(number)
+        elif mine:
+            del held[mine.pop()]
+        else:
+            raise InputError(
+                f"{verdict.reviewer} takes back a verdict that no line above gives",
+                where=f"{path}:{number}",
+                remedy="take the line out",
+            )
+    return list(held.values())
 
 
-def apply_verdicts(rows: Iterable[Row], verdicts: Sequence[Verdict]) -> Reviewed:
+def settle_verdicts(verdicts: Iterable[Verdict], combine: Combine = "last") -> dict[str, Verdict]:
+    """Return the one verdict that decides about each target.
+
+    Of one reviewer the last holds. Of several reviewers the last as well (``last``), or a rejection
+    before a fix before an acceptance, and of two equal ones the later (``strictest``).
+    """
+    own: dict[tuple[str, str], Verdict] = {}
+    for verdict in verdicts:
+        own.pop((verdict.target, verdict.reviewer), None)  # so that it moves to the end
+        own[verdict.target, verdict.reviewer] = verdict
+    settled: dict[str, Verdict] = {}
+    for verdict in own.values():
+        before = settled.get(verdict.target)
+        if before is None or combine == "last" or _severity(verdict) >= _severity(before):
+            settled[verdict.target] = verdict
+    return settled
+
+
+def find_verdict(row: Row, settled: dict[str, Verdict]) -> Verdict | None:
+    """Return the verdict on a row: one on the row goes before one on its slot."""
+    return settled.get(row.row_id) or settled.get(row.slot_id)
+
+
+def apply_verdicts(
+    rows: Iterable[Row], verdicts: Sequence[Verdict], combine: Combine = "last"
+) -> Reviewed:
     """Return the rows after review; no verdicts, no change.
 
-    Of several verdicts on one target the last line holds; a verdict on the row goes before one on
-    its slot. A fixed row has new content and so a new id, which is derived from the old one.
+    A fixed row has new content and so a new id, which is derived from the old one.
+
+    Raises:
+        InputError: a fix asks a question of several lines beside a passage.
     """
-    last = {verdict.target: verdict for verdict in verdicts}
+    settled = settle_verdicts(verdicts, combine)
     kept, decided, met = [], [], set[str]()
     for row in rows:
         met |= {row.row_id, row.slot_id}
-        verdict = last.get(row.row_id) or last.get(row.slot_id)
+        verdict = find_verdict(row, settled)
         result = _apply(row, verdict) if verdict else row
         if verdict:
             new_id = result.row_id if result and result.row_id != row.row_id else ""
             decided.append(Decided(row.row_id, new_id, row.slot_id, verdict))
         if result:
             kept.append(result)
-    unknown = tuple(sorted(set(last) - met))
+    unknown = tuple(sorted(set(settled) - met))
     return Reviewed(tuple(kept), tuple(sorted(decided, key=lambda item: item.row_id)), unknown)
 
 
 def report_review(reviewed: Reviewed) -> dict[str, Json]:
-    """Return what ``reports/review.json`` holds: the counts, and who decided what and why."""
+    """Return what ``reports/review.json`` holds of decisions: the counts, who decided what and why."""
     counts = {
         name: sum(item.verdict.verdict == name for item in reviewed.decided) for name in VERDICTS
     }
@@ -98,16 +175,41 @@ def report_review(reviewed: Reviewed) -> dict[str, Json]:
     }
 
 
+def mend_row(row: Row, response: str, question: str) -> Row:
+    """Return a row with a reviewer's words; empty ones, and those that it says already, change nothing.
+
+    Raises:
+        InputError: the question cannot stand in the row's prompt.
+    """
+    answer = response if response.strip() else row_answer(row)
+    other = question if question != row_question(row) else ""
+    try:
+        prompt = ask_instead(row.prompt, row.context, other) if other else row.prompt
+    except ValueError as exc:
+        raise InputError(
+            "a fixed question has several lines beside a passage, or no turn to stand in",
+            where=f"row {row.row_id}",
+            expected="a question in one line",
+        ) from exc
+    asked = question_of(prompt, row.context) if other else ""
+    return replace(
+        row,
+        row_id=name_fix(row.row_id, answer, asked),
+        prompt=prompt,
+        completion=(Message("assistant", answer),),
+    )
+
+
+def _severity(verdict: Verdict) -> int:
+    return _SEVERITY[verdict.verdict]
+
+
 def _apply(row: Row, verdict: Verdict) -> Row | None:
     if verdict.verdict == "reject":
         return None
     if verdict.verdict == "accept":
         return row
-    return replace(
-        row,
-        row_id=content_id("reviewed", {"row_id": row.row_id, "response": verdict.response}),
-        completion=(Message("assistant", verdict.response),),
-    )
+    return mend_row(row, verdict.response, verdict.question)
 
 
 def _parse_verdict(record: dict[str, object], place: str) -> Verdict:
@@ -118,16 +220,17 @@ def _parse_verdict(record: dict[str, object], place: str) -> Verdict:
             where=place,
             remedy="name the row that was looked at",
         )
-    if (verdict := texts["verdict"]) not in VERDICTS:
-        raise InputError(
-            f"`verdict` is {verdict!r}", where=place, expected="one of " + ", ".join(VERDICTS)
-        )
+    if (verdict := texts["verdict"]) not in (*VERDICTS, WITHDRAW):
+        known = ", ".join((*VERDICTS, WITHDRAW))
+        raise InputError(f"`verdict` is {verdict!r}", where=place, expected=f"one of {known}")
     if not (reviewer := texts["reviewer"]):
         raise InputError("`reviewer` is missing", where=place, remedy="say who decided")
-    response = texts["response"]
-    if verdict == "fix" and not response.strip():
-        raise InputError("a fix without `response`", where=place, remedy="add the better answer")
-    return Verdict(target, verdict, response, reviewer, texts["reason"])
+    response, question = texts["response"], texts["question"]
+    if verdict == "fix" and not (response.strip() or question.strip()):
+        raise InputError(
+            "a fix without `response` or `question`", where=place, remedy="add the better words"
+        )
+    return Verdict(target, verdict, response, reviewer, texts["reason"], question.strip())
 
 
 def _read_text(record: dict[str, object], key: str, place: str) -> str:

@@ -30,6 +30,7 @@ _COPIED: Final = (
     ".dvc/config",
     ".dvc/.gitignore",
     ".dvcignore",
+    ".gitattributes",
     ".gitignore",
     "data/seed/everyday.jsonl",
 )

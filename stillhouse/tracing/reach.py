@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from stillhouse.base.fixes import is_fix
 from stillhouse.base.ids import sha256_file
+from stillhouse.base.questions import question_of
 from stillhouse.base.records import Rejection
 from stillhouse.tracing.columns import Chunks, Flags, choose, flag
 from stillhouse.tracing.find import PROMPTS, Thing
@@ -26,7 +28,6 @@ from stillhouse.tracing.tables import (
     AnsweredRow,
     Decision,
     as_rejection,
-    name_fix,
     read_decisions,
 )
 from stillhouse.tracing.trail import (
@@ -140,9 +141,13 @@ def _find_fixes(index: Index, thing: Thing, path: Path) -> list[int]:
         place for place in np.flatnonzero(alike).tolist() if int(table.row[place]) not in looked
     ]
     for row, place in zip(pick_records(path, AnsweredRow, np.array(unread)), unread, strict=True):
-        made = row.completion and row.row_id == name_fix(thing.id, row.completion[0].content)
-        looked[int(table.row[place])] = bool(made)
+        looked[int(table.row[place])] = _is_fix(row, thing.id)
     return [row for row in table.row[alike].tolist() if looked[row]]
+
+
+def _is_fix(row: AnsweredRow, of: str) -> bool:
+    question = question_of(row.prompt, row.context)
+    return bool(row.completion) and is_fix(row.row_id, of, row.completion[0].content, question)
 
 
 def _find_asked(index: Index, thing: Thing) -> Flags:

@@ -7,7 +7,7 @@ from typing import Final
 
 from stillhouse.base.errors import InputError
 from stillhouse.base.files import read_text
-from stillhouse.base.ids import Json, content_id
+from stillhouse.base.ids import Json
 from stillhouse.base.records import Message, Rejection
 
 DOCUMENTS: Final = Path("data/corpus/documents.parquet")
@@ -104,10 +104,12 @@ class ChunkWords:
 
 @dataclass(frozen=True, slots=True)
 class AnsweredRow:
-    """A row with its answer only."""
+    """A row with its words only."""
 
     row_id: str
+    prompt: tuple[Message, ...]
     completion: tuple[Message, ...]
+    context: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +122,6 @@ class Decision:
     verdict: str
     reviewer: str
     reason: str
-
-
-def name_fix(row_id: str, response: str) -> str:
-    """Return the id that a row has after a reviewer's better answer (``quality/review.py``).
-
-    So a fix is known without the verdicts of its version.
-    """
-    return content_id("reviewed", {"row_id": row_id, "response": response})
 
 
 def as_rejection(decision: Decision) -> Rejection:

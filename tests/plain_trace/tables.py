@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 from stillhouse.base.errors import InputError
 from stillhouse.base.files import read_text
 from stillhouse.base.ids import Json, content_id
+from stillhouse.base.questions import question_of
 from stillhouse.base.records import Message, Rejection
 from stillhouse.base.tables import read_table
 
@@ -111,10 +112,12 @@ class _ChunkWords:
 
 @dataclass(frozen=True, slots=True)
 class _AnsweredRow:
-    """A row with its answer only."""
+    """A row with its words only."""
 
     row_id: str
+    prompt: tuple[Message, ...]
     completion: tuple[Message, ...]
+    context: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +162,17 @@ def find_fixes(table: Path, row_id: str) -> set[str]:
     return {
         row.row_id
         for row in read_table(table, _AnsweredRow)
-        if row.completion and row.row_id == _name_fix(row_id, row.completion[0].content)
+        if row.completion and row.row_id in _name_fixes(row_id, row)
     }
 
 
-def _name_fix(row_id: str, response: str) -> str:
-    return content_id("reviewed", {"row_id": row_id, "response": response})
+def _name_fixes(row_id: str, row: _AnsweredRow) -> set[str]:
+    mended = {"row_id": row_id, "response": row.completion[0].content}
+    question = question_of(row.prompt, row.context)
+    return {
+        content_id("reviewed", mended),
+        content_id("reviewed", {**mended, "question": question}),
+    }
 
 
 def read_rejections(root: Path) -> Iterator[Rejection]:

@@ -1,0 +1,159 @@
+"""What a sample of reviewed rows says of all rows, and whether reviewers say the same."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from stillhouse.base.ids import Json
+from stillhouse.base.intervals import wilson
+from stillhouse.base.records import Row
+from stillhouse.quality.review import Combine, Verdict, find_verdict, settle_verdicts
+from stillhouse.quality.sample import Sample
+
+_DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A stratum of the sample: its rows in all, those drawn, looked at, and rejected or mended."""
+
+    name: str
+    rows: int
+    drawn: int
+    reviewed: int
+    errors: int
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRate:
+    """The share of rows that people reject or mend, with its 95 % interval; None before any verdict.
+
+    ``covered`` is the share of all rows whose stratum somebody looked at: the rate speaks of those.
+    """
+
+    rate: float | None
+    low: float | None
+    high: float | None
+    covered: float
+    strata: tuple[Looked, ...]
+
+    @property
+    def reviewed(self) -> int:
+        """How many rows of the sample somebody looked at."""
+        return sum(one.reviewed for one in self.strata)
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How often reviewers of one row say the same (accept, reject or fix).
+
+    ``alpha`` is Krippendorff's for nominal data, None where nobody shared a row or all said one thing.
+    """
+
+    reviewers: Mapping[str, int]
+    shared: int
+    agreed: int
+    alpha: float | None
+    disputed: tuple[str, ...]
+
+
+def measure_errors(
+    sample: Sample, verdicts: Iterable[Verdict], combine: Combine = "last"
+) -> ErrorRate:
+    """Return the error rate of all rows that the sample was drawn from.
+
+    Each stratum's rate counts by the stratum's rows (Cochran 1977, stratified sampling). The interval
+    is Wilson's for as many independent observations as rows of such weights are worth (Kish 1965). Strata
+    that nobody looked at are left out of both.
+    """
+    settled = settle_verdicts(verdicts, combine)
+    strata = tuple(_look(s.name, s.rows, s.drawn, settled) for s in sample.strata)
+    seen = [one for one in strata if one.reviewed]
+    total, covered = sum(one.rows for one in strata), sum(one.rows for one in seen)
+    if not seen:
+        return ErrorRate(None, None, None, 0.0, strata)
+    shares = [(one.rows / covered, one.errors / one.reviewed, one.reviewed) for one in seen]
+    rate = sum(weight * wrong for weight, wrong, _ in shares)
+    size = 1 / sum(weight**2 / count for weight, _, count in shares)
+    low, high = wilson(rate, size)
+    return ErrorRate(rate, low, high, covered / total, strata)
+
+
+def measure_agreement(verdicts: Iterable[Verdict]) -> Agreement:
+    """Return how far the reviewers agree where several looked at one row."""
+    said: dict[str, dict[str, str]] = defaultdict(dict)
+    for verdict in verdicts:
+        said[verdict.target][verdict.reviewer] = verdict.verdict
+    shared = {target: own for target, own in said.items() if len(own) > 1}
+    disputed = sorted(target for target, own in shared.items() if len(set(own.values())) > 1)
+    return Agreement(
+        reviewers=dict(sorted(Counter(name for own in said.values() for name in own).items())),
+        shared=len(shared),
+        agreed=len(shared) - len(disputed),
+        alpha=nominal_alpha([list(own.values()) for own in shared.values()]),
+        disputed=tuple(disputed),
+    )
+
+
+def nominal_alpha(units: Sequence[Sequence[str]]) -> float | None:
+    """Return Krippendorff's alpha for nominal data: 1 is agreement, 0 what chance would give.
+
+    By the coincidence matrix (Krippendorff 2011, "Computing Krippendorff's alpha-reliability").
+
+    Args:
+        units: the values that each row got, from any number of people; those of one count for nothing.
+    """
+    apart, counts = 0.0, Counter[str]()
+    for values in (unit for unit in units if len(unit) > 1):
+        counts.update(values)
+        apart += 2 * sum(a != b for a, b in combinations(values, 2)) / (len(values) - 1)
+    n = sum(counts.values())
+    expected = sum(counts[a] * counts[b] for a in counts for b in counts if a != b)
+    return 1 - (n - 1) * apart / expected if expected else None
+
+
+def describe_errors(errors: ErrorRate, limit: float | None) -> dict[str, Json]:
+    """Return what ``reports/review.json`` holds of the rate and the limit that the gate holds it against."""
+    return {
+        "error_rate": _round(errors.rate),
+        "low": _round(errors.low),
+        "high": _round(errors.high),
+        "max_error_rate": limit,
+        "sample": {
+            "drawn": sum(one.drawn for one in errors.strata),
+            "reviewed": errors.reviewed,
+            "covered": _round(errors.covered),
+            "strata": [
+                {
+                    "name": one.name,
+                    "rows": one.rows,
+                    "drawn": one.drawn,
+                    "reviewed": one.reviewed,
+                    "errors": one.errors,
+                }
+                for one in errors.strata
+            ],
+        },
+    }
+
+
+def describe_agreement(agreement: Agreement) -> dict[str, Json]:
+    """Return what ``reports/review.json`` holds of the reviewers."""
+    return {
+        "reviewers": dict(agreement.reviewers),
+        "shared": agreement.shared,
+        "agreed": agreement.agreed,
+        "alpha": _round(agreement.alpha),
+        "disputed": list(agreement.disputed),
+    }
+
+
+def _look(name: str, rows: int, drawn: Sequence[Row], settled: dict[str, Verdict]) -> Looked:
+    found = [verdict for row in drawn if (verdict := find_verdict(row, settled))]
+    errors = sum(verdict.verdict != "accept" for verdict in found)
+    return Looked(name, rows, len(drawn), len(found), errors)
+
+
+def _round(value: float | None) -> float | None:
+    return None if value is None else round(value, _DIGITS)
