@@ -1,4 +1,4 @@
-"""``make study``: the recipe's ablations, each a full run of data and training in a copy.
+"""``make study``, second part: the recipe's ablations, each a full run of data and training in a copy.
 
 Resumable: a variant that is done with this code, these parameters, prompts and seeds is not run again, and DVC goes on where a killed one stopped.
 The outcome goes to ``.stillhouse/study/results.jsonl``; what it taught belongs into docs/LOG.md.
@@ -13,6 +13,7 @@ from stillhouse.base.ids import content_id
 from stillhouse.scaffold.copies import Settings, copy_tree, hash_tree, run_in
 
 STUDY = Path(".stillhouse/study")
+RESULTS = STUDY / "results.jsonl"
 STUDENT = "students.smollm2"
 
 # One knob away from the shipped recipe, each; `shipped` itself with further seeds.
@@ -73,18 +74,20 @@ def run_variant(name: str) -> dict[str, object]:
     }
 
 
-def read_results() -> dict[str, dict[str, object]]:
-    """Return the results so far by key."""
-    path = STUDY / "results.jsonl"
+def read_results(path: Path = RESULTS) -> dict[str, dict[str, object]]:
+    """Return the results so far by key; what a kill left of a last line counts for nothing."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return {record["key"]: record for record in map(json.loads, lines)}
+    whole = (json.loads(line) for line in lines if line.startswith("{") and line.endswith("}"))
+    return {record["key"]: record for record in whole}
 
 
-def append_result(record: dict[str, object]) -> None:
-    """Put a result on disk before the next variant begins."""
-    STUDY.mkdir(parents=True, exist_ok=True)
-    with (STUDY / "results.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(record, sort_keys=True) + "\n")
+def append_result(record: dict[str, object], path: Path = RESULTS) -> None:
+    """Put a result on disk before the next one begins."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+b") as file:
+        torn = file.tell() and path.read_bytes()[-1:] != b"\n"
+        file.write(b"\n" if torn else b"")
+        file.write(json.dumps(record, sort_keys=True).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
 

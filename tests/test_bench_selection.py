@@ -1,0 +1,192 @@
+"""Curated and random arms differ in what curation drops alone, and an arm is run once."""
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench import selection
+from bench.outcomes import CURATED, RANDOM, Outcome, compare
+from bench.selection import (
+    Arm,
+    Bench,
+    draw_pairs,
+    load_source,
+    make_arms,
+    name_arm,
+    run_arm,
+    run_arms,
+)
+from stillhouse.base.errors import InputError
+from stillhouse.base.runtime import Runtime
+from stillhouse.distill.bases import open_base
+from stillhouse.evaluation.answering import Answering
+from stillhouse.evaluation.intervals import Interval
+from stillhouse.evaluation.records import Item
+from tests.test_bench_corruption import PAIRS
+from tests.test_distill_batches import row_of
+from tests.test_distill_train import PARAMS
+from tests.tiny import build_tiny_model
+from tests.trace_project import LEAVE, is_of, make_project_once, read_rows
+
+ROWS = tuple(row_of("recall", f"How long is {n}?", f"{n} days.", f"r{n}") for n in range(4))
+ITEM = Item(
+    "gold", "q0", "recall", "core", "", "a.md", "fact", "How long?", "How long?", ("9 days",)
+)
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    folder = tmp_path_factory.mktemp("base")
+    build_tiny_model(folder)
+    return Bench(
+        base=open_base(str(folder), folder),
+        student=PARAMS.model_dump(mode="json") | {"epochs": 1},
+        items={"gold": (ITEM,)},
+        common=frozenset(),
+        answering=Answering(dtype="float32", batch=2, max_new_tokens=3),
+        runtime=Runtime(device="cpu", threads=1),
+    )
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_project_once(tmp_path_factory)
+
+
+def arm_of(*rows: object, seed: int = 0) -> Arm:
+    return Arm("clean", RANDOM, seed, rows or ROWS, 0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_arms_of_one_seed_differ_where_curation_dropped_a_row_and_nowhere_else(seed: int) -> None:
+    everything = {pair.pair_id for pair in PAIRS}
+    allowed = everything - {pair.pair_id for pair in PAIRS[::5]}
+    raw, kept = (draw_pairs(PAIRS, ids, 40, seed) for ids in (everything, allowed))
+    assert len(set(raw)) == len(set(kept)) == 40
+    assert {pair.pair_id for pair in kept} <= allowed
+    assert any(pair.pair_id not in allowed for pair in raw)
+    for before, after in zip(raw, kept, strict=True):
+        assert (before is after) == (before.pair_id in allowed)
+    assert not set(kept) & set(raw) - {pair for pair in raw if pair.pair_id in allowed}
+
+
+def test_seeds_draw_different_rows_and_too_few_are_refused() -> None:
+    ids = {pair.pair_id for pair in PAIRS}
+    assert draw_pairs(PAIRS, ids, 40, 0) == draw_pairs(PAIRS, ids, 40, 0)
+    assert draw_pairs(PAIRS, ids, 40, 0) != draw_pairs(PAIRS, ids, 40, 1)
+    with pytest.raises(InputError, match="9 pairs to choose from"):
+        draw_pairs(PAIRS, set(sorted(ids)[:9]), 40, 0)
+
+
+def test_the_pool_teaches_the_core_and_holds_nothing_that_is_asked_later(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(made)
+    pairs = load_source().pairs
+    held = {row.row_id for row in read_rows("data/dataset/test.parquet") if is_of(row, LEAVE)}
+    assert held
+    assert not held & {pair.pair_id for pair in pairs}
+    assert {(pair.task, pair.slot_id.partition("|")[0]) for pair in pairs} == {("recall", LEAVE)}
+
+
+def test_curation_leaves_fewer_spoilt_rows_in_an_arm_of_the_same_size(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(made)
+    source = load_source()
+    count = len(source.pairs) // 3
+    (raw, curated), seen = make_arms(source, "spoilt", 0, count)
+    assert (raw.choice, curated.choice) == (RANDOM, CURATED)
+    assert len(raw.rows) == len(curated.rows) == count
+    assert raw.spoilt > curated.spoilt
+    assert seen.total() == len(source.pairs)
+    assert sum(n for (kind, _), n in seen.items() if kind) == round(0.3 * len(source.pairs))
+    (raw, curated), seen = make_arms(source, "clean", 0, count)
+    assert (raw.spoilt, curated.spoilt, {kind for kind, _ in seen}) == (0, 0, {""})
+
+
+def test_an_arm_is_trained_and_asked_by_the_house_itself(bench: Bench) -> None:
+    outcome = run_arm(arm_of(seed=3), bench)
+    assert outcome.pop("seconds") >= 0
+    assert outcome == {
+        "pool": "clean",
+        "choice": RANDOM,
+        "seed": 3,
+        "rows": 4,
+        "spoilt": 0,
+        "steps": 2,
+        "right": {"gold": []},
+    }
+
+
+def test_an_arm_that_was_run_is_not_run_again_and_a_torn_outcome_is(
+    bench: Bench, tmp_path: Path
+) -> None:
+    path, ran = tmp_path / "study/selection.jsonl", Counter[int]()
+
+    def run(arm: Arm, _: Bench) -> Outcome:
+        ran[arm.seed] += 1
+        told = {"pool": arm.pool, "choice": arm.choice, "seed": arm.seed}
+        return {**told, "spoilt": 0, "seconds": 1, "right": {"gold": ["q0"]}}
+
+    arms = [arm_of(seed=seed) for seed in range(3)]
+    first = run_arms(arms[:2], bench, path, run)
+    assert run_arms(arms[:2], bench, path, run) == first
+    assert ran == {0: 1, 1: 1}
+    path.write_bytes(path.read_bytes()[:-9])  # killed while it wrote the second
+    again = run_arms(arms, bench, path, run)
+    assert again[:2] == first
+    assert ran == {0: 1, 1: 2, 2: 1}
+    assert run_arms(arms, bench, path, run) == again
+
+
+def test_an_outcome_belongs_to_its_rows_seed_recipe_and_questions_and_not_to_the_machine(
+    bench: Bench,
+) -> None:
+    key = name_arm(arm_of(), bench)
+    asked = replace(ITEM, accepted=("9",))
+    others = {
+        name_arm(arm_of(seed=1), bench),
+        name_arm(arm_of(*ROWS[1:]), bench),
+        name_arm(arm_of(*ROWS[::-1]), bench),
+        name_arm(arm_of(), replace(bench, student=bench.student | {"learning_rate": 1e-3})),
+        name_arm(arm_of(), replace(bench, items={"gold": (asked,)})),
+        name_arm(arm_of(), replace(bench, answering=Answering(dtype="bfloat16"))),
+    }
+    assert len(others - {key}) == 6
+    assert name_arm(arm_of(), replace(bench, runtime=Runtime(device="cpu", threads=2))) == key
+
+
+def outcome_of(choice: str, seed: int, right: list[str]) -> Outcome:
+    return {"pool": "spoilt", "choice": choice, "seed": seed, "right": {"gold": right}}
+
+
+def test_the_difference_is_taken_over_the_same_questions_and_seeds() -> None:
+    items = [replace(ITEM, question_id=f"q{n}", cluster=f"f{n}") for n in range(4)]
+    first, second = (
+        [outcome_of(RANDOM, seed, ["q0"]), outcome_of(CURATED, seed, ["q0", "q1", *more])]
+        for seed, more in ((0, []), (1, ["q2"]))
+    )
+    alone = [outcome_of(CURATED, 2, ["q3"])]  # its other half was not run
+    by_fact, by_seed = compare([*first, *second, *alone], "spoilt", "gold", items)
+    assert (by_fact.n, by_fact.value) == (8, 3 / 8)
+    assert by_fact.low < 3 / 8 < by_fact.high
+    # Differences of 1/4 and 1/2: half their distance is the standard error, t of one degree 12.7062.
+    assert (by_seed.n, by_seed.value) == (2, 3 / 8)
+    assert by_seed.high == pytest.approx(3 / 8 + 12.7062 / 8, abs=1e-4)
+    assert compare(first, "spoilt", "gold", items)[1] == Interval(1, 0.25, -1.0, 1.0)
+
+
+def test_what_is_found_of_each_kind_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    found = {
+        ("truncated", ""): 1,
+        ("truncated", "groundedness"): 3,
+        ("", "conflict"): 2,
+        ("", ""): 6,
+    }
+    selection.print_found(found)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["truncated", "3", "of", "4", "75.0%", "groundedness", "3"] in lines
+    assert ["intact", "2", "of", "8", "25.0%", "conflict", "2"] in lines
