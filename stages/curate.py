@@ -9,8 +9,10 @@ from stillhouse.base.records import Chunk, Judgement, Pair, Rejection, Row
 from stillhouse.base.requests import read_requests
 from stillhouse.base.stage import run_stage, say_counts
 from stillhouse.base.tables import read_all, read_table, write_table
+from stillhouse.prompts.judging import make_panel
 from stillhouse.quality.curate import CurateParams, curate
 from stillhouse.quality.judge import JudgeParams
+from stillhouse.quality.judging import find_unjudged
 
 DATA = Path("data")
 EVAL = DATA / "seed" / "eval"
@@ -18,6 +20,9 @@ EVAL = DATA / "seed" / "eval"
 
 def main() -> None:
     """Write ``data/curated/{rows,rejections}.parquet``."""
+    judge = load_section("judge", JudgeParams)
+    panel = make_panel(judge.models, judge.rubrics, seed=judge.seed, samples=judge.samples)
+    unread = read_table(DATA / "judging" / "rejections.parquet", Rejection)
     pairs = read_all(DATA / "generated" / "pairs.parquet", Pair)
     chunks = read_table(DATA / "corpus" / "chunks.parquet", Chunk)
     curated = curate(
@@ -27,7 +32,9 @@ def main() -> None:
         read_table(DATA / "judgements.parquet", Judgement),
         read_gold(EVAL / "gold.jsonl") + read_general(EVAL / "general.jsonl"),
         load_section("curate", CurateParams),
-        load_section("judge", JudgeParams),
+        judge,
+        panel.rubrics.sha256,
+        find_unjudged(unread, judge),
     )
     kept = write_table(DATA / "curated" / "rows.parquet", Row, curated.rows)
     write_table(DATA / "curated" / "rejections.parquet", Rejection, curated.rejections)

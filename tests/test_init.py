@@ -110,7 +110,8 @@ def test_a_new_project_is_whole_and_under_git_and_dvc(outside: Path) -> None:
 
 def test_prompts_questions_and_parameters_are_the_repositorys_own() -> None:
     files = build_files(Choices("x", "cuda"))
-    prompts = {f"prompts/{path.name}": path.read_text() for path in (ROOT / "prompts").iterdir()}
+    found = [path for path in (ROOT / "prompts").rglob("*") if path.is_file()]
+    prompts = {path.relative_to(ROOT).as_posix(): path.read_text() for path in found}
     assert {name: text for name, text in files.items() if name.startswith("prompts/")} == prompts
     assert files["data/seed/everyday.jsonl"] == (SEED / "everyday.jsonl").read_text()
     mine, theirs = (

@@ -37,6 +37,7 @@ CODE: Final = (
     "lineage",
     "evaluation",
 )
+_MADE: Final = ("data/corpus", "data/generated", "data/judging", "data/curated", "data/dataset")
 _IGNORED: Final = (
     "/data/*\n!/data/seed\n/models\n/reports\n/.stillhouse\n/.dvc/cache\n/.dvc/tmp\n__pycache__/\n"
 )
@@ -98,7 +99,7 @@ class Project:
     def check_out(self, revision: str) -> None:
         """Check out a revision with its data, as `git checkout` and `dvc checkout` would."""
         self.git("checkout", "--quiet", revision)
-        for folder in ("data/corpus", "data/generated", "data/curated", "data/dataset", "models"):
+        for folder in (*_MADE, "models"):
             shutil.rmtree(self.root / folder, ignore_errors=True)
         for stage in read_lock(self.root).stages.values():
             for path, md5 in stage.outs.items():

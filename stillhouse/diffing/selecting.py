@@ -12,6 +12,7 @@ from stillhouse.diffing.upstream import Upstream
 
 # What curate drops a pair for besides a low score (quality/curate.py).
 FILTERS: Final = ("contamination", "duplicate", "conflict", "near_duplicate", "personal")
+_RUBRICS: Final = "prompts/judge"
 # How the judge says what it counted (quality/judge.py).
 _WORDS: Final = re.compile(r"question (?P<question>\d+) words, answer (?P<answer>\d+) words")
 _NUMBER: Final = re.compile(r"\d\.\d+")
@@ -40,6 +41,8 @@ class Selecting:
             if name.startswith("curate.thresholds")
         ]
         settings += self._settings.list_params("judge", "judge")
+        if self._settings.read_other("judge", _RUBRICS):
+            settings.append(_RUBRICS)
         if own.causes and not settings and not self._settings.list_code("judge"):
             return Why((), {}, said)
         settings = settings or self._settings.list_code("judge")

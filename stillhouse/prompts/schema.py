@@ -30,3 +30,26 @@ ANSWER_SCHEMA: Final = canonical_json(
         "additionalProperties": False,
     }
 )
+
+# The rationale stands first: a judge that has to say why before it scores scores better (Zheng et al.
+# 2023, "Judging LLM-as-a-Judge"). Canonical JSON keeps that order: it is the alphabet's.
+JUDGEMENT_SCHEMA: Final = canonical_json(
+    {
+        "type": "object",
+        "properties": {
+            "rationale": {"type": "string"},
+            "score": {"type": "integer", "enum": [1, 2, 3, 4, 5]},
+        },
+        "required": ["rationale", "score"],
+        "additionalProperties": False,
+    }
+)
+
+CONFIRM_SCHEMA: Final = canonical_json(
+    {
+        "type": "object",
+        "properties": {"answer": {"type": "string"}},
+        "required": ["answer"],
+        "additionalProperties": False,
+    }
+)

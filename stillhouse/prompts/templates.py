@@ -5,9 +5,10 @@ error names the file and the line.
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Generic, Literal, Protocol, TypeVar
 
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, nodes
 from jinja2.exceptions import SecurityError
@@ -114,6 +115,25 @@ class Prompt:
     user: Template
 
 
+M = TypeVar("M", bound=Params)
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed(Generic[M]):
+    """A prompt file of any kind: front matter of its own model, system and user template."""
+
+    path: str
+    sha256: str
+    meta: M
+    system: Template | None
+    user: Template
+
+
+class _Named(Protocol):
+    @property
+    def path(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Prompts:
     """All prompt files by task, and what each variation and persona says."""
@@ -167,18 +187,36 @@ def check_choices(
 
 def load_prompt(path: Path) -> Prompt:
     """Return one prompt file; what is wrong in it is an ``InputError`` with file and line."""
+    file = parse_file(path, PromptMeta, VARIABLES)
+    return Prompt(file.path, file.sha256, file.meta, file.system, file.user)
+
+
+def parse_file(path: Path, model: type[M], variables: Collection[str]) -> Parsed[M]:
+    """Return a file in the form of prompts; what is wrong in it is an ``InputError`` with its line.
+
+    Args:
+        path: the file.
+        model: what its front matter may say.
+        variables: the names that its templates may use.
+    """
     text = read_text(path)
     front, offset = _split_front_matter(text, path)
-    meta = _parse_meta(front, path)
+    meta = _parse_meta(front, path, model)
     parts = _split_parts(text, offset, path)
     if not parts.get("user", "").strip():
         what = "the user part is empty" if "user" in parts else "there is no user part"
         raise InputError(what, where=str(path), expected="a line `## user` and the text below it")
-    system = _compile(parts["system"], path) if parts.get("system", "").strip() else None
-    return Prompt(path.as_posix(), sha256_file(path), meta, system, _compile(parts["user"], path))
+    system = parts.get("system", "")
+    return Parsed(
+        path.as_posix(),
+        sha256_file(path),
+        meta,
+        _compile(system, path, variables) if system.strip() else None,
+        _compile(parts["user"], path, variables),
+    )
 
 
-def fill(template: Template | None, prompt: Prompt, values: dict[str, object]) -> str:
+def fill(template: Template | None, prompt: _Named, values: dict[str, object]) -> str:
     """Return the text of a template, without white space around it; a failure names its file."""
     if template is None:
         return ""
@@ -209,21 +247,21 @@ def _split_front_matter(text: str, path: Path) -> tuple[str, int]:
     return "\n" + found[1], found.end()
 
 
-def _parse_meta(front: str, path: Path) -> PromptMeta:
+def _parse_meta(front: str, path: Path, model: type[M]) -> M:
     value = parse_yaml(front, str(path), "the front matter is not valid YAML")
     try:
-        return PromptMeta.model_validate({} if value is None else value)
+        return model.model_validate({} if value is None else value)
     except ValidationError as exc:
-        raise _explain(exc, front, path) from exc
+        raise _explain(exc, front, path, model) from exc
 
 
-def _explain(exc: ValidationError, front: str, path: Path) -> InputError:
+def _explain(exc: ValidationError, front: str, path: Path, model: type[Params]) -> InputError:
     """Return what is wrong in the front matter, with the line of the key."""
     location = exc.errors()[0]["loc"]
     lines = enumerate(front.split("\n"), 1)
     found = [n for n, line in lines if location and line.startswith(f"{location[0]}:")]
     where = f"{path}:{found[0]}" if found else str(path)
-    return explain_mistake(exc, PromptMeta, where, ("front matter",) if not location else ())
+    return explain_mistake(exc, model, where, ("front matter",) if not location else ())
 
 
 def _split_parts(text: str, offset: int, path: Path) -> dict[str, str]:
@@ -247,17 +285,17 @@ def _line(text: str, position: int) -> int:
     return text.count("\n", 0, position) + 1
 
 
-def _compile(source: str, path: Path) -> Template:
+def _compile(source: str, path: Path, variables: Collection[str]) -> Template:
     try:
         tree = _ENVIRONMENT.parse(source)
-        unknown = find_undeclared_variables(tree) - set(VARIABLES)
+        unknown = find_undeclared_variables(tree) - set(variables)
         for name in tree.find_all(nodes.Name):
             if name.name in unknown:
                 raise InputError(
                     f"unknown name `{name.name}`",
                     where=f"{path}:{name.lineno}",
-                    expected="one of " + ", ".join(VARIABLES),
-                    remedy=suggest(name.name, VARIABLES),
+                    expected="one of " + ", ".join(variables),
+                    remedy=suggest(name.name, variables),
                 )
         for node in tree.find_all(_REFUSED):
             raise InputError(

@@ -21,6 +21,7 @@ from stillhouse.quality.duplicates import (
     find_near_duplicates,
 )
 from stillhouse.quality.judge import REPLAY, JudgeParams
+from stillhouse.quality.judging import describe_judge
 from stillhouse.quality.rows import make_row, name_causes
 
 STAGE: Final = "curate"
@@ -52,11 +53,14 @@ def curate(
     gold: Sequence[Question],
     params: CurateParams,
     judge_params: JudgeParams,
+    rubrics: Mapping[str, str] | None = None,
+    unjudged: Mapping[str, str] | None = None,
 ) -> Curated:
     """Return the rows that may go on to review, and a rejection for each pair that may not.
 
     The order matters: what is bad or copies gold is gone before duplicates are compared, so that no
     good pair gives way to one that falls afterwards.
+    ``rubrics`` holds the sha256 of each rubric that judged, ``unjudged`` why a pair was not, by its id.
 
     Raises:
         InputError: no pair is about a document, or a threshold is of no criterion.
@@ -72,6 +76,7 @@ def curate(
         left = [pair for pair in left if (pair.slot_id, pair.pair_id) not in gone]
         rejections.extend(news)
 
+    drop(_reject_unjudged(left, unjudged or {}))
     drop(_reject_low_scores(left, judged, params))
     if params.personal == "drop":
         drop(_reject_personal(left))
@@ -82,7 +87,7 @@ def curate(
     # Rows of datasets that keep them have the hash that they had before the choice was there.
     kept = {"personal"} if params.personal == "keep" else set[str]()
     causes = name_causes(
-        judge_params.model_dump(mode="json"),
+        describe_judge(judge_params, rubrics or {}),
         params.thresholds,
         params.model_dump(mode="json", exclude={"thresholds", *kept}),
     )
@@ -116,6 +121,13 @@ def _group_judgements(
             expected="one of " + ", ".join(sorted(criteria)),
         )
     return judged
+
+
+def _reject_unjudged(pairs: Iterable[Pair], unjudged: Mapping[str, str]) -> Iterable[Rejection]:
+    """Reject what a judge gave no score: nothing says that it is good."""
+    for pair in pairs:
+        if detail := unjudged.get(pair.pair_id):
+            yield _rejection(pair, "unjudged", detail)
 
 
 def _reject_low_scores(

@@ -5,14 +5,18 @@ changes a score.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from typing import Final, Literal
+
+from pydantic import Field, field_validator, model_validator
 
 from stillhouse.base import versions
 from stillhouse.base.errors import InputError
 from stillhouse.base.params import Params
 from stillhouse.base.questions import question_of
 from stillhouse.base.records import Chunk, Judgement, Pair
+from stillhouse.base.tasks import CONFIRM
 from stillhouse.base.text import words
+from stillhouse.prompts.teacher import Member
 from stillhouse.quality.arithmetic import find_equations
 from stillhouse.quality.claims import Evidence, extract_claims, gather_evidence
 from stillhouse.quality.wording import find_faults
@@ -26,13 +30,74 @@ _CASE_TASKS: Final = ("multi_step", "edge_cases", "exceptions")
 Scored = tuple[float, str]
 
 
+# Criteria whose scores come from elsewhere than a rubric.
+_TAKEN: Final = (CONFIRM, "confidence", "executes", "length", "likelihood")
+
+
 class JudgeParams(Params):
-    """Bounds in words; the rows of task ``replay`` are exempt, the base may speak as it does."""
+    """What judges do.
+
+    The offline judge goes through every pair; its bounds are in words, and rows of the task
+    ``replay`` are exempt from them: the base may speak as it does. Beside it stand the models of
+    ``judges``, by the rubrics of ``prompts/judge``.
+    ``seed`` draws whether a model sees the passage or the pair first, and from which end the scores are listed.
+    ``samples``: how often the first model answers a question anew where no confidence is known.
+    ``unjudged``: what becomes of a pair that a model gave no readable score.
+    """
 
     question_words_min: int = 3
     question_words_max: int = 40
     answer_words_min: int = 1
     answer_words_max: int = 60
+    judges: tuple[Member, ...] = ()
+    rubrics: tuple[str, ...] = ("accuracy", "groundedness")
+    seed: int = Field(default=0, ge=0)
+    samples: int = Field(default=0, ge=0)
+    unjudged: Literal["reject", "keep"] = "reject"
+    tolerate_refusals: int = Field(default=0, ge=0)
+    ask_again: int = Field(default=1, ge=0)
+
+    @field_validator("rubrics")
+    @classmethod
+    def _are_names_once(cls, rubrics: tuple[str, ...]) -> tuple[str, ...]:
+        for name in rubrics:
+            if not name.isidentifier():
+                raise ValueError(f"`{name}` is no name of a file in prompts/judge")
+            if name in _TAKEN:
+                raise ValueError(f"`{name}` is taken: no rubric can be called so")
+            if rubrics.count(name) > 1:
+                raise ValueError(f"`{name}` stands there twice")
+        return rubrics
+
+    @model_validator(mode="after")
+    def _judges_are_different(self) -> "JudgeParams":
+        names = [(judge.provider, judge.model_name) for judge in self.judges]
+        if len(set(names)) < len(names):
+            raise ValueError("two of the judges are the same model")
+        if any("share" in judge.model_fields_set for judge in self.judges):
+            raise ValueError("a judge has no `share`: each of them judges every pair")
+        return self
+
+    @model_validator(mode="after")
+    def _samples_can_differ(self) -> "JudgeParams":
+        if not self.samples:
+            return self
+        if not self.models:
+            raise ValueError(
+                "`samples` are answered by the first of `judges`, which names no model"
+            )
+        first = self.models[0]
+        greedy = first.temperature == 0 or (
+            first.provider == "huggingface" and not first.temperature
+        )
+        if greedy:
+            raise ValueError("`samples` at temperature 0 are all the same: give the judge another")
+        return self
+
+    @property
+    def models(self) -> tuple[Member, ...]:
+        """The judges beside the offline one, which always judges."""
+        return tuple(judge for judge in self.judges if judge.provider != "offline")
 
 
 def judge_pairs(

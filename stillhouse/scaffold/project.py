@@ -79,11 +79,11 @@ class Choices:
 def build_files(choices: Choices) -> dict[str, str]:
     """Return every file of a new project: its path with forward slashes, and its text."""
     repository = find_repository()
-    prompts = sorted(path for path in (repository / "prompts").iterdir() if path.is_file())
+    prompts = sorted(path for path in (repository / "prompts").rglob("*") if path.is_file())
     pipeline = build_pipeline()
     return {
         **{name: read_text(repository / name) for name in _COPIED},
-        **{f"prompts/{path.name}": read_text(path) for path in prompts},
+        **{path.relative_to(repository).as_posix(): read_text(path) for path in prompts},
         **{path: _render(name, choices) for name, path in _RENDERED.items()},
         **dict.fromkeys(_EMPTY, ""),
         "params.yaml": build_params(choices.device),

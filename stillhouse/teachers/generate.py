@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Final, NoReturn, TypeVar
+from typing import ClassVar, Final, NoReturn, TypeVar
 
 from pydantic import Field
 
@@ -36,6 +36,8 @@ class GenerateParams(Params):
 
     ``ask_again``: how often an unreadable answer of a teacher that costs is asked for once more.
     """
+
+    section: ClassVar[str] = "generate"
 
     tolerate_refusals: int = Field(default=0, ge=0)
     ask_again: int = Field(default=1, ge=0)
@@ -142,7 +144,7 @@ def collect_answers(
         remote.require(paid, archive.stage)
     if followed is not None:
         followed.check([request_id for names in left.values() for request_id in names])
-    _check_refusals(found.refused, requests, params.tolerate_refusals)
+    _check_refusals(found.refused, requests, params)
     terms = terms or Terms()
     for name, names in left.items():
         if known[name].costs:
@@ -199,7 +201,7 @@ def _ask_all(
             _explain_end(asked, names, requests, journal, terms)
         # What failed here for the moment, and is not missing, has been answered by another process.
         failures |= {one.request_id: one for one in asked.failures if one.permanent}
-        _check_refusals(failures, requests, params.tolerate_refusals)
+        _check_refusals(failures, requests, params)
     return sent, failures
 
 
@@ -251,9 +253,10 @@ def _refuse_teacher(request: Listed | Request, known: Iterable[str]) -> NoReturn
 
 
 def _check_refusals(
-    failures: Mapping[str, Failure], requests: Iterable[Request], tolerated: int
+    failures: Mapping[str, Failure], requests: Iterable[Request], params: GenerateParams
 ) -> None:
     """Raise if more requests were refused for good than may be."""
+    tolerated = params.tolerate_refusals
     refused = {name: failure for name, failure in failures.items() if failure.permanent}
     if len(refused) > tolerated:
         first = next(iter(_pick(requests, refused)))
@@ -261,7 +264,8 @@ def _check_refusals(
             f"{len(refused)} requests were refused for good, first: "
             f"{refused[first.request_id].error}",
             where=first.prompt_path,
-            remedy=f"change the prompt, tolerate them (`generate.tolerate_refusals`, now {tolerated}), "
+            remedy=f"change the prompt, tolerate them (`{params.section}.tolerate_refusals`, now "
+            f"{tolerated}), "
             "or ask once more after `stillhouse retry`",
         )
 

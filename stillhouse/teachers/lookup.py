@@ -30,6 +30,7 @@ from stillhouse.teachers.stores import Store, UnreachableError, open_default_rem
 
 _NAMED: Final = 3
 _REQUESTS: Final = "data/requests.parquet"
+_JUDGE: Final = "judge"
 _CUT: Final = "what a shallow clone leaves out (`git fetch --unshallow` brings it)"
 _REFUSED: Final = "a history that git does not show here (`git log` says why)"
 _BLOCK: Final = 256  # answers that are brought into the journal together
@@ -153,6 +154,25 @@ def list_asked(lock: Lock) -> frozenset[str] | None:
     return frozenset(str(member.get("provider", "offline")) for member in members)
 
 
+def list_judges(lock: Lock) -> frozenset[str] | None:
+    """Return the judges that a version's stage `judge` asked, by the parameters that it ran with.
+
+    A version whose section ``judge`` names no ``judges`` is older than judges that cost. None where it
+    cannot be told.
+    """
+    stage = lock.stages.get(_JUDGE)
+    told = (
+        {key: value for file in stage.params.values() for key, value in file.items()}
+        if stage
+        else {}
+    )
+    section = told.get("judge")
+    if not isinstance(section, dict):
+        return None
+    judges = [judge for judge in section.get("judges") or () if isinstance(judge, dict)]
+    return _FREE_ONLY | {str(judge.get("provider", "offline")) for judge in judges}
+
+
 def _knows_teachers(lock: Lock) -> bool:
     """Say whether a version is of a pipeline that had teachers to choose from."""
     render = lock.stages.get("render")
@@ -177,6 +197,9 @@ class _Askers:
 
     def may_hold(self, lock: Lock, teacher: str) -> bool:
         """Say whether it may; yes where that cannot be told."""
+        if self._stage == _JUDGE:
+            judges = list_judges(lock)
+            return not teacher or judges is None or teacher in judges
         if teacher and not _knows_teachers(lock):
             return teacher in _FREE_ONLY
         stage = lock.stages.get(self._stage)

@@ -3,8 +3,10 @@
 from typing import Final
 
 from stillhouse.base.records import Response
+from stillhouse.base.tasks import is_judging
 from stillhouse.teachers.answers import PLAIN_TASK, load_entries
 from stillhouse.teachers.protocol import Failure
+from stillhouse.teachers.verdicts import check_verdict
 
 _ENDED: Final = "end_turn"
 _REFUSED: Final = "refusal"
@@ -20,12 +22,13 @@ def look_over(task: str, response: Response) -> Response | Failure:
 
     Plain text (the task ``replay``) may be cut off: its prompt asks for few tokens on purpose. JSON
     that is whole is an answer whatever stands in it; where it makes no pair, its rejection says so.
+    A judge's answer is whole where it holds what the judge was asked for.
     """
     name, reason = response.request_id, response.stop_reason
     if reason == _REFUSED:
         said = response.text.strip()[:_SHOWN]
         return Failure(name, f"the teacher refused it: {said!r}", permanent=True, response=response)
-    if reason in _CUT_OFF and task != PLAIN_TASK and not _is_whole(response.text):
+    if reason in _CUT_OFF and task != PLAIN_TASK and not _is_whole(task, response.text):
         error = f"the answer was cut off after {response.output_tokens} tokens; {_CUT_OFF[reason]}"
         return Failure(name, error, permanent=True, response=response)
     return response
@@ -33,12 +36,17 @@ def look_over(task: str, response: Response) -> Response | Failure:
 
 def is_malformed(task: str, response: Response) -> bool:
     """Say whether an answer that claims to be whole is none: another draw may be one."""
-    return task != PLAIN_TASK and response.stop_reason == _ENDED and not _is_whole(response.text)
+    return (
+        task != PLAIN_TASK and response.stop_reason == _ENDED and not _is_whole(task, response.text)
+    )
 
 
-def _is_whole(text: str) -> bool:
+def _is_whole(task: str, text: str) -> bool:
     try:
-        load_entries(text)
+        if is_judging(task):
+            check_verdict(task, text)
+        else:
+            load_entries(text)
     except ValueError:
         return False
     return True
