@@ -352,3 +352,19 @@ def test_five_documents_become_a_registered_student_without_an_edit(tmp_path: Pa
     metrics = json.loads((project / "reports/students/smollm2/metrics.json").read_text())
     assert metrics["verdict"] == "synthetic test only: no verdict"
     assert "Running stage" not in run(installed, project, "dvc", "repro")
+
+
+def test_an_upgrade_writes_what_stages_read_since_and_touches_nothing_that_is_there(
+    outside: Path,
+) -> None:
+    create_project(outside, Choices("x"))
+    files = {name: (outside / name).read_text() for name in build_files(Choices("x"))}
+    gone = [name for name in files if name.startswith("prompts/evolve/")]
+    for name in (*gone, "data/seed/review.jsonl"):
+        (outside / name).unlink()
+    (outside / "prompts/evolve").rmdir()
+    (outside / "prompts/recall.md").write_text("mine")
+    written = update_project(outside).written
+    assert written == ("data/seed/review.jsonl", *sorted(gone))
+    expected = {**files, "prompts/recall.md": "mine"}
+    assert {name: (outside / name).read_text() for name in files} == expected

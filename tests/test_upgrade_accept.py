@@ -19,16 +19,15 @@ from stillhouse.lineage.doctor_pipeline import check_formats
 from stillhouse.scaffold.project import Choices, build_files
 from stillhouse.scaffold.upgrade import COMMENT
 
-FILES = ("params.yaml", "dvc.yaml", "library.yaml")
 OLD = "stages: {}\n"
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The three files of a new project; its folder is the working directory."""
-    made = build_files(Choices("x"))
-    for name in FILES:
-        (tmp_path / name).write_text(made[name])
+    """The files of a new project; its folder is the working directory."""
+    for name, text in build_files(Choices("x")).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
     monkeypatch.chdir(tmp_path)
     return Path()
 

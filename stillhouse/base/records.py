@@ -4,7 +4,9 @@ Two identities, never mixed up: ``*_id`` is a content id and says exactly *what*
 *which place* and survives an edit of the prompt or the document.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 _SEPARATOR = "|"
 
@@ -186,3 +188,19 @@ def split_slot(slot_id: str) -> tuple[str, ...]:
     """Return the parts that ``join_slot`` joined."""
     parts = slot_id.split(_SEPARATOR)
     return tuple(part.replace("%7C", "|").replace("%25", "%") for part in parts)
+
+
+_PLAIN: Final = 8  # source, anchor, task, variation, persona, sample, fact, question
+_STEP: Final = 3  # a step's name, fact, question
+
+
+def list_steps(slot_id: str) -> tuple[str, ...]:
+    """Return the names of the steps that the pair in a place took, or that its request asks for."""
+    return tuple(part.partition("@")[0] for part in split_slot(slot_id)[_PLAIN::_STEP])
+
+
+def list_ancestors(slot_id: str) -> Iterator[str]:
+    """Yield the places of the pairs that the pair in a place was developed from, nearest first."""
+    parts = split_slot(slot_id)
+    for length in range(len(parts) - _STEP, _PLAIN - 1, -_STEP):
+        yield join_slot(*parts[:length])

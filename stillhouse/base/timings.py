@@ -66,10 +66,11 @@ _parts: ContextVar[dict[str, Part] | None] = ContextVar("parts", default=None)
 
 
 def note_part(name: str, count: int, seconds: float) -> None:
-    """Note a part of the stage that is being timed; nothing where none is."""
+    """Note a part of the stage that is being timed, added to what was noted of it before."""
     parts = _parts.get()
     if parts is not None and count:
-        parts[name] = Part(count, seconds)
+        before = parts.get(name, Part(0, 0.0))
+        parts[name] = Part(before.count + count, before.seconds + seconds)
 
 
 @contextmanager

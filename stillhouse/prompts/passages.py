@@ -10,8 +10,9 @@ this module, so that the two never drift apart.
 
 import html
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 SECTION_SEPARATOR: Final = " > "
 
@@ -21,6 +22,16 @@ _PASSAGE: Final = re.compile(_OPENING + r"(.*?)\n</passage>", re.DOTALL)
 # after the bracket keeps it from ending or opening a passage, and reading takes it off again.
 _TAG: Final = re.compile(r"<(\\*)(/?)(?=passage|question)", re.IGNORECASE)
 _DEFUSED_TAG: Final = re.compile(r"<\\(\\*)(/?)(?=passage|question)", re.IGNORECASE)
+Told: TypeAlias = Literal["answer", "fact"]
+_PUT, _TAKE = r"<\\\1\2", r"<\1\2"
+_TOLD: Final[Mapping[Told, re.Pattern[str]]] = {
+    "answer": re.compile(r"<answer>\n(.*?)\n</answer>", re.DOTALL),
+    "fact": re.compile(r"<fact>\n(.*?)\n</fact>", re.DOTALL),
+}
+_TOLD_TAG: Final = {name: re.compile(rf"<(\\*)(/?)(?={name})", re.IGNORECASE) for name in _TOLD}
+_TOLD_DEFUSED: Final = {
+    name: re.compile(rf"<\\(\\*)(/?)(?={name})", re.IGNORECASE) for name in _TOLD
+}
 _QUESTION: Final = re.compile(r"<question>\n(.*?)\n</question>", re.DOTALL)
 
 
@@ -64,6 +75,24 @@ def render_question(question: str) -> str:
 def parse_questions(text: str) -> list[str]:
     """Return the questions of a prompt as they were given to ``render_question``."""
     return [_restore(found[1]) for found in _QUESTION.finditer(text)]
+
+
+def render_told(name: Told, text: str) -> str:
+    """Return what a pair to be developed says (its answer, its fact) as a tagged block, defused."""
+    return f"<{name}>\n{_TOLD_TAG[name].sub(_PUT, _defuse(text.strip()))}\n</{name}>"
+
+
+def parse_told(name: Told, text: str) -> list[str]:
+    """Return the blocks of a prompt as they were given to ``render_told``; a passage holds none."""
+    found = _TOLD[name].finditer(_PASSAGE.sub("", text))
+    return [_restore(_TOLD_DEFUSED[name].sub(_TAKE, one[1])) for one in found]
+
+
+def cut_told(text: str) -> str:
+    """Return a prompt without the blocks of ``render_told``."""
+    for pattern in _TOLD.values():
+        text = pattern.sub("", text)
+    return text
 
 
 def ask_with_passage(passage_text: str, question: str) -> str:

@@ -120,6 +120,8 @@ def _fill(
     pairs, phrasings = plan.pairs or prompt.meta.pairs, plan.phrasings or prompt.meta.phrasings
     values: dict[str, object] = {
         "answer": prompt.meta.answer,
+        "answer_block": "",
+        "fact_block": "",
         "instruction": "",
         "pairs": pairs,
         "passages": subject.passages,

@@ -24,6 +24,8 @@ from stillhouse.base.params import Params, explain_mistake, load_yaml, parse_yam
 
 VARIABLES: Final = (
     "answer",
+    "answer_block",
+    "fact_block",
     "instruction",
     "pairs",
     "passages",
@@ -152,7 +154,7 @@ def load_prompts(folder: Path) -> Prompts:
     if not folder.is_dir():
         raise InputError("folder not found", where=str(folder), expected="prompt files (*.md)")
     prompts = Prompts(
-        {}, _load_texts(folder / "variations.yaml"), _load_texts(folder / "personas.yaml")
+        {}, load_texts(folder / "variations.yaml"), load_texts(folder / "personas.yaml")
     )
     for path in sorted(folder.glob("*.md")):
         prompt = load_prompt(path)
@@ -228,7 +230,8 @@ def fill(template: Template | None, prompt: _Named, values: dict[str, object]) -
         ) from exc
 
 
-def _load_texts(path: Path) -> dict[str, str]:
+def load_texts(path: Path) -> dict[str, str]:
+    """Return name -> text of ``variations.yaml`` or ``personas.yaml``; what is no text is an error."""
     texts: dict[str, str] = {}
     for name, text in load_yaml(path).items():
         if not isinstance(text, str):

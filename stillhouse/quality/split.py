@@ -14,7 +14,7 @@ from pydantic import Field
 from stillhouse.base.ids import content_id
 from stillhouse.base.params import Params
 from stillhouse.base.questions import question_of
-from stillhouse.base.records import Row, split_slot
+from stillhouse.base.records import Row, list_ancestors, split_slot
 from stillhouse.base.text import normalise
 from stillhouse.quality.tellers import find_taught_elsewhere, find_tellers
 
@@ -71,7 +71,7 @@ def split_rows(rows: Sequence[Row], core: Collection[str], params: SplitParams) 
 
     ``by: phrasing`` holds out wordings of taught facts and, as a control that nothing but teaching
     can pass, whole facts of the other documents; ``fact`` only facts, ``document`` only documents.
-    No fact and no question of a held-out row is left in train.
+    No fact and no question of a held-out row is left in train, nor what was developed from such a row.
     """
     places: Places = {}
     if params.by == DOCUMENT:
@@ -81,6 +81,7 @@ def split_rows(rows: Sequence[Row], core: Collection[str], params: SplitParams) 
     places |= _hold_out_phrasings([row for row in rows if row.row_id not in places], params)
     places |= _hold_out_questions(rows, params)
     places |= _follow_questions(rows, places)
+    places |= _follow_parents(rows, places)
     return Split(
         train=tuple(row for row in rows if row.row_id not in places),
         validation=tuple(_placed(rows, places, "validation")),
@@ -168,6 +169,18 @@ def _follow_questions(rows: Sequence[Row], places: Places) -> Places:
         row.row_id: followed[_key(row)]
         for row in rows
         if row.row_id not in places and _key(row) in followed
+    }
+
+
+def _follow_parents(rows: Sequence[Row], places: Places) -> Places:
+    """Send a row after the held-out row that it was developed from: it repeats that one's wording."""
+    held = {row.slot_id: places[row.row_id] for row in rows if row.row_id in places}
+    return {
+        row.row_id: held[slot_id]
+        for row in rows
+        if row.row_id not in places
+        for slot_id in reversed([*list_ancestors(row.slot_id)])
+        if slot_id in held
     }
 
 

@@ -111,6 +111,15 @@ def name_fact(statement: str, passages: list[Passage]) -> str:
     return content_id("fact", {"sources": sources, "statement": said})
 
 
+def find_statement(pair: Pair, response: Response) -> str:
+    """Return the statement that a pair's answer names as its fact; empty where it names none."""
+    try:
+        entry = load_entries(response.text)[int(split_slot(pair.slot_id)[-2])]
+        return _Fact.model_validate(entry).fact
+    except (ValueError, IndexError):  # plain text, and what else holds no entries
+        return ""
+
+
 def _read_items(place: _Place, response: Response) -> Iterator[Pair | Rejection]:
     if place.request.task == PLAIN_TASK:
         yield from _read_plain(place, response)

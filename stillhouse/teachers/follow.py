@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -14,16 +14,28 @@ from stillhouse.base.params import PARAMS, load_yaml
 VARIABLE: Final = "STILLHOUSE_PLAN"
 KEY: Final = "to_be_sent"  # of the plan's file
 # What shapes the requests beside documents and prompts.
-_SECTIONS: Final = ("ingest", "render", "teacher")
+_SECTIONS: Final = ("ingest", "render", "teacher", "generate")
 
 
 @dataclass(frozen=True, slots=True)
 class ToBeSent:
-    """The requests that a plan says will be sent, and the parameters that they come of."""
+    """The requests that a plan says will be sent, and the parameters that they come of.
+
+    ``derived_at_most`` requests more may develop pairs; ``spare`` of these may be sent now.
+    """
 
     request_ids: frozenset[str]
     parameters_sha256: str
     where: str
+    derived_at_most: int = 0
+    spare: int = 0
+
+    def in_round(self, number: int) -> "ToBeSent":
+        """Return what may be sent in a round of `generate`: the first one is known request by request.
+
+        Which pairs there are to develop a plan may not know before their parents are answered.
+        """
+        return replace(self, spare=self.derived_at_most if number else 0)
 
     def check(self, wanted: Collection[str]) -> None:
         """Refuse to go on where the plan does not hold every request of ``wanted``.
@@ -32,7 +44,7 @@ class ToBeSent:
             InputError: the plan is stale.
         """
         beyond = len(set(wanted) - self.request_ids)
-        if beyond:
+        if beyond > self.spare:
             changed = hash_parameters() != self.parameters_sha256
             raise InputError(
                 f"{beyond} of {len(wanted)} requests to be sent are not in the plan that is to be "
@@ -49,11 +61,15 @@ def hash_parameters(path: Path = PARAMS) -> str:
     return sha256_text(canonical_json({name: _plain(params.get(name)) for name in _SECTIONS}))
 
 
-def describe_requests(request_ids: Collection[str]) -> dict[str, Json]:
-    """Return what a plan's file says of the requests to be sent, under ``KEY``."""
+def describe_requests(request_ids: Collection[str], derived: int = 0) -> dict[str, Json]:
+    """Return what a plan's file says of the requests to be sent, under ``KEY``.
+
+    ``derived`` is how many more may develop pairs whose answers are not known yet.
+    """
     ordered = sorted(request_ids)
     return {
         "request_ids": ordered,
+        "derived_at_most": derived,
         "sha256": _digest(ordered),
         "parameters_sha256": hash_parameters(),
     }
@@ -69,11 +85,12 @@ def read_followed(path: Path) -> ToBeSent:
         said = json.loads(read_text(path))[KEY]
         ordered = [str(name) for name in said["request_ids"]]
         whole, parameters = said["sha256"] == _digest(ordered), str(said["parameters_sha256"])
+        derived = int(said.get("derived_at_most", 0))
     except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise _refuse(path) from exc
     if not whole:
         raise _refuse(path)
-    return ToBeSent(frozenset(ordered), parameters, str(path))
+    return ToBeSent(frozenset(ordered), parameters, str(path), derived)
 
 
 def _refuse(path: Path) -> InputError:

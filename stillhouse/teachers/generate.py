@@ -13,6 +13,7 @@ from stillhouse.base.errors import BudgetError, InputError, StoppedError, Teache
 from stillhouse.base.params import Params
 from stillhouse.base.records import Pair, Rejection, Request, Response
 from stillhouse.base.timings import note_part
+from stillhouse.prompts.evolve import EvolveParams
 from stillhouse.teachers.answers import parse_answer, reject_request
 from stillhouse.teachers.asking import Asked, ask_teacher
 from stillhouse.teachers.desk import Terms
@@ -34,13 +35,15 @@ _GO_ON: Final = "`dvc repro` goes on from there"
 class GenerateParams(Params):
     """``generate:`` in params.yaml; how many requests may be refused for good before it fails.
 
-    ``ask_again``: how often an unreadable answer of a teacher that costs is asked for once more.
+    ``ask_again``: how often an unreadable answer of a teacher that costs is asked for once more;
+    ``evolve``: which pairs are developed further by calls of their own.
     """
 
     section: ClassVar[str] = "generate"
 
     tolerate_refusals: int = Field(default=0, ge=0)
     ask_again: int = Field(default=1, ge=0)
+    evolve: EvolveParams = Field(default_factory=EvolveParams)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class Collected:
 class Read:
     """What one request came to: its answer as given (None if refused), pairs, and all that is none."""
 
+    request: Request
     response: Response | None
     pairs: tuple[Pair, ...]
     rejections: tuple[Rejection, ...]
@@ -164,11 +168,11 @@ def read_answers(
         for request in block:
             if failure := refused.get(request.request_id):
                 rejection = reject_request(request, "refused", failure.error)
-                yield Read(None, (), (rejection,))
+                yield Read(request, None, (), (rejection,))
                 continue
             answer = answers[request.request_id]
             parsed = parse_answer(request, answer)
-            yield Read(answer, parsed.pairs, parsed.rejections)
+            yield Read(request, answer, parsed.pairs, parsed.rejections)
 
 
 def _ask_all(

@@ -12,6 +12,7 @@ from stillhouse.base.ids import Json
 from stillhouse.base.records import Request
 from stillhouse.prompts.passages import Passage, parse_passages, parse_questions
 from stillhouse.teachers.offline import reasoning, recall, style
+from stillhouse.teachers.offline.developing import STEPS, develop
 from stillhouse.teachers.offline.facts import Fact, Question
 from stillhouse.teachers.offline.orders import Order, read_order
 from stillhouse.teachers.offline.variety import vary
@@ -30,6 +31,8 @@ def answer(request: Request) -> str:
     text = "\n".join([request.system, *(message.content for message in request.messages)])
     if order.task == "abstain":
         return _write_pairs([_declined(text, order)])
+    if order.task in STEPS:
+        return _write_pairs(develop(text, order)[: order.pairs])
     passages = parse_passages(text)
     facts = _find_facts(passages, order)
     return _write_pairs([_write_pair(fact, order) for fact in facts[: order.pairs]])
@@ -49,7 +52,8 @@ def _find_facts(passages: list[Passage], order: Order) -> list[Fact]:
     raise TeacherError(
         f"the offline teacher does not know the task `{order.task}`",
         where=order.prompt,
-        expected="recall, multi_step, exceptions, simplified, edge_cases, open_book or abstain",
+        expected="recall, multi_step, exceptions, simplified, edge_cases, open_book or abstain; "
+        f"of steps {', '.join(STEPS)}",
         remedy="name one of these in the prompt's front matter, or choose another teacher",
     )
 
