@@ -39,7 +39,15 @@ PARTS = (
     "params.yaml",
     "constraints.txt",
 )
-SEEDS = ("focus.yaml", "everyday.jsonl", "unanswered.jsonl", "review.jsonl", "sources.yaml")
+SEEDS = (
+    "focus.yaml",
+    "everyday.jsonl",
+    "unanswered.jsonl",
+    "prompts.jsonl",
+    "instructions.jsonl",
+    "review.jsonl",
+    "sources.yaml",
+)
 
 
 @pytest.fixture(scope="module")

@@ -104,7 +104,8 @@ def test_a_new_project_is_whole_and_under_git_and_dvc(outside: Path) -> None:
     assert "put documents into x/data/seed/documents" in said
     assert yaml.safe_load((outside / "x/params.yaml").read_text())["runtime"]["device"] == "cpu"
     assert "https://download.pytorch.org/whl/cpu" in (outside / "x/README.md").read_text()
-    for name in ("unanswered.jsonl", "review.jsonl", "eval/gold.jsonl", "eval/general.jsonl"):
+    mine = ("unanswered", "prompts", "review", "eval/gold", "eval/general", "eval/dev")
+    for name in (f"{one}.jsonl" for one in mine):
         assert (outside / "x/data/seed" / name).read_text() == ""
 
 
@@ -113,7 +114,8 @@ def test_prompts_questions_and_parameters_are_the_repositorys_own() -> None:
     found = [path for path in (ROOT / "prompts").rglob("*") if path.is_file()]
     prompts = {path.relative_to(ROOT).as_posix(): path.read_text() for path in found}
     assert {name: text for name, text in files.items() if name.startswith("prompts/")} == prompts
-    assert files["data/seed/everyday.jsonl"] == (SEED / "everyday.jsonl").read_text()
+    for name in ("everyday.jsonl", "instructions.jsonl"):
+        assert files[f"data/seed/{name}"] == (SEED / name).read_text()
     mine, theirs = (
         yaml.safe_load(files["params.yaml"]),
         yaml.safe_load((ROOT / "params.yaml").read_text()),
@@ -131,7 +133,7 @@ def test_nothing_of_the_bundled_firm_is_in_the_package_or_in_a_project(tmp_path:
     site = install(tmp_path) / "site"
     packaged = {path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()}
     assert {name for name in packaged if "data/seed" in name} == {
-        "stillhouse/repository/data/seed/everyday.jsonl"
+        f"stillhouse/repository/data/seed/{name}.jsonl" for name in ("everyday", "instructions")
     }
     assert not any(name.startswith("tests/") for name in packaged)
     files = build_files(Choices("x"))

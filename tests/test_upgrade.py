@@ -21,7 +21,7 @@ from tests.trace_project import LEAVE, STUDY, TASK
 
 ROOT = Path(__file__).parent.parent
 CODE = ("stillhouse", "stages", "prompts", ".dvc/config", ".dvcignore", "dvc.yaml", "params.yaml")
-SEEDS = ("everyday", "unanswered", "review", "eval/gold", "eval/general")
+SEEDS = ("everyday", "unanswered", "prompts", "instructions", "review", "eval/gold", "eval/general")
 VERSIONS = "stillhouse/base/versions.py"
 IDS = list_installed()["ids"]
 

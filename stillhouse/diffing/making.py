@@ -9,8 +9,16 @@ from stillhouse.diffing.items import ROW_HASHES, Item, slot_of
 from stillhouse.diffing.settings import Settings, name_some
 from stillhouse.diffing.upstream import Upstream
 from stillhouse.lineage.slots import pair_slots
-from stillhouse.planning.traits import compare_requests
+from stillhouse.planning.traits import MARKING, Traits, compare_requests, look_at, name_seeds
 
+FOCUS: Final = "data/seed/focus.yaml"
+SEEDS: Final = (
+    "data/seed/everyday.jsonl",
+    "data/seed/unanswered.jsonl",
+    "data/seed/prompts.jsonl",
+    "data/seed/tables",
+    *MARKING,
+)
 _PAIRED: Final = 20_000  # requests on a side that are paired by what they say
 
 
@@ -51,7 +59,9 @@ class Making:
         found: list[Cause] = list(compare_requests(then, now, self._other_seeds()))
         why = NOTHING
         for cause in found:
-            if cause == "document":
+            if cause == "document" and (seeds := self._name_seeds(then, now)):
+                why |= Why(("document",), {"document": name_some(seeds)})
+            elif cause == "document":
                 sources = [
                     *self._name_sources(self._old, old_chunks, then.slot_id),
                     *self._name_sources(self._new, new_chunks, now.slot_id),
@@ -85,9 +95,18 @@ class Making:
         path = self._new.prompts.get(new.hashes.get("prompt", ""), "")
         return {"prompt": path} if path else {}
 
+    def _name_seeds(self, then: Traits, now: Traits) -> list[str]:
+        """Return the seed files by which two requests differ; none where their passages do."""
+        asked = then.said != now.said or (
+            then.chunk_ids == now.chunk_ids and then.shown != now.shown
+        )
+        return name_seeds(now, self._other_seeds()) if asked else []
+
     def _name_parameters(self, cause: Cause) -> str:
         sections = ("teacher",) if cause == "teacher" else ("render", "teacher")
         names = [n for one in sections for n in self._settings.list_params("render", one)]
+        if not names and cause == "parameters" and self._settings.read_other("render", FOCUS):
+            return FOCUS  # its weights multiply phrasings
         return name_some([n for n in names if cause != "sampling" or ".seed" in n])
 
     def _name_sources(
@@ -116,8 +135,7 @@ class Making:
 
     def _other_seeds(self) -> frozenset[str]:
         """Return the files of questions that differ, as ``compare_requests`` wants them."""
-        files = ("data/seed/everyday.jsonl", "data/seed/unanswered.jsonl")
-        return frozenset(file for file in files if self._settings.read_other("render", file))
+        return frozenset(file for file in SEEDS if self._settings.read_other("render", file))
 
     def answered_otherwise(self, item: Item) -> Why:
         """Return why one request gave two answers: it was asked twice, or read by other code.
@@ -153,9 +171,8 @@ class Making:
         lacking = [one for one in request.chunk_ids if one not in there.chunks]
         if lacking:
             return self.refine_document(self._name_sources(here, lacking, request.slot_id))
-        seed = f"data/seed/{split_slot(request.slot_id)[0]}"
-        if not request.chunk_ids and seed in self._other_seeds():
-            return Why(("document",), {"document": seed})
+        if seeds := name_seeds(look_at(request), self._other_seeds()):
+            return Why(("document",), {"document": name_some(seeds)})
         plan = [*self._settings.list_params("render", "render")]
         own = [name for name in plan if f".{request.task}" in name or ".seed" in name]
         if own and all(".seed" in name for name in own):
@@ -164,8 +181,8 @@ class Making:
             return Why(("parameters",), {"parameters": name_some(own)})
         if request.task not in there.tasks and self._settings.read_other("render", "prompts"):
             return Why(("prompt",), {"prompt": request.prompt_path})
-        if self._settings.read_other("render", "data/seed/focus.yaml"):
-            return Why(("parameters",), {"parameters": "data/seed/focus.yaml"})
+        if self._settings.read_other("render", FOCUS):
+            return Why(("parameters",), {"parameters": FOCUS})
         if asked := self._settings.list_params("render", "teacher"):
             return Why(("teacher",), {"teacher": name_some(asked)})
         if plan:

@@ -12,9 +12,9 @@ from stillhouse.base.alone import hold
 from stillhouse.base.errors import BudgetError
 from stillhouse.base.home import home
 from stillhouse.base.params import PARAMS, STUDENTS, list_keys, load_section, load_yaml
-from stillhouse.base.records import Chunk, Document, Request, Response
+from stillhouse.base.records import Request, Response
 from stillhouse.base.runtime import load_runtime
-from stillhouse.base.tables import StoredTable, count_values
+from stillhouse.base.tables import count_values
 from stillhouse.distill.params import Student
 from stillhouse.lineage.dvc_running import release_abandoned
 from stillhouse.pilot.foresight import Foresight, Recall, foresee
@@ -30,12 +30,9 @@ from stillhouse.pilot.report import Money, Report, build_report
 from stillhouse.pilot.run import Ran, refuse_failed, repro
 from stillhouse.pilot.settings import PROBE, build_params, check_sections, list_local_bases
 from stillhouse.pilot.timing import keep_seconds, measure_time
-from stillhouse.prompts.focus import load_focus
-from stillhouse.prompts.plan import RenderParams
-from stillhouse.prompts.render import Material, list_draws, render_drawn
-from stillhouse.prompts.seeds import load_questions
+from stillhouse.prompts.render import list_draws, render_drawn
 from stillhouse.prompts.teacher import TeacherParams
-from stillhouse.prompts.templates import load_prompts
+from stillhouse.prompts.write import load_wanted, open_material
 from stillhouse.scaffold.copies import copy_tree, write_params
 from stillhouse.teachers.estimate import Estimator
 from stillhouse.teachers.generate import GenerateParams
@@ -88,9 +85,10 @@ def prepare_pilot(fraction: float) -> Prepared:
     _link_bases(params)
     write_params(TREE, build_params(params, {}))
     refuse_failed(repro(TREE, "ingest", keep_seconds(PLACE, fraction, 0)))
-    material = _open_material()
-    prompts, focus = load_prompts(Path("prompts")), load_focus(Path("data/seed/focus.yaml"))
-    render, teacher = load_section("render", RenderParams), load_section("teacher", TeacherParams)
+    wanted = load_wanted(Path())
+    prompts, focus, render = wanted.prompts, wanted.focus, wanted.params
+    material, _ = open_material(Path(), TREE / "data/corpus", wanted, home())
+    teacher = load_section("teacher", TeacherParams)
     fractions = choose_fractions(
         render.plan, list_draws(material, prompts, focus, render), fraction
     )
@@ -198,16 +196,6 @@ def _link_bases(params: Mapping[str, Any]) -> None:
         if not place.exists():
             place.parent.mkdir(parents=True, exist_ok=True)
             place.symlink_to(Path(name).resolve())
-
-
-def _open_material() -> Material:
-    corpus, seed = TREE / "data/corpus", Path("data/seed")
-    return Material(
-        documents=StoredTable(corpus / "documents.parquet", Document),
-        chunks=StoredTable(corpus / "chunks.parquet", Chunk),
-        everyday=load_questions(seed / "everyday.jsonl"),
-        unanswered=load_questions(seed / "unanswered.jsonl", statements=True),
-    )
 
 
 def _find_costs() -> Callable[[str], bool]:

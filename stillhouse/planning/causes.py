@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias
 
 from stillhouse.base.records import Request, split_slot
 from stillhouse.lineage.slots import Slot, pair_slots, slot_of_request
-from stillhouse.planning.traits import Traits, compare_requests, look_at, seed_file
+from stillhouse.planning.traits import Traits, compare_requests, look_at, name_seeds
 
 # `first`: no earlier run is recorded. `unknown`: it is, but its requests are not found here.
 Cause: TypeAlias = Literal[
@@ -137,10 +137,8 @@ class _Before:
             return ("teacher",)
         if now.task not in self._tasks and "prompts" in self._former.changed:
             return ("prompt",)
-        if now.chunk_ids:
-            known = self._chunk_ids.issuperset(now.chunk_ids)
-        else:
-            known = seed_file(now) not in self._former.changed
+        known = self._chunk_ids.issuperset(now.chunk_ids)
+        known = known and not name_seeds(now, self._former.changed)
         return ("sampling",) if known else ("document",)
 
 

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from stillhouse.base.home import find_home
 from stillhouse.base.params import PARAMS, load_section
 from stillhouse.corpus.chunker import IngestParams
 from stillhouse.corpus.ingest import load_sources, open_folder
 from stillhouse.corpus.write import write_corpus
 from stillhouse.planning.foresee import CHUNKS, DOCUMENTS, REQUESTS, Maker, Tables
-from stillhouse.prompts.write import write_requests
+from stillhouse.prompts.write import STORE, UNUSED, write_requests
 
 
 def list_makers(root: Path, scratch: Path) -> dict[str, Maker]:
@@ -32,8 +33,10 @@ def make_corpus(root: Path, scratch: Path) -> Mapping[str, Path]:
 def make_requests(root: Path, scratch: Path, tables: Tables) -> Mapping[str, Path]:
     """Render the requests about the corpus as it will be; return where their table lies."""
     out = scratch / "requests.parquet"
-    write_requests(root, _gather(scratch, tables), out)
-    return {REQUESTS: out}
+    kept = find_home(root)  # read where it is, but a plan makes nothing in the project
+    keep = kept if (kept / STORE).exists() else None
+    write_requests(root, _gather(scratch, tables), out, keep)
+    return {REQUESTS: out, f"data/{UNUSED}": out.with_name(UNUSED)}
 
 
 def _gather(scratch: Path, tables: Tables) -> Path:

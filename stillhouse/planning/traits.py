@@ -6,13 +6,14 @@ so that a cause is read off what was recorded and never guessed.
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from stillhouse.base.ids import canonical_json
 from stillhouse.base.records import Request, split_slot
 from stillhouse.prompts.passages import (
+    Passage,
     parse_passages,
     parse_questions,
     render_passage,
@@ -21,13 +22,17 @@ from stillhouse.prompts.passages import (
 
 Difference: TypeAlias = Literal["prompt", "document", "teacher", "parameters", "sampling"]
 
+# Whose lines or files go with a passage, each in a request of its own.
+MARKING: Final = ("data/seed/instructions.jsonl", "data/seed/schemas")
+
 
 @dataclass(frozen=True, slots=True)
 class Traits:
     """What a request is made of, texts as digests.
 
-    ``shown`` are its passages and questions, ``said`` is the rest of its messages; ``plain``: there
-    is neither passage nor marked question in them, so a seed question is a part of ``said``.
+    ``shown`` are its passages and questions, ``said`` is the rest of its messages, ``frame`` that of
+    the system prompt; ``plain``: there is neither passage nor marked question in the messages, so a
+    seed question or a logged conversation is a part of ``said``.
     """
 
     request_id: str
@@ -64,7 +69,7 @@ def compare_requests(then: Traits, now: Traits, changed: Collection[str]) -> tup
     if not {"prompt", "parameters", "sampling"} & set(causes):
         other_words, other_frame = then.said != now.said, then.frame != now.frame
         if other_words and now.plain and seed_file(now) in changed:
-            causes.append("document")
+            causes += [] if "document" in causes else ["document"]
             other_words = False
         # The wording of a variation or persona stands in files of its own beside the prompts.
         if other_words or other_frame:
@@ -76,9 +81,9 @@ def look_at(request: Request) -> Traits:
     """Return what a request is made of."""
     said = "\n".join(message.content for message in request.messages)
     passages, questions = parse_passages(said), parse_questions(said)
-    shown = [[passage.section, passage.text] for passage in passages]
-    for passage in passages:
-        said = said.replace(render_passage(passage.source, passage.section, passage.text), "")
+    told = parse_passages(request.system)  # where the messages are a conversation of users
+    shown = [[passage.section, passage.text] for passage in (*told, *passages)]
+    said, frame = _leave_out(said, passages), _leave_out(request.system, told)
     for question in questions:
         said = said.replace(render_question(question), "")
     sampling, parameters = _part(request.parameters)
@@ -90,7 +95,7 @@ def look_at(request: Request) -> Traits:
         request.prompt_path,
         request.chunk_ids,
         _digest(canonical_json([*shown, *questions])),
-        _digest(f"{request.system}\n{request.output_schema}"),
+        _digest(f"{frame}\n{request.output_schema}"),
         _digest(said),
         not (passages or questions),
         f"{request.teacher} {request.model}",
@@ -99,9 +104,27 @@ def look_at(request: Request) -> Traits:
     )
 
 
+def _leave_out(text: str, passages: Iterable[Passage]) -> str:
+    for passage in passages:
+        text = text.replace(render_passage(passage.source, passage.section, passage.text), "")
+    return text
+
+
 def seed_file(now: Traits) -> str:
     """Return the file that a question stands in; of a passage, its document's, which no lock names."""
     return f"data/seed/{split_slot(now.slot_id)[0]}"
+
+
+def name_seeds(now: Traits, changed: Collection[str]) -> list[str]:
+    """Return those of the changed seed files that a request is made of, beside its passages.
+
+    That is the file of its question or conversation, or of what was drawn for a passage, which its
+    slot has a mark of (``plain/sum-up``).
+    """
+    if (own := seed_file(now)) in changed:
+        return [own]
+    marked = "/" in split_slot(now.slot_id)[3]
+    return [one for one in MARKING if marked and one in changed]
 
 
 def _part(parameters: str) -> tuple[int | None, str]:

@@ -33,6 +33,7 @@ _COPIED: Final = (
     ".gitattributes",
     ".gitignore",
     "data/seed/everyday.jsonl",
+    "data/seed/instructions.jsonl",
 )
 _RENDERED: Final = {
     "README.md": "README.md",
@@ -45,9 +46,11 @@ _RENDERED: Final = {
 _EMPTY: Final = (
     "data/seed/documents/.gitkeep",
     "data/seed/unanswered.jsonl",
+    "data/seed/prompts.jsonl",
     "data/seed/review.jsonl",
     "data/seed/eval/gold.jsonl",
     "data/seed/eval/general.jsonl",
+    "data/seed/eval/dev.jsonl",
 )
 
 # Dotted key of params.yaml -> what it is without a focus, with documents of any number and kind.

@@ -11,13 +11,14 @@ from stillhouse.base.errors import TeacherError
 from stillhouse.base.ids import Json
 from stillhouse.base.records import Request
 from stillhouse.prompts.passages import Passage, parse_passages, parse_questions
-from stillhouse.teachers.offline import reasoning, recall, style
+from stillhouse.teachers.offline import instructing, reasoning, recall, replying, style
 from stillhouse.teachers.offline.developing import STEPS, develop
 from stillhouse.teachers.offline.facts import Fact, Question
 from stillhouse.teachers.offline.orders import Order, read_order
 from stillhouse.teachers.offline.variety import vary
 
 DECLINED: Final = "The handbook does not say."
+INSTRUCTIONS: Final = "instructions"
 _OPEN_BOOK_CHOICE: Final = 16
 
 
@@ -33,7 +34,11 @@ def answer(request: Request) -> str:
         return _write_pairs([_declined(text, order)])
     if order.task in STEPS:
         return _write_pairs(develop(text, order)[: order.pairs])
+    if order.reply:
+        return _write_pairs(_reply(request, order))
     passages = parse_passages(text)
+    if order.task == INSTRUCTIONS:
+        return _write_pairs(_carry_out(passages, parse_questions(text), order))
     facts = _find_facts(passages, order)
     return _write_pairs([_write_pair(fact, order) for fact in facts[: order.pairs]])
 
@@ -52,10 +57,33 @@ def _find_facts(passages: list[Passage], order: Order) -> list[Fact]:
     raise TeacherError(
         f"the offline teacher does not know the task `{order.task}`",
         where=order.prompt,
-        expected="recall, multi_step, exceptions, simplified, edge_cases, open_book or abstain; "
-        f"of steps {', '.join(STEPS)}",
+        expected="recall, multi_step, exceptions, simplified, edge_cases, open_book, instructions, "
+        f"abstain, one with `reply: true`, or of steps {', '.join(STEPS)}",
         remedy="name one of these in the prompt's front matter, or choose another teacher",
     )
+
+
+def _reply(request: Request, order: Order) -> list[Json]:
+    """Return the answer to a conversation; its passages stand in the system prompt alone."""
+    fact = replying.find_reply(request.messages, _read_all(parse_passages(request.system)))
+    return [] if fact is None else [{**_write_pair(fact, order), "questions": []}]
+
+
+def _carry_out(passages: list[Passage], instructions: list[str], order: Order) -> list[Json]:
+    if not (passages and instructions):
+        return []
+    done = instructing.carry_out(instructions[-1], passages[-1], _read_all(passages))
+    if done is None:
+        return []
+    said = " ".join(f'The passage says: "{fact.quote}"' for fact in done.facts)
+    pair: Json = {
+        "fact": " | ".join(dict.fromkeys(fact.statement for fact in done.facts)),
+        "questions": [done.instruction],
+        "reasoning": said if order.reasoning else "",
+        "answer": done.answer,
+        "confidence": min(fact.confidence for fact in done.facts),
+    }
+    return [pair]
 
 
 def _read_all(passages: list[Passage]) -> list[Fact]:
@@ -74,7 +102,7 @@ def _choose(fact: Fact, order: Order) -> list[str]:
     return recall.choose_questions(fact, order.phrasings)
 
 
-def _write_pair(fact: Fact, order: Order) -> Json:
+def _write_pair(fact: Fact, order: Order) -> dict[str, Json]:
     questions = _choose(fact, order)
     return {
         "fact": fact.statement,

@@ -9,7 +9,10 @@ from stillhouse.base.records import Request
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A request's task, counts and manner; ``prompt`` names the prompt file for messages."""
+    """A request's task, counts and manner; ``prompt`` names the prompt file for messages.
+
+    ``reply``: a conversation is answered, instead of questions made.
+    """
 
     task: str
     prompt: str
@@ -19,6 +22,7 @@ class Order:
     phrasings: int
     reasoning: bool
     style: str
+    reply: bool = False
 
 
 def read_order(request: Request) -> Order:
@@ -38,6 +42,7 @@ def read_order(request: Request) -> Order:
             phrasings=max(1, int(values.get("phrasings", 1))),
             reasoning=bool(values.get("reasoning", True)),
             style=str(values.get("style") or ""),
+            reply=values.get("reply") is True,
         )
     except (ValueError, TypeError, AttributeError) as exc:
         raise TeacherError(
