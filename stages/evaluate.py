@@ -6,7 +6,7 @@ from pathlib import Path
 from stillhouse.base.files import write_json, write_text
 from stillhouse.base.home import home
 from stillhouse.base.params import choose_student, load_section
-from stillhouse.base.questions import read_general, read_gold
+from stillhouse.base.questions import read_dev, read_general, read_gold
 from stillhouse.base.records import Chunk, Row
 from stillhouse.base.runtime import load_runtime
 from stillhouse.base.stage import run_stage, say_counts
@@ -38,6 +38,8 @@ def main() -> None:
             train=read_all(DATA / "dataset" / "train.parquet", Row),
             test=read_all(DATA / "dataset" / "test.parquet", Row),
             chunks=read_all(DATA / "corpus" / "chunks.parquet", Chunk),
+            validation=read_all(DATA / "dataset" / "validation.parquet", Row),
+            dev=read_dev(EVAL),
         ),
         params.exam,
     )

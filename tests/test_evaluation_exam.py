@@ -439,3 +439,55 @@ def _numbers(value: object) -> list[float]:
     if isinstance(value, dict):
         return [n for part in value.values() for n in _numbers(part)]
     return [float(value)] if isinstance(value, int | float) else []
+
+
+VALIDATION = [
+    _row(f"How many days of leave in year {n}?", f"There are {n} days.", f"v{n}", "phrasing")
+    for n in range(40, 48)
+]
+DEV = [
+    _gold(11, "How long may I be away in a year?", ("27.5 days",)),
+    _gold(12, "What may I put into the small van?", ("410 kg",), scope="held_out", sources=(VANS,)),
+]
+
+
+def _steered(rows: int) -> Exam:
+    replay = _row("How are you?", "Well.", "", task="replay")
+    material = Material(GOLD, GENERAL, TRAIN, (), CHUNKS, validation=[*VALIDATION, replay], dev=DEV)
+    return build_exam(material, ExamParams(validation_rows=rows))
+
+
+def test_validation_rows_and_dev_gold_are_sets_of_their_own() -> None:
+    exam = _steered(5)
+    assert [(item.set, item.kind, item.task) for item in exam.validation] == [
+        ("validation", "phrasing", "recall")
+    ] * 5
+    assert {item.question_id for item in exam.validation} < {row.row_id for row in VALIDATION}
+    assert [(item.set, item.document) for item in exam.dev] == [("dev", LEAVE), ("dev", VANS)]
+    assert exam.dev[1].prompt.startswith("Passage:\nThe highest load")
+    assert {item.set for item in exam.items} == {"gold", "gold_open", "general"}
+    assert _steered(0).validation == ()
+    assert len(_steered(99).validation) == len(VALIDATION)
+
+
+def test_what_a_version_is_steered_by_is_in_no_claim_about_it() -> None:
+    def metrics(exam: Exam) -> dict[str, object]:
+        references = ask_base(exam, _say("It is 24 days."), ReferenceParams(bases=("tiny",)))
+        return dict(evaluate("s", _say("27.5 days"), exam, references, PARAMS).metrics)
+
+    plain, steered = metrics(_steered(0)), metrics(_steered(6))
+    sets, others = steered.pop("sets"), plain.pop("sets")
+    assert isinstance(sets, dict)
+    assert isinstance(others, dict)
+    assert sets["validation"]["student"]["n"] == 6
+    assert sets["dev"]["student"]["by_document"][LEAVE]["accuracy"] == 1.0
+    assert set(sets["validation"]) == {"student"}
+    assert steered == plain
+    del sets["validation"]
+    assert sets == others
+
+
+def test_dev_gold_on_an_unknown_document_is_refused() -> None:
+    lost = [_gold(13, "Who?", ("Ada",), sources=("people/leav.md",))]
+    with pytest.raises(InputError, match=r"no document 'people/leav\.md'"):
+        build_exam(Material(GOLD, GENERAL, TRAIN, (), CHUNKS, dev=lost), ExamParams())

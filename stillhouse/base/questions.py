@@ -41,6 +41,16 @@ def read_gold(path: Path) -> list[Question]:
     return _refuse_repeats([(_gold(record, place), place) for record, place in _lines(path)])
 
 
+def read_dev(folder: Path) -> list[Question]:
+    """Return dev gold, ``dev.jsonl`` below ``data/seed/eval``: gold that ``plan --focus`` may look at.
+
+    A project that has no such file has no such questions: it came later than projects did. Errors as
+    in ``read_gold``.
+    """
+    path = folder / "dev.jsonl"
+    return read_gold(path) if path.exists() else []
+
+
 def read_general(path: Path) -> list[Question]:
     """Return the everyday questions of a JSONL file in its order; errors as in ``read_gold``."""
     return _refuse_repeats([(_general(record, place), place) for record, place in _lines(path)])

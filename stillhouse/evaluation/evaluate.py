@@ -61,9 +61,12 @@ def evaluate(
             where="data/references.parquet",
             remedy=f"add `{student.base}` to `references.bases` in params.yaml",
         )
+    # The sealed sets in the batches that the base was asked in, then what is the student's alone.
+    sealed = (exam.gold, exam.gold_open, exam.test, exam.general)
+    steering = [items for items in (exam.validation, exam.dev) if items]
     own = [
         prediction
-        for items in (exam.gold, exam.gold_open, exam.test, exam.general)
+        for items in (*sealed, *steering)
         for prediction in ask(student, items, "student", exam.common)
     ]
     material = exam.material

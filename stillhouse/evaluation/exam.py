@@ -1,4 +1,4 @@
-"""What is asked: gold, general and test rows as items of four sets. Depends on no model."""
+"""What is asked: gold, general, test and validation rows as items of their sets. Depends on no model."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +21,8 @@ from stillhouse.prompts.passages import ask_with_passage
 
 REPLAY: Final = "replay"
 ABSTAIN: Final = "abstain"
+VALIDATION: Final = "validation"
+DEV: Final = "dev"
 _SHOWN: Final = "_open"  # ends the kind of a test row that shows its passage: nothing need be known
 _VERDICT: Final = re.compile(r"(yes|no)(?:\s*[,:;.!–—]|\s+-\s|$)", re.IGNORECASE)
 _FEW_WORDS: Final = 4  # an answer of more new words, and no value, is judged by token F1 ...
@@ -31,6 +33,7 @@ class ExamParams(Params):
     """How many of the held-out rows are asked, and which: a sample by hash, equal for every model."""
 
     test_rows: int = Field(default=200, ge=0)
+    validation_rows: int = Field(default=0, ge=0)
     seed: int = 0
 
 
@@ -43,11 +46,17 @@ class Material:
     train: Sequence[Row]
     test: Sequence[Row]
     chunks: Sequence[Chunk]
+    validation: Sequence[Row] = ()
+    dev: Sequence[Question] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Exam:
-    """The items of each set; ``common`` are words of the corpus that are no names."""
+    """The items of each set; ``common`` are words of the corpus that are no names.
+
+    ``validation`` and ``dev`` are what a next version may be steered by (``plan --focus``): of the
+    student alone, and no part of any claim about it. The other sets are sealed.
+    """
 
     material: Material
     gold: tuple[Item, ...]
@@ -55,10 +64,12 @@ class Exam:
     test: tuple[Item, ...]
     general: tuple[Item, ...]
     common: frozenset[str]
+    validation: tuple[Item, ...] = ()
+    dev: tuple[Item, ...] = ()
 
     @property
     def items(self) -> tuple[Item, ...]:
-        """All items, set after set."""
+        """All items of the sealed sets, set after set."""
         return self.gold + self.gold_open + self.test + self.general
 
 
@@ -73,7 +84,7 @@ def build_exam(material: Material, params: ExamParams) -> Exam:
             document names none.
     """
     chunks = material.chunks
-    _check_sources(material.gold, {chunk.source for chunk in chunks})
+    _check_sources([*material.gold, *material.dev], {chunk.source for chunk in chunks})
     common = common_words(_document_texts(chunks))
     sources = map_sources(chunks)
     closed = [question for question in material.gold if question.scope != "held_out"]
@@ -89,7 +100,22 @@ def build_exam(material: Material, params: ExamParams) -> Exam:
         ),
         general=tuple(_gold_item("general", item) for item in material.general),
         common=common,
+        validation=_ask_validation(material.validation, sources, common, params),
+        dev=tuple(item for one in material.dev if (item := _dev_item(one, chunks)) is not None),
     )
+
+
+def _ask_validation(
+    rows: Iterable[Row], sources: Mapping[str, str], common: frozenset[str], params: ExamParams
+) -> tuple[Item, ...]:
+    asked = draw([row for row in rows if row.task != REPLAY], params.validation_rows, params.seed)
+    return tuple(replace(_test_item(row, sources, common), set=VALIDATION) for row in asked)
+
+
+def _dev_item(question: Question, chunks: Sequence[Chunk]) -> Item | None:
+    """Return a question of dev gold, asked as gold of its scope is."""
+    item = _gold_item(DEV, question)
+    return _show_passage(item, question, chunks) if question.scope == "held_out" else item
 
 
 def draw(rows: Sequence[Row], count: int, seed: int) -> list[Row]:

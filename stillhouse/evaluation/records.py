@@ -39,7 +39,7 @@ class Prediction:
     """One answer to one question by one reference or student, with its score.
 
     ``base`` names the base whose reference this is, or the student's base. ``set`` is ``gold``,
-    ``gold_open``, ``test`` or ``general``; ``reference`` is ``base``, ``student``, ``passage``,
+    ``gold_open``, ``test`` or ``general``, or of the student ``validation`` or ``dev``; ``reference`` is ``base``, ``student``, ``passage``,
     ``retrieval``, ``lookup`` or ``guess``.
     """
 
