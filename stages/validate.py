@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from stillhouse.base.files import write_json, write_text
+from stillhouse.base.home import home
 from stillhouse.base.ids import md5_file
 from stillhouse.base.params import load_section
 from stillhouse.base.questions import read_general, read_gold
@@ -18,9 +19,13 @@ from stillhouse.base.records import (
     Response,
     Row,
 )
+from stillhouse.base.runtime import load_runtime
 from stillhouse.base.stage import run_stage, say_counts
 from stillhouse.base.tables import declared_columns, read_all, stored_columns
+from stillhouse.embedding.embed import Embedder
 from stillhouse.prompts.focus import load_focus
+from stillhouse.quality.alarms import measure_quality, report_quality
+from stillhouse.quality.baseline import read_baseline
 from stillhouse.quality.coverage import count_coverage, report_coverage, write_coverage
 from stillhouse.quality.curate import CurateParams
 from stillhouse.quality.gate import describe_failed, refuse_drift, refuse_failed, report_validation
@@ -60,6 +65,7 @@ def main() -> None:
     found["requests"] += found.pop("derived")
     tables = Tables(**found)
     params = load_section("validate", ValidateParams)
+    embedder = Embedder(load_runtime(), home() / "embeddings.sqlite")
     held_out = {document.source for document in focus.held_out or ()}
     closed = {d.document_id for d in tables.documents if d.source in held_out}
     against = Against(
@@ -68,11 +74,15 @@ def main() -> None:
         declared={path: declared_columns(record) for path, record in TABLES.values()},
         stored={path: stored_columns(Path(path)) for path, _ in TABLES.values()},
         covered=count_coverage(tables, closed, params),
+        quality=measure_quality(tables, (), read_baseline(), embedder.embed, params),
     )
     validation = validate(opened, tables, against, params, load_section("curate", CurateParams))
     refuse_drift(opened, {path: md5_file(Path(path)) for path in opened})
     write_json(REPORTS / "coverage.json", report_coverage(against.covered))
     write_text(REPORTS / "coverage.csv", write_coverage(against.covered))
+    train_md5 = opened[TABLES["train"][0]]
+    quality = report_quality(against.quality, validation, train_md5)
+    write_json(REPORTS / "quality.json", quality)
     write_json(REPORTS / "validation.json", report_validation(validation))
     write_text(REPORTS / "validation.html", render_validation(validation, tables.parts()))
     for check in validation.failed():

@@ -150,6 +150,8 @@ def test_a_terminal_without_a_character_gets_the_rest(
         "register",
         "upgrade",
         "stage ingest",
+        "baseline set",
+        "baseline show",
     ],
 )
 def test_outside_of_a_project_every_command_says_the_same(

@@ -14,6 +14,8 @@ from stillhouse.base.ids import content_id
 from stillhouse.base.personal import find_card, find_email, find_iban, find_phone
 from stillhouse.base.records import Message, Rejection, Response, Row
 from stillhouse.base.tables import declared_columns
+from stillhouse.quality.alarms import Quality
+from stillhouse.quality.baseline import Moved
 from stillhouse.quality.coverage import count_coverage
 from stillhouse.quality.curate import CurateParams
 from stillhouse.quality.expectations import expect_all
@@ -69,8 +71,9 @@ def make_tables() -> Tables:
 
 TABLES = make_tables()
 COLUMNS = {"data/dataset/train.parquet": declared_columns(Row)}
+NOTHING_MEASURED = Quality(8, 0, None, None, {}, None, Moved(), None)
 AGAINST = Against(
-    [make_gold("When may I go home?")], {CLOSED.document_id}, COLUMNS, COLUMNS, covered=()
+    [make_gold("When may I go home?")], {CLOSED.document_id}, COLUMNS, COLUMNS, (), NOTHING_MEASURED
 )
 SOUND = PARAMS.model_copy(update={"train_rows_min": 8})
 
@@ -321,7 +324,9 @@ def test_a_red_gate_writes_both_reports_and_prints_the_rows(
         Path(f"data/seed/eval/{name}.jsonl").write_text("", encoding="utf-8")
     Path("data/seed/focus.yaml").write_text("version: 1\nheld_out: [{source: people/leave.md}]\n")
     limits = "{train_rows_min: 8, test_rows_min: 2, rows_per_task_min: 1, opening_share_max: 0.5}"
-    Path("params.yaml").write_text(f"validate: {limits}\ncurate: {{}}\n")
+    Path("data/seed/baseline.json").write_text("{}\n")
+    Path("params.yaml").write_text(f"validate: {limits}\ncurate: {{}}\nruntime: {{}}\n")
+    monkeypatch.setenv("STILLHOUSE_HOME", str(tmp_path))
     with pytest.raises(GateError, match=r"leakage\.focus"):
         stage.main()
     report = json.loads(Path("reports/validation.json").read_text(encoding="utf-8"))

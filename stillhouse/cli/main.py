@@ -14,6 +14,7 @@ from stillhouse import __version__
 from stillhouse.base.ending import end_in_a_sentence
 from stillhouse.cli.ask import ask
 from stillhouse.cli.audit import audit
+from stillhouse.cli.baseline import app as baseline
 from stillhouse.cli.diff import diff
 from stillhouse.cli.doctor import doctor
 from stillhouse.cli.init import init
@@ -107,5 +108,6 @@ _COMMANDS = (
 for command in _COMMANDS:
     app.command()(command)
 app.add_typer(journal, name="journal")
+app.add_typer(baseline, name="baseline")
 # Whatever stands behind the stage's name is the stage's own.
 app.command(context_settings={"ignore_unknown_options": True})(stage)

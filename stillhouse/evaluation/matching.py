@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from stillhouse.base.declining import DECLINES
 from stillhouse.base.text import normalise
 from stillhouse.evaluation.listing import is_listed
 from stillhouse.evaluation.notation import UNITS
@@ -35,20 +36,6 @@ from stillhouse.evaluation.values import (
 )
 
 REPLY_TOKENS: Final = 32  # only the beginning of a reply counts, in the model's own tokens
-DECLINES: Final = re.compile(
-    r"\b(?:"
-    r"(?:do(?:es)?|did) ?n[o']t (?:say|state|mention|specify|tell|know|cover|give|provide|include"
-    r"|contain|answer|explain|describe|address|list|have (?:any |that |this |the |enough )?inform)"
-    r"|(?:do(?:es)?|did) not (?:say|state|mention|specify|tell|know|cover|give|provide|include"
-    r"|contain|answer|explain|describe|address|list|have (?:any |that |this |the |enough )?inform)"
-    r"|(?:is|are|was|were)(?: not|n't) (?:mentioned|specified|stated|covered|given|provided"
-    r"|included|described|addressed|listed|in the (?:handbook|passage|text|document))"
-    r"|not (?:mentioned|specified|stated)"
-    r"|(?:there is )?no (?:information|mention|answer)"
-    r"|(?:can ?not|can't|could not|couldn't|unable to) (?:find|say|tell|answer|determine|be found)"
-    r"|not sure|unknown|says nothing|silent on"
-    r")"
-)
 _YES_NO: Final = frozenset({"yes", "no"})
 _SCALES: Final = frozenset({"celsius", "fahrenheit"})
 _MEASURES: Final = frozenset({*UNITS.values(), *_SCALES})  # words that are surely units

@@ -1,29 +1,19 @@
 """What the dataset must be like: each expectation with a sentence that says what it means."""
 
-from dataclasses import dataclass
 from typing import Final
 
+from stillhouse.quality.expected import (
+    Expected,
+    expect_between,
+    expect_empty,
+    expect_false,
+    expect_figure,
+    expect_match,
+    expect_true,
+)
 from stillhouse.quality.limits import ValidateParams
 from stillhouse.quality.split import HOLDOUTS
-
-Value = str | int | float | bool | list[str] | list[bool] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """One expectation about one frame.
-
-    ``rule`` is the name of a class in ``great_expectations.expectations``, ``arguments`` what it is
-    given; up to ``allowed`` lines of the frame may break it.
-    """
-
-    name: str
-    meaning: str
-    frame: str
-    rule: str
-    column: str
-    arguments: tuple[tuple[str, Value], ...] = ()
-    allowed: int = 0
+from stillhouse.quality.variety import expect_variety
 
 
 def expect_all(params: ValidateParams) -> list[Expected]:
@@ -35,60 +25,13 @@ def expect_all(params: ValidateParams) -> list[Expected]:
         *_expect_coverage(params),
         *_expect_lengths(params),
         *_expect_shares(params),
+        *expect_variety(params),
         *_expect_no_personal_data(params),
     ]
 
 
-def _all_true(name: str, meaning: str, frame: str, column: str) -> Expected:
-    return Expected(
-        name, meaning, frame, "ExpectColumnValuesToBeInSet", column, (("value_set", [True]),)
-    )
-
-
-def _all_false(name: str, meaning: str, frame: str, column: str) -> Expected:
-    return Expected(
-        name, meaning, frame, "ExpectColumnValuesToBeInSet", column, (("value_set", [False]),)
-    )
-
-
-def _all_empty(name: str, meaning: str, column: str, allowed: int = 0) -> Expected:
-    return Expected(
-        name,
-        meaning,
-        "rows",
-        "ExpectColumnValuesToBeInSet",
-        column,
-        (("value_set", [""]),),
-        allowed,
-    )
-
-
-def _between(
-    name: str, meaning: str, frame: str, column: str, low: float | None, high: float | None
-) -> Expected:
-    return Expected(
-        name,
-        meaning,
-        frame,
-        "ExpectColumnValuesToBeBetween",
-        column,
-        (("min_value", low), ("max_value", high)),
-    )
-
-
-def _figure(name: str, meaning: str, column: str, low: float, high: float | None) -> Expected:
-    bounds = (("min_value", low), ("max_value", high))
-    return Expected(name, meaning, "figures", "ExpectColumnMaxToBeBetween", column, bounds)
-
-
-def _matches(name: str, meaning: str, frame: str, column: str, regex: str) -> Expected:
-    return Expected(
-        name, meaning, frame, "ExpectColumnValuesToMatchRegex", column, (("regex", regex),)
-    )
-
-
 _SCHEMA: Final = (
-    _all_true(
+    expect_true(
         "schema.columns",
         "Every table has exactly the columns that its record declares, each of the declared type.",
         "schema",
@@ -101,14 +44,14 @@ _SCHEMA: Final = (
         "ExpectColumnValuesToBeUnique",
         "key",
     ),
-    _matches(
+    expect_match(
         "schema.hashes",
         "Every id and every cause of a row is a sha256: 64 hexadecimal digits.",
         "hashes",
         "value",
         "^[0-9a-f]{64}$",
     ),
-    _matches(
+    expect_match(
         "schema.turns",
         "Every prompt ends with the user's turn, and every completion is one answer.",
         "rows",
@@ -123,7 +66,7 @@ _SCHEMA: Final = (
         "holdout",
         (("value_set", ["", *HOLDOUTS]),),
     ),
-    _all_true(
+    expect_true(
         "schema.held_out_says_why",
         "Rows outside train say why they are held out, and rows in train are not held out.",
         "rows",
@@ -149,8 +92,8 @@ _LINKS: Final = (
 )
 
 _REFERENCES: Final = (
-    *(_all_true(f"references.{link}", meaning, link, "found") for link, meaning in _LINKS),
-    _between(
+    *(expect_true(f"references.{link}", meaning, link, "found") for link, meaning in _LINKS),
+    expect_between(
         "references.accounts",
         "Every pair ended in exactly one place: as a row, or as a rejection with its reason.",
         "accounts",
@@ -161,31 +104,31 @@ _REFERENCES: Final = (
 )
 
 _LEAKAGE: Final = (
-    _all_false(
+    expect_false(
         "leakage.question",
         "No question of validation or test is asked in train, whatever its capitals and spaces.",
         "rows",
         "asked_in_train",
     ),
-    _all_false(
+    expect_false(
         "leakage.fact",
         "No fact that the test set holds out as a control is taught in train.",
         "rows",
         "teaches_held_out_fact",
     ),
-    _all_false(
+    expect_false(
         "leakage.document",
         "No document that the test set holds out is taught from in train.",
         "rows",
         "from_held_out_document",
     ),
-    _all_false(
+    expect_false(
         "leakage.focus",
         "No row comes from a document that the focus file keeps out of training.",
         "rows",
         "from_closed_document",
     ),
-    _all_empty(
+    expect_empty(
         "leakage.gold",
         "No question copies the wording of a question that measures the student.",
         "copied",
@@ -201,22 +144,22 @@ def _expect_coverage(params: ValidateParams) -> list[Expected]:
     )
     return [
         *(
-            _figure(f"coverage.{part}", f"The {part} set has enough rows: {least} or more.",
+            expect_figure(f"coverage.{part}", f"The {part} set has enough rows: {least} or more.",
                     f"{part}_rows", least, None)
             for part, least in sizes
         ),
         _expect_taught(params.rows_per_document_min, params.untaught_documents_max),
-        _between(
+        expect_between(
             "coverage.tasks",
             f"Every task that was asked for has rows ({params.rows_per_task_min} or more).",
             "tasks", "rows", params.rows_per_task_min, None,
         ),
-        _all_true(
+        expect_true(
             "coverage.categories",
             "Every category has as many rows as `validate.categories_min` asks for.",
             "categories", "enough",
         ),
-        _all_true(
+        expect_true(
             "coverage.voices",
             "Every variation and persona that was asked for has rows "
             f"({params.rows_per_task_min} or more).",
@@ -242,12 +185,12 @@ def _expect_taught(rows: int, untaught: float) -> Expected:
 
 def _expect_lengths(params: ValidateParams) -> list[Expected]:
     return [
-        _between(
+        expect_between(
             "lengths.question",
             f"Every question has 1 to {params.question_words_max} words.",
             "rows", "question_words", 1, params.question_words_max,
         ),
-        _between(
+        expect_between(
             "lengths.answer",
             f"Every answer has 1 to {params.answer_words_max} words (answers of the base: any).",
             "rows", "answer_words", 1, params.answer_words_max,
@@ -267,7 +210,7 @@ def _expect_shares(params: ValidateParams) -> list[Expected]:
          f"Not too many questions of train begin with the same {params.opening_words} words."),
     )  # fmt: skip
     return [
-        _figure(f"distribution.{column}", f"{meaning} Limit: {high:g}.", column, 0, high)
+        expect_figure(f"distribution.{column}", f"{meaning} Limit: {high:g}.", column, 0, high)
         for column, high, meaning in limits
     ]
 
@@ -280,7 +223,7 @@ def _expect_no_personal_data(params: ValidateParams) -> list[Expected]:
         ("iban", "bank account number", params.iban_rows_max),
     )
     return [
-        _all_empty(
+        expect_empty(
             f"personal.{column}",
             f"At most {allowed} rows hold something that looks like a person's {what}.",
             column,

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import fields
 
 import pandas as pd
 
@@ -9,8 +10,11 @@ from stillhouse.base.personal import find_card, find_email, find_iban, find_phon
 from stillhouse.base.questions import Question, row_answer, row_question
 from stillhouse.base.records import Row
 from stillhouse.base.text import normalise, words
+from stillhouse.quality.baseline import Moved
+from stillhouse.quality.collapse import Figures
 from stillhouse.quality.contamination import find_copied
 from stillhouse.quality.coverage import Covered
+from stillhouse.quality.drift import Drift
 from stillhouse.quality.split import DOCUMENT, FACT
 from stillhouse.quality.tables import Tables
 
@@ -91,6 +95,16 @@ def build_figures(tables: Tables, opening_words: int) -> pd.DataFrame:
     return make_frame([{"id": "dataset", **figures}], ["id"])
 
 
+def build_measured(about: str, figures: Figures | Moved | Drift | None) -> pd.DataFrame:
+    """Return one line with the figures that are numbers, or none where nothing was measured."""
+    if figures is None:
+        return make_frame([], ["id"])
+    numbers = {
+        f.name: value for f in fields(figures) if _is_number(value := getattr(figures, f.name))
+    }
+    return make_frame([{"id": about, **numbers}], ["id"])
+
+
 def make_frame(lines: Sequence[Mapping[str, object]], columns: list[str]) -> pd.DataFrame:
     """Return a frame that has its columns even where there is not one line."""
     return pd.DataFrame(list(lines), columns=None if lines else columns)
@@ -138,3 +152,7 @@ def _share(flags: Iterable[bool]) -> float:
 def _largest_share(values: Iterable[str]) -> float:
     counts = Counter(values)
     return round(max(counts.values(), default=0) / max(1, counts.total()), 4)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float)

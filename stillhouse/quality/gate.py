@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stillhouse.base.errors import DriftError, GateError
 from stillhouse.base.ids import Json
-from stillhouse.quality.expectations import Expected
+from stillhouse.quality.expected import Expected
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -42,6 +42,15 @@ _REMEDIES: Final = {
     "under `validate:` and accept what it costs the student.",
     "distribution.opening_share": "Ask for more `variations` or `personas` in `render.plan`, or reword the "
     "prompt, so that questions begin differently.",
+    "collapse": "The rows say the same thing in the same way: ask for more `variations` or `personas` in "
+    "`render.plan`, for more documents, or for fewer phrasings of each fact; or raise the limit under "
+    "`validate.collapse`. `reports/quality.json` holds the figures beside those of the corpus.",
+    "collapse.refusal_share": "Answers that decline where the passage answers teach a student to decline: reword "
+    "the prompt, or reject such rows in `data/seed/review.jsonl`.",
+    "baseline": "The dataset is another one than that of the baseline: `stillhouse baseline show` tells what "
+    "moved. Mend it, or accept the new one with `stillhouse baseline set`.",
+    "production": "Ask about what people ask: add documents, weigh the tasks with `stillhouse plan --focus`, or "
+    "raise the limit under `validate.production`. `reports/quality.json` names the prompts that are farthest.",
     "personal": "Take the data out of the document, or reject the rows named here in "
     "`data/seed/review.jsonl`. Where it belongs there (the firm's own number), raise the limit under "
     "`validate:`.",

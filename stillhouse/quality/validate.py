@@ -7,6 +7,7 @@ import pandas as pd
 
 from stillhouse.base.questions import Question
 from stillhouse.quality import frames, integrity
+from stillhouse.quality.alarms import Quality
 from stillhouse.quality.coverage import Covered
 from stillhouse.quality.curate import CurateParams
 from stillhouse.quality.expectations import expect_all
@@ -22,7 +23,8 @@ class Against:
     """What the tables are held against besides each other.
 
     ``closed`` are the ids of the documents that the focus file keeps out of training; ``declared`` and
-    ``stored`` the columns that each file should have and has; ``covered`` what was planned and is there.
+    ``stored`` the columns that each file should have and has; ``covered`` what was planned and is there;
+    ``quality`` what was measured of the dataset as a whole.
     """
 
     gold: Sequence[Question]
@@ -30,6 +32,7 @@ class Against:
     declared: Columns
     stored: Columns
     covered: Sequence[Covered]
+    quality: Quality
 
 
 def validate(
@@ -66,4 +69,7 @@ def build_frames(
         "categories": frames.build_thin(against.covered, ("category",)),
         "voices": frames.build_thin(against.covered, ("variation", "persona")),
         "figures": frames.build_figures(tables, params.opening_words),
+        "collapse": frames.build_measured("train", against.quality.figures),
+        "moved": frames.build_measured("train", against.quality.moved),
+        "production": frames.build_measured("production", against.quality.production),
     }

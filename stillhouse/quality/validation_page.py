@@ -20,6 +20,9 @@ GROUPS: Final = {
     "coverage": "Everything that was asked for is there",
     "lengths": "Questions and answers have a sensible length",
     "distribution": "No kind of row outweighs the others",
+    "collapse": "Wording and subjects are varied",
+    "baseline": "The dataset is like the baseline, where one is set",
+    "production": "Training is like what is asked in production",
     "personal": "No personal data by pattern",
 }
 

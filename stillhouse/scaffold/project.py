@@ -89,6 +89,7 @@ def build_files(choices: Choices) -> dict[str, str]:
         **{path.relative_to(repository).as_posix(): read_text(path) for path in prompts},
         **{path: _render(name, choices) for name, path in _RENDERED.items()},
         **dict.fromkeys(_EMPTY, ""),
+        "data/seed/baseline.json": "{}\n",  # none is set
         "params.yaml": build_params(choices.device),
         PIPELINE: pipeline,
         str(LIBRARY): build_library(pipeline),
