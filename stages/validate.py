@@ -30,6 +30,7 @@ from stillhouse.quality.coverage import count_coverage, report_coverage, write_c
 from stillhouse.quality.curate import CurateParams
 from stillhouse.quality.gate import describe_failed, refuse_drift, refuse_failed, report_validation
 from stillhouse.quality.limits import ValidateParams
+from stillhouse.quality.review_errors import read_review_errors
 from stillhouse.quality.tables import Tables
 from stillhouse.quality.validate import Against, validate
 from stillhouse.quality.validation_page import render_validation
@@ -75,6 +76,7 @@ def main() -> None:
         stored={path: stored_columns(Path(path)) for path, _ in TABLES.values()},
         covered=count_coverage(tables, closed, params),
         quality=measure_quality(tables, (), read_baseline(), embedder.embed, params),
+        review=read_review_errors(REPORTS / "review.json"),
     )
     validation = validate(opened, tables, against, params, load_section("curate", CurateParams))
     refuse_drift(opened, {path: md5_file(Path(path)) for path in opened})

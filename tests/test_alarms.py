@@ -35,6 +35,7 @@ from stillhouse.quality.curate import CurateParams
 from stillhouse.quality.expectations import expect_all
 from stillhouse.quality.gate import Check, Validation
 from stillhouse.quality.limits import CollapseLimits, ProductionLimits, ValidateParams
+from stillhouse.quality.review_errors import ReviewErrors
 from stillhouse.quality.validate import Against, validate
 from tests.varied_rows import OPENINGS, SUBJECTS, embed, make_rows, make_tables, repeat_rows
 
@@ -48,7 +49,7 @@ def measure(rows: Sequence[Row], baseline: Baseline | None = None) -> Quality:
 
 def alarms(quality: Quality, params: ValidateParams = PARAMS) -> set[str]:
     """Return the names of the alarms that the gate raises."""
-    against = Against([], (), {}, {}, (), quality)
+    against = Against([], (), {}, {}, (), quality, ReviewErrors(None, None, None))
     checked = validate({}, make_tables([]), against, params, CurateParams())
     groups = ("collapse", "baseline", "production")
     return {check.name for check in checked.failed() if check.name.partition(".")[0] in groups}
@@ -131,7 +132,7 @@ def test_the_baseline_of_a_dataset_itself_moves_nothing_and_changes_no_check() -
     assert with_it.moved == Moved()
 
     def check(quality: Quality) -> tuple[Check, ...]:
-        against = Against([], (), {}, {}, (), quality)
+        against = Against([], (), {}, {}, (), quality, ReviewErrors(None, None, None))
         return validate({}, make_tables([]), against, PARAMS, CurateParams()).checks
 
     assert check(without) == check(with_it)

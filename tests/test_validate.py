@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from stillhouse.base.errors import DriftError, GateError
+from stillhouse.base.errors import DriftError, GateError, InputError
+from stillhouse.base.files import write_json
 from stillhouse.base.ids import content_id
 from stillhouse.base.personal import find_card, find_email, find_iban, find_phone
-from stillhouse.base.records import Message, Rejection, Response, Row
+from stillhouse.base.records import Judgement, Message, Rejection, Response, Row
 from stillhouse.base.tables import declared_columns
 from stillhouse.quality.alarms import Quality
 from stillhouse.quality.baseline import Moved
@@ -29,6 +30,7 @@ from stillhouse.quality.gate import (
 from stillhouse.quality.judge import JudgeParams, judge_pairs
 from stillhouse.quality.limits import ValidateParams
 from stillhouse.quality.remedies import remedy_for
+from stillhouse.quality.review_errors import ReviewErrors, read_review_errors
 from stillhouse.quality.tables import Tables
 from stillhouse.quality.validate import Against, validate
 from stillhouse.quality.validation_page import render_validation
@@ -72,8 +74,15 @@ def make_tables() -> Tables:
 TABLES = make_tables()
 COLUMNS = {"data/dataset/train.parquet": declared_columns(Row)}
 NOTHING_MEASURED = Quality(8, 0, None, None, {}, None, Moved(), None)
+NOT_LIMITED = ReviewErrors(None, None, None)
 AGAINST = Against(
-    [make_gold("When may I go home?")], {CLOSED.document_id}, COLUMNS, COLUMNS, (), NOTHING_MEASURED
+    [make_gold("When may I go home?")],
+    {CLOSED.document_id},
+    COLUMNS,
+    COLUMNS,
+    (),
+    NOTHING_MEASURED,
+    NOT_LIMITED,
 )
 SOUND = PARAMS.model_copy(update={"train_rows_min": 8})
 
@@ -160,6 +169,52 @@ def test_a_broken_reference_upstream_is_caught() -> None:
     stray = replace(TABLES.judgements[0], pair_id="1" * 64)
     stray_judgement = replace(TABLES, judgements=[*TABLES.judgements, stray])
     assert failures(run(stray_judgement)) == {"references.judgement_pair": ("1" * 64,)}
+
+
+def test_a_request_that_develops_a_pair_which_is_not_there_is_caught() -> None:
+    deeper = make_request([CHUNK], parent_id=PAIRS[0].pair_id, sample=1)
+    assert failures(run(replace(TABLES, requests=[REQUEST, deeper]))) == {}
+    lost = make_request([CHUNK], parent_id="1" * 64, sample=1)
+    assert failures(run(replace(TABLES, requests=[REQUEST, lost]))) == {
+        "references.request_parent": (lost.request_id,)
+    }
+
+
+def test_a_row_whose_answer_did_not_run_is_caught() -> None:
+    def run_with(*scores: float) -> dict[str, tuple[str, ...]]:
+        executed = [
+            Judgement(ROWS[number].row_id, "verifier/1", "executes", score, "", "")
+            for number, score in enumerate(scores)
+        ]
+        return failures(run(replace(TABLES, judgements=[*TABLES.judgements, *executed])))
+
+    assert run_with(1, 1) == {}
+    assert run_with(1, 0) == {"checked.executes": (ROWS[1].row_id,)}
+
+
+def test_the_gate_holds_the_upper_end_of_the_reviewed_error_rate_against_its_limit() -> None:
+    def run_with(*review: float | None) -> dict[str, tuple[str, ...]]:
+        return failures(run(against=replace(AGAINST, review=ReviewErrors(*review))))
+
+    assert run_with(0.3, 0.5, None) == {}
+    assert run_with(0.02, 0.05, 0.05) == {}
+    told = "error rate 0.020, up to 0.051; allowed 0.05"
+    assert run_with(0.02, 0.051, 0.05) == {"checked.review": (told,)}
+    assert run_with(None, None, 0.05) == {"checked.review": ("no row was reviewed",)}
+
+
+def test_the_error_rate_is_read_from_the_review_and_nonsense_is_one_sentence(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "review.json"
+    write_json(path, {"error_rate": 0.1, "high": 0.2, "max_error_rate": 0.3, "rows": 5})
+    assert read_review_errors(path) == ReviewErrors(0.1, 0.2, 0.3)
+    write_json(path, {"rows": 5})
+    assert read_review_errors(path) == NOT_LIMITED
+    for text in ("[]", "{", '{"error_rate": "much"}'):
+        path.write_text(text)
+        with pytest.raises(InputError, match="not a report of a review"):
+            read_review_errors(path)
 
 
 def test_a_pair_that_vanished_without_a_reason_is_caught() -> None:
@@ -324,6 +379,7 @@ def test_a_red_gate_writes_both_reports_and_prints_the_rows(
         Path(f"data/seed/eval/{name}.jsonl").write_text("", encoding="utf-8")
     Path("data/seed/focus.yaml").write_text("version: 1\nheld_out: [{source: people/leave.md}]\n")
     limits = "{train_rows_min: 8, test_rows_min: 2, rows_per_task_min: 1, opening_share_max: 0.5}"
+    write_json(Path("reports/review.json"), {"rows": 11})
     Path("data/seed/baseline.json").write_text("{}\n")
     Path("params.yaml").write_text(f"validate: {limits}\ncurate: {{}}\nruntime: {{}}\n")
     monkeypatch.setenv("STILLHOUSE_HOME", str(tmp_path))

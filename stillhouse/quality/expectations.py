@@ -22,6 +22,7 @@ def expect_all(params: ValidateParams) -> list[Expected]:
         *_SCHEMA,
         *_REFERENCES,
         *_LEAKAGE,
+        *_CHECKED,
         *_expect_coverage(params),
         *_expect_lengths(params),
         *_expect_shares(params),
@@ -84,6 +85,7 @@ _LINKS: Final = (
     ("rejection_pair", "Every pair that was rejected exists."),
     ("rejection_request", "Every request that was given up was made."),
     ("rejection_chunk", "Every passage that a rejection names is in the corpus."),
+    ("request_parent", "Every request that develops a pair further names a pair that exists."),
     ("row_request", "Every row leads to the request that it came from."),
     ("row_chunk", "Every row leads to its passages."),
     ("row_document", "Every row leads to its documents."),
@@ -132,6 +134,23 @@ _LEAKAGE: Final = (
         "leakage.gold",
         "No question copies the wording of a question that measures the student.",
         "copied",
+    ),
+)
+
+
+_CHECKED: Final = (
+    expect_true(
+        "checked.executes",
+        "Every row whose answer was executed (SQL, JSON, code) ran as it should.",
+        "executed",
+        "ran",
+    ),
+    expect_true(
+        "checked.review",
+        "Where `review.max_error_rate` is set, the error rate that reviewers found is below it, "
+        "up to the upper end of its 95 % interval.",
+        "review",
+        "borne",
     ),
 )
 

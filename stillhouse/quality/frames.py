@@ -15,6 +15,7 @@ from stillhouse.quality.collapse import Figures
 from stillhouse.quality.contamination import find_copied
 from stillhouse.quality.coverage import Covered
 from stillhouse.quality.drift import Drift
+from stillhouse.quality.review_errors import ReviewErrors
 from stillhouse.quality.split import DOCUMENT, FACT
 from stillhouse.quality.tables import Tables
 
@@ -93,6 +94,16 @@ def build_figures(tables: Tables, opening_words: int) -> pd.DataFrame:
         "opening_share": _largest_share(openings),
     }
     return make_frame([{"id": "dataset", **figures}], ["id"])
+
+
+def build_review(review: ReviewErrors) -> pd.DataFrame:
+    """Return one line that says whether the error rate is borne; none where no limit is set."""
+    if review.limit is None:
+        return make_frame([], ["id", "borne"])
+    if review.rate is None or review.high is None:
+        return make_frame([{"id": "no row was reviewed", "borne": False}], ["id", "borne"])
+    told = f"error rate {review.rate:.3f}, up to {review.high:.3f}; allowed {review.limit:g}"
+    return make_frame([{"id": told, "borne": review.high <= review.limit}], ["id", "borne"])
 
 
 def build_measured(about: str, figures: Figures | Moved | Drift | None) -> pd.DataFrame:

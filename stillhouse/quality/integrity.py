@@ -10,6 +10,7 @@ from stillhouse.base.records import Rejection
 from stillhouse.quality.frames import make_frame
 from stillhouse.quality.tables import Tables
 
+EXECUTES: Final = "executes"  # the criterion of SQL, JSON and code: 1 where it ran
 Link = tuple[str, str]  # the id of what points, the id that it points to
 
 _HASHES: Final = (
@@ -41,6 +42,9 @@ def build_links(tables: Tables) -> dict[str, pd.DataFrame]:
         # What never became a pair is known by the request that it came from.
         "rejection_request": _links(_name_rejected(tables.unused), requests),
         "rejection_chunk": _links(_each(rejected, "rejected_id", "chunk_ids"), chunks),
+        "request_parent": _links(
+            ((r.request_id, r.parent_id) for r in tables.requests if r.parent_id), pairs
+        ),
         "row_request": _links(((r.row_id, r.request_id) for r in dataset), requests),
         "row_chunk": _links(_each(dataset, "row_id", "chunk_ids"), chunks),
         "row_document": _links(_each(dataset, "row_id", "document_ids"), documents),
@@ -84,6 +88,21 @@ def build_accounts(tables: Tables) -> pd.DataFrame:
     ended.update((drop.slot_id, drop.rejected_id) for drop in tables.dropped)
     lines = [{"id": p.pair_id, "ended": ended[p.slot_id, p.pair_id]} for p in tables.pairs]
     return make_frame(lines, ["id", "ended"])
+
+
+def build_executed(tables: Tables) -> pd.DataFrame:
+    """Return each row of the dataset that was executed, and whether all that was executed of it ran."""
+    scores: dict[str, float] = {}
+    for judgement in tables.judgements:
+        if judgement.criterion == EXECUTES:
+            before = scores.get(judgement.pair_id, judgement.score)
+            scores[judgement.pair_id] = min(before, judgement.score)
+    lines = [
+        {"id": row.row_id, "ran": scores[row.row_id] >= 1}
+        for row in tables.dataset()
+        if row.row_id in scores
+    ]
+    return make_frame(lines, ["id", "ran"])
 
 
 def build_schema(

@@ -25,6 +25,10 @@ _REMEDIES: Final = {
     "nothing is asked about a held-out document.",
     "leakage.gold": "Reword the gold question, or lower `curate.copied_similarity` and "
     "`curate.copied_words`, so that curation drops such rows.",
+    "checked.executes": "A row went on although what it says did not run: set `curate.thresholds.executes` to 1.0 and "
+    "run `dvc repro`.",
+    "checked.review": "Mend what the reviewers found (the prompt, the document, a limit of the judge), or review "
+    "more rows with `stillhouse review`: the interval narrows. Or raise `review.max_error_rate`.",
     "coverage": "Ask for more: raise `fraction`, `pairs` or `phrasings` in `render.plan`, add documents, or "
     "lower the limit under `validate:`. See `data/curated/rejections.parquet` for what was dropped and why.",
     "coverage.documents": "The documents named here gave no row that was kept: look in "

@@ -13,6 +13,7 @@ from stillhouse.quality.curate import CurateParams
 from stillhouse.quality.expectations import expect_all
 from stillhouse.quality.gate import Validation, run_checks
 from stillhouse.quality.limits import ValidateParams
+from stillhouse.quality.review_errors import ReviewErrors
 from stillhouse.quality.tables import Tables
 
 Columns = Mapping[str, Mapping[str, str]]  # the type of each column of each file
@@ -24,7 +25,7 @@ class Against:
 
     ``closed`` are the ids of the documents that the focus file keeps out of training; ``declared`` and
     ``stored`` the columns that each file should have and has; ``covered`` what was planned and is there;
-    ``quality`` what was measured of the dataset as a whole.
+    ``quality`` what was measured of the dataset as a whole; ``review`` the errors that reviewers found.
     """
 
     gold: Sequence[Question]
@@ -33,6 +34,7 @@ class Against:
     stored: Columns
     covered: Sequence[Covered]
     quality: Quality
+    review: ReviewErrors
 
 
 def validate(
@@ -63,6 +65,8 @@ def build_frames(
             against.closed,
         ),
         **integrity.build_links(tables),
+        "executed": integrity.build_executed(tables),
+        "review": frames.build_review(against.review),
         "accounts": integrity.build_accounts(tables),
         "documents": frames.build_documents(tables),
         "tasks": frames.build_tasks(tables),

@@ -17,6 +17,7 @@ GROUPS: Final = {
     "schema": "The tables are what they should be",
     "references": "Every id leads somewhere",
     "leakage": "Nothing that measures the student is taught to it",
+    "checked": "What machines and people checked is right",
     "coverage": "Everything that was asked for is there",
     "lengths": "Questions and answers have a sensible length",
     "distribution": "No kind of row outweighs the others",
