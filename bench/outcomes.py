@@ -1,7 +1,7 @@
 """What the arms of a study say: two choices of rows over the same questions and seeds, and their difference."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from scipy import stats
@@ -16,26 +16,37 @@ Outcome = dict[str, Any]  # one line of the results: JSON
 
 
 def compare(
-    outcomes: Sequence[Outcome], pool: str, name: str, items: Sequence[Item]
+    outcomes: Iterable[Outcome], pool: str, name: str, items: Sequence[Item]
 ) -> tuple[Interval, Interval]:
     """Return curated minus random in the share of right answers, over the same questions and seeds.
 
     The first interval resamples facts, all seeds with each (``paired_difference``); the second is
     Student's t over the seeds' own differences: [-1, 1] for a single one.
     """
-    right = _gather_right(outcomes, pool, name)
-    seeds = sorted(set(right[RANDOM]) & set(right[CURATED]))
-    places = [(seed, item) for seed in seeds for item in items]
+    right = gather_right(outcomes, pool, name)
+    facts = {item.question_id: item.cluster for item in items}
+    asked = [(seed, question) for seed in right for question in right[seed][RANDOM]]
     scores = [
-        [float(item.question_id in right[choice][seed]) for seed, item in places]
-        for choice in (CURATED, RANDOM)
+        [float(right[seed][choice][question]) for seed, question in asked] for choice in CHOICES
     ]
-    by_fact = paired_difference(*scores, [item.cluster for _, item in places], seed=0)
-    apart = [(len(right[CURATED][s]) - len(right[RANDOM][s])) / len(items) for s in seeds]
+    by_fact = paired_difference(*reversed(scores), [facts[question] for _, question in asked], 0)
+    apart = [_mean(found[CURATED]) - _mean(found[RANDOM]) for found in right.values()]
+    middle = sum(apart) / len(apart)
     if len(apart) < 2:
-        return by_fact, Interval(len(apart), by_fact.value, -1.0, 1.0)
+        return by_fact, Interval(len(apart), middle, -1.0, 1.0)
     half = float(stats.t.ppf(0.975, len(apart) - 1)) * float(stats.sem(apart))
-    return by_fact, Interval(len(apart), by_fact.value, by_fact.value - half, by_fact.value + half)
+    return by_fact, Interval(len(apart), middle, middle - half, middle + half)
+
+
+def gather_right(
+    outcomes: Iterable[Outcome], pool: str, name: str
+) -> Mapping[int, Mapping[str, Mapping[str, bool]]]:
+    """Return seed -> choice -> question -> whether it was answered rightly, where both arms were run."""
+    right: dict[int, dict[str, Mapping[str, bool]]] = defaultdict(dict)
+    for outcome in outcomes:
+        if outcome["pool"] == pool:
+            right[outcome["seed"]][outcome["choice"]] = outcome["replies"][name]
+    return {seed: found for seed, found in sorted(right.items()) if set(found) == set(CHOICES)}
 
 
 def print_outcomes(outcomes: Sequence[Outcome], items: Mapping[str, Sequence[Item]]) -> None:
@@ -43,29 +54,16 @@ def print_outcomes(outcomes: Sequence[Outcome], items: Mapping[str, Sequence[Ite
     for pool in POOLS:
         for name, asked in items.items():
             by_fact, by_seed = compare(outcomes, pool, name, asked)
-            means = _mean_shares(_gather_right(outcomes, pool, name), len(asked))
-            shares = ", ".join(f"{choice} {value:.3f}" for choice, value in means.items())
-            print(f"{pool}, {name} (n = {len(asked)}, {by_seed.n} seeds): {shares}")
+            right = gather_right(outcomes, pool, name).values()
+            shares = (
+                f"{choice} {sum(_mean(found[choice]) for found in right) / len(right):.3f}"
+                for choice in CHOICES
+            )
+            print(f"{pool}, {name}, {by_fact.n} answers, {by_seed.n} seeds: {', '.join(shares)}")
             print(f"  curated - random {by_fact.value:+.3f}", end="")
             print(f"; by fact {by_fact.low:+.3f} to {by_fact.high:+.3f}", end="")
             print(f"; by seed {by_seed.low:+.3f} to {by_seed.high:+.3f}")
 
 
-def _gather_right(
-    outcomes: Iterable[Outcome], pool: str, name: str
-) -> Mapping[str, dict[int, set[str]]]:
-    """Return the questions of a set that were answered rightly, by choice and seed."""
-    right: dict[str, dict[int, set[str]]] = defaultdict(dict)
-    for outcome in outcomes:
-        if outcome["pool"] == pool:
-            right[outcome["choice"]][outcome["seed"]] = set(outcome["right"][name])
-    return right
-
-
-def _mean_shares(
-    right: Mapping[str, Mapping[int, Collection[str]]], asked: int
-) -> dict[str, float]:
-    return {
-        choice: sum(len(ids) for ids in right[choice].values()) / (asked * len(right[choice]))
-        for choice in CHOICES
-    }
+def _mean(right: Mapping[str, bool]) -> float:
+    return sum(right.values()) / len(right)

@@ -6,18 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import selection
-from bench.outcomes import CURATED, RANDOM, Outcome, compare
-from bench.selection import (
-    Arm,
-    Bench,
-    draw_pairs,
-    load_source,
-    make_arms,
-    name_arm,
-    run_arm,
-    run_arms,
-)
+from bench.outcomes import CURATED, RANDOM, Outcome, compare, print_outcomes
+from bench.pools import Arm, draw_documents, draw_pairs, load_source, make_arms, print_found
+from bench.selection import Bench, name_arm, run_arm, run_arms
 from stillhouse.base.errors import InputError
 from stillhouse.base.runtime import Runtime
 from stillhouse.distill.bases import open_base
@@ -56,7 +47,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def arm_of(*rows: object, seed: int = 0) -> Arm:
-    return Arm("clean", RANDOM, seed, rows or ROWS, 0)
+    return Arm("clean", RANDOM, seed, rows or ROWS, 0, (ITEM.document,))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -117,7 +108,8 @@ def test_an_arm_is_trained_and_asked_by_the_house_itself(bench: Bench) -> None:
         "rows": 4,
         "spoilt": 0,
         "steps": 2,
-        "right": {"gold": []},
+        "documents": ["a.md"],
+        "replies": {"gold": {"q0": False}},
     }
 
 
@@ -129,7 +121,7 @@ def test_an_arm_that_was_run_is_not_run_again_and_a_torn_outcome_is(
     def run(arm: Arm, _: Bench) -> Outcome:
         ran[arm.seed] += 1
         told = {"pool": arm.pool, "choice": arm.choice, "seed": arm.seed}
-        return {**told, "spoilt": 0, "seconds": 1, "right": {"gold": ["q0"]}}
+        return {**told, "spoilt": 0, "seconds": 1, "replies": {"gold": {"q0": True}}}
 
     arms = [arm_of(seed=seed) for seed in range(3)]
     first = run_arms(arms[:2], bench, path, run)
@@ -159,24 +151,48 @@ def test_an_outcome_belongs_to_its_rows_seed_recipe_and_questions_and_not_to_the
     assert name_arm(arm_of(), replace(bench, runtime=Runtime(device="cpu", threads=2))) == key
 
 
-def outcome_of(choice: str, seed: int, right: list[str]) -> Outcome:
-    return {"pool": "spoilt", "choice": choice, "seed": seed, "right": {"gold": right}}
+def outcome_of(choice: str, seed: int, **right: bool) -> Outcome:
+    return {"pool": "spoilt", "choice": choice, "seed": seed, "replies": {"gold": right}}
 
 
 def test_the_difference_is_taken_over_the_same_questions_and_seeds() -> None:
-    items = [replace(ITEM, question_id=f"q{n}", cluster=f"f{n}") for n in range(4)]
-    first, second = (
-        [outcome_of(RANDOM, seed, ["q0"]), outcome_of(CURATED, seed, ["q0", "q1", *more])]
-        for seed, more in ((0, []), (1, ["q2"]))
-    )
-    alone = [outcome_of(CURATED, 2, ["q3"])]  # its other half was not run
+    items = [replace(ITEM, question_id=f"q{n}", cluster=f"f{n}") for n in range(6)]
+    first = [
+        outcome_of(RANDOM, 0, q0=True, q1=False, q2=False, q3=False),
+        outcome_of(CURATED, 0, q0=True, q1=True, q2=False, q3=False),
+    ]
+    second = [  # another half of the documents: other questions
+        outcome_of(CURATED, 1, q3=True, q4=True),
+        outcome_of(RANDOM, 1, q3=False, q4=True),
+    ]
+    alone = [outcome_of(CURATED, 2, q5=True)]  # its other half was not run
     by_fact, by_seed = compare([*first, *second, *alone], "spoilt", "gold", items)
-    assert (by_fact.n, by_fact.value) == (8, 3 / 8)
-    assert by_fact.low < 3 / 8 < by_fact.high
+    assert (by_fact.n, by_fact.value) == (6, 2 / 6)
+    assert 0 <= by_fact.low < 2 / 6 < by_fact.high < 1
     # Differences of 1/4 and 1/2: half their distance is the standard error, t of one degree 12.7062.
     assert (by_seed.n, by_seed.value) == (2, 3 / 8)
     assert by_seed.high == pytest.approx(3 / 8 + 12.7062 / 8, abs=1e-4)
     assert compare(first, "spoilt", "gold", items)[1] == Interval(1, 0.25, -1.0, 1.0)
+
+
+def test_outcomes_are_printed_for_each_pool_and_set(capsys: pytest.CaptureFixture[str]) -> None:
+    told = [outcome_of(RANDOM, 0, q0=False), outcome_of(CURATED, 0, q0=True)]
+    clean = [{**outcome, "pool": "clean"} for outcome in told]
+    print_outcomes([*told, *clean], {"gold": [ITEM]})
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "clean, gold, 1 answers, 1 seeds: random 0.000, curated 1.000",
+        "  curated - random +1.000; by fact -1.000 to +1.000; by seed -1.000 to +1.000",
+    ]
+
+
+def test_two_seeds_divide_the_documents_and_the_next_two_divide_them_otherwise() -> None:
+    core = [f"{name}.md" for name in "abcdefgh"]
+    halves = [draw_documents(core, seed) for seed in range(8)]
+    assert [len(half) for half in halves] == [4] * 8
+    for even, odd in zip(halves[::2], halves[1::2], strict=True):
+        assert sorted([*even, *odd]) == core
+    assert len(set(halves)) > 4
+    assert draw_documents(["a.md"], 1) == ("a.md",)
 
 
 def test_what_is_found_of_each_kind_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -186,7 +202,7 @@ def test_what_is_found_of_each_kind_is_printed(capsys: pytest.CaptureFixture[str
         ("", "conflict"): 2,
         ("", ""): 6,
     }
-    selection.print_found(found)
+    print_found(found)
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["truncated", "3", "of", "4", "75.0%", "groundedness", "3"] in lines
     assert ["intact", "2", "of", "8", "25.0%", "conflict", "2"] in lines
