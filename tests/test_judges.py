@@ -11,9 +11,14 @@ import pytest
 from stages import curate, generate, ingest, judge, render, split
 from stages import review as review_stage
 from stillhouse.base.errors import InputError, TeacherError
+from stillhouse.base.files import write_json
 from stillhouse.base.ids import md5_file
 from stillhouse.base.records import Judgement, Pair, Rejection, Request, Response, Row
+from stillhouse.base.runtime import load_runtime
 from stillhouse.base.tables import read_all
+from stillhouse.planning.plan import Plan, make_plan
+from stillhouse.planning.show import to_file, to_json, to_text
+from stillhouse.teachers.roster import list_teachers
 from tests.claude_project import connect_to
 from tests.stub_teacher.process import StubProcess, start_stub
 from tests.test_diff import causes_of, compare
@@ -253,3 +258,66 @@ def test_without_models_no_journal_is_opened_and_the_tables_are_empty(
     project.run((judge,))
     assert read_all(project.root / OUTS[0], Request) == []
     assert not (tmp_path / "nowhere").exists()
+
+
+def plan(project: Project, patch: pytest.MonkeyPatch) -> Plan:
+    patch.chdir(project.root)
+    patch.setattr("stillhouse.planning.plan.check_copy", lambda: None)
+    patch.setattr("stillhouse.planning.plan.compare_accepted", lambda root: ())
+    return make_plan(Path(), list_teachers(load_runtime()))
+
+
+def test_a_plan_says_exactly_what_judges_are_asked_while_no_answer_is_missing(
+    project: Project, stub: StubProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert plan(project, monkeypatch).judging.high == 0
+    project.edit("prompts/judge/accuracy.md", "You check", "You look over")
+    said, bought = plan(project, monkeypatch), Bought(stub)
+    project.run(ALL)
+    count = asked_by_task(project)["judge/accuracy"]
+    assert (said.judging.low, said.judging.high, said.requests.new) == (count, count, 0)
+    assert bought.count() == count
+    assert said.judging.least == said.judging.most
+    ((model,),) = [said.judging.most.models]
+    assert (model.model, model.requests) == ("claude-haiku-5-5", count)
+    assert to_json(said)["judge"]["requests"] == [count, count]  # type: ignore[index,call-overload]
+    assert any(f"{count:,} requests, $" in line for line in to_text(said) if "Judges" in line)
+
+
+def test_a_plan_bounds_what_judges_are_asked_about_answers_yet_to_come(
+    project: Project, stub: StubProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.edit("prompts/recall.md", "You write", "You do write")
+    project.edit("prompts/judge/groundedness.md", "You look for", "You search for")
+    said = plan(project, monkeypatch).judging
+    project.run((ingest, render, generate))
+    bought = Bought(stub)
+    project.run((judge,))
+    assert 0 < said.low < bought.count() < said.high
+    assert 0 < (said.least.direct or 0) < (said.most.direct or 0)
+
+
+def test_a_budget_that_judges_may_exceed_is_not_called_enough(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.edit("prompts/judge/accuracy.md", "You check", "You look over")
+    spent = plan(project, monkeypatch).budget.spent
+    for more, over in ((0.001, True), (100.0, False)):
+        project.set_params({"runtime.budget_usd": round(spent + more, 6)})
+        assert plan(project, monkeypatch).budget.over is over
+
+
+def test_a_plan_that_is_followed_bounds_judges(
+    project: Project, stub: StubProcess, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    project.edit("prompts/judge/accuracy.md", "You check", "You look over")
+    write_json(tmp_path / "plan.json", to_file(plan(project, monkeypatch)))
+    monkeypatch.setenv("STILLHOUSE_PLAN", str(tmp_path / "plan.json"))
+    project.edit("prompts/judge/groundedness.md", "You look for", "You search for")
+    bought = Bought(stub)
+    with pytest.raises(InputError, match="judges would be asked"):
+        project.run((judge,))
+    assert bought.count() == 0
+    project.edit("prompts/judge/groundedness.md", "You search for", "You look for")
+    project.run((judge,))
+    assert bought.count() == asked_by_task(project)["judge/accuracy"]

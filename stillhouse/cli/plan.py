@@ -67,5 +67,6 @@ def says_no(made: "Plan") -> bool:
     """Whether somebody should look at a plan before it is carried out."""
     budget = made.budget
     to_be_paid = bool(made.paid.new) and made.cost.direct != 0
+    to_be_paid |= bool(made.judging.high) and made.judging.most.direct != 0
     refused = budget.over is not False if budget.usd is not None else to_be_paid
     return refused or bool(made.obstacles)

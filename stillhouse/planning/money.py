@@ -1,7 +1,7 @@
 """What the requests to be sent will use and cost, and whether the budget allows it."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stillhouse.base.records import Request
 from stillhouse.base.runtime import Runtime
@@ -121,8 +121,51 @@ def estimate_cost(
     return Cost(tuple(models), estimator.calls, spare[False], spare[True])
 
 
-def weigh_budget(cost: Cost, runtime: Runtime, journal: JournalView) -> BudgetState:
-    """Return how the plan stands to the budget; with ``runtime.batch`` by the price of batches."""
+def add_costs(one: Cost, other: Cost, times: int = 1) -> Cost:
+    """Return what one and so many times the other cost together."""
+    sums = {(model.teacher, model.model): model for model in one.models}
+    for model in other.models:
+        key = (model.teacher, model.model)
+        sums[key] = _add_models(sums.get(key), model, times)
+    return Cost(
+        tuple(sums[key] for key in sorted(sums)),
+        max(one.calls, other.calls),
+        max(one.spare_direct, other.spare_direct),
+        max(one.spare_batch, other.spare_batch),
+    )
+
+
+def _add_models(one: ModelCost | None, other: ModelCost, times: int) -> ModelCost:
+    def add(amount: float | None, further: float | None) -> float | None:
+        return None if amount is None or further is None else amount + times * further
+
+    one = one or ModelCost(other.teacher, other.model, 0, 0, 0, 0.0, 0.0)
+    return ModelCost(
+        one.teacher,
+        one.model,
+        one.requests + times * other.requests,
+        one.input_tokens + times * other.input_tokens,
+        one.output_tokens + times * other.output_tokens,
+        add(one.direct, other.direct),
+        add(one.batch, other.batch),
+    )
+
+
+def weigh_budget(
+    cost: Cost, runtime: Runtime, journal: JournalView, at_most: Cost | None = None
+) -> BudgetState:
+    """Return how the plan stands to the budget; with ``runtime.batch`` by the price of batches.
+
+    ``at_most`` is what it may come to where ``cost`` is only what it comes to for sure.
+    """
+    state = _weigh(cost, runtime, journal)
+    if state.over is False and at_most is not None:
+        worst = _weigh(at_most, runtime, journal)
+        return replace(state, over=None) if worst.over is not False else state
+    return state
+
+
+def _weigh(cost: Cost, runtime: Runtime, journal: JournalView) -> BudgetState:
     account = journal.read_account(runtime.window_seconds)
     needed, spare = (
         (cost.batch, cost.spare_batch) if runtime.batch else (cost.direct, cost.spare_direct)

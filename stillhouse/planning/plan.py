@@ -25,8 +25,9 @@ from stillhouse.base.timings import Timings, read_timings
 from stillhouse.planning.causes import Caused, Former, explain_requests
 from stillhouse.planning.foresee import CHUNKS, REQUESTS, Rerun, foresee
 from stillhouse.planning.hashes import Hashes
+from stillhouse.planning.judging import NOBODY, Judging, Known, find_archive, foresee_judging
 from stillhouse.planning.makers import list_makers
-from stillhouse.planning.money import BudgetState, Cost, estimate_cost, weigh_budget
+from stillhouse.planning.money import BudgetState, Cost, add_costs, estimate_cost, weigh_budget
 from stillhouse.planning.sorting import Count, Kind, Sorted, settle, sort_requests
 from stillhouse.teachers.estimate import Estimator
 from stillhouse.teachers.generate import GenerateParams
@@ -69,6 +70,7 @@ class Plan:
     made: tuple[str, ...]
     to_be_sent: frozenset[str]
     submitted: frozenset[str]
+    judging: Judging = NOBODY
 
     @property
     def requests(self) -> Count:
@@ -127,7 +129,19 @@ def make_plan(root: Path, teachers: Collection[Teacher]) -> Plan:
         estimator = Estimator(journal.read_rates(), load_teachers(root / PARAMS))
         cost = estimate_cost(requests, found.to_be_sent, costs, estimator)
         caused = explain_requests(requests, found.to_be_sent, find_former(root))
-        budget = weigh_budget(cost, runtime, journal)
+        repository = _find_archive(root).repository
+        known = Known(
+            root,
+            Path(scratch),
+            foreseen,
+            journal,
+            costs,
+            estimator,
+            find_archive(root, repository),
+        )
+        judging = foresee_judging(known, requests)
+        least, most = add_costs(cost, judging.least), add_costs(cost, judging.most)
+        budget = weigh_budget(least, runtime, journal, most)
         made = tuple(
             name
             for name in (CHUNKS, REQUESTS)
@@ -138,8 +152,9 @@ def make_plan(root: Path, teachers: Collection[Teacher]) -> Plan:
     obstacles = (
         ()
         if put_back
-        else (*_find_obstacles(found, costs, params, remote), *_find_unpriced(cost, budget))
+        else (*_find_obstacles(found, costs, params, remote), *_find_unpriced(most, budget))
     )
+    obstacles += tuple(_find_unread(judging.unreadable, "judge"))
     return Plan(
         found.counts,
         caused,
@@ -151,6 +166,7 @@ def make_plan(root: Path, teachers: Collection[Teacher]) -> Plan:
         made,
         found.to_be_sent,
         found.submitted,
+        judging,
     )
 
 
@@ -230,13 +246,7 @@ def _find_obstacles(
     unknown = sorted({kind.teacher for kind in found.counts} - costs.keys())
     if unknown:
         yield f"no teacher here is called {', '.join(f'`{name}`' for name in unknown)}"
-    for teacher, lost in found.unreadable.items():
-        names = ", ".join(lost[:_NAMED])
-        more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
-        yield (
-            f"earlier outputs that may hold answers of `{teacher}` cannot be read ({names}{more}): "
-            "`generate` refuses to pay again before `dvc pull`"
-        )
+    yield from _find_unread(found.unreadable, _GENERATE)
     paid = sum(count.new for kind, count in found.counts.items() if kind.costs)
     try:
         if remote is not None:
@@ -248,6 +258,16 @@ def _find_obstacles(
         yield (
             f"{refused} requests were refused for good, and `generate.tolerate_refusals` is "
             f"{params.tolerate_refusals}: see `stillhouse retry`"
+        )
+
+
+def _find_unread(unreadable: Mapping[str, tuple[str, ...]], stage: str) -> Iterator[str]:
+    for teacher, lost in unreadable.items():
+        names = ", ".join(lost[:_NAMED])
+        more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
+        yield (
+            f"earlier outputs that may hold answers of `{teacher}` cannot be read ({names}{more}): "
+            f"`{stage}` refuses to pay again before `dvc pull`"
         )
 
 

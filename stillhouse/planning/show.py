@@ -7,6 +7,7 @@ from typing import Final
 
 from stillhouse.base.ids import Json
 from stillhouse.base.text import fold
+from stillhouse.planning.judging import Judging
 from stillhouse.planning.plan import Plan, TimedRerun
 from stillhouse.planning.sorting import Count
 from stillhouse.teachers.follow import KEY, describe_requests
@@ -46,8 +47,8 @@ def to_json(plan: Plan) -> dict[str, Json]:
             "left_usd": budget.left,
             "over": budget.over,
         },
-        # No judge and no evaluation calls a teacher that costs.
-        "judge": {"requests": [0, 0], "cost_usd": [0.0, 0.0]},
+        "judge": _judging_to_json(plan.judging),
+        # No evaluation calls a teacher that costs.
         "evaluation": {"requests": [0, 0], "cost_usd": [0.0, 0.0]},
         "stages": {
             "rerun": [_stage_to_json(timed) for timed in plan.reruns],
@@ -82,7 +83,7 @@ def to_text(plan: Plan, written: str = "") -> Iterator[str]:
         yield from _lines("Tokens", _say_tokens(plan))
     yield from _lines("Cost", _say_cost(plan))
     yield from _lines("Budget", _say_budget(plan))
-    yield from _lines("Judges", "0 requests: judges and evaluation ask no teacher that costs")
+    yield from _lines("Judges", _say_judging(plan.judging))
     for obstacle in plan.obstacles:
         yield from _lines("Obstacle", obstacle)
     yield from _lines("Stages", _say_stages(plan))
@@ -122,6 +123,7 @@ def to_markdown(plan: Plan) -> Iterator[str]:
         ("Free", f"{plan.free.new:,} of the new requests cost nothing but time"),
         ("Because of", _say_causes(plan)),
         ("Tokens", _say_tokens(plan)),
+        *((("Judges", _say_judging(plan.judging)),) if plan.judging.high else ()),
         ("Time", _say_times(plan)),
         *(("Obstacle", obstacle) for obstacle in plan.obstacles),
     ):
@@ -134,6 +136,28 @@ def to_markdown(plan: Plan) -> Iterator[str]:
         for timed in plan.reruns:
             seconds, why = _say_time(timed.seconds), _cell(_say_why(timed))
             yield f"| {_cell(timed.rerun.stage)} | {seconds} | {why} |"
+
+
+def _judging_to_json(judging: Judging) -> dict[str, Json]:
+    return {
+        "requests": [judging.low, judging.high],
+        "cost_usd": [judging.least.direct, judging.most.direct],
+        "cost_usd_batch": [judging.least.batch, judging.most.batch],
+        "models": [asdict(model) for model in judging.most.models],
+    }
+
+
+def _say_judging(judging: Judging) -> str:
+    if not judging.high:
+        return "0 requests: judges and evaluation ask no teacher that costs"
+    low, high = _dollars(judging.least.direct), _dollars(judging.most.direct)
+    batch = f"{_dollars(judging.least.batch)} to {_dollars(judging.most.batch)} in batches"
+    if judging.low == judging.high:
+        return f"{judging.low:,} requests, {low} direct, {_dollars(judging.least.batch)} in batches"
+    return (
+        f"{judging.low:,} to {judging.high:,} requests, {low} to {high} direct, {batch}: how many "
+        "hangs on answers yet to come"
+    )
 
 
 def _stage_to_json(timed: TimedRerun) -> Json:
