@@ -81,7 +81,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def _drop_longest(pairs: Any) -> Any:
     from stillhouse.quality.duplicates import Collision
 
-    longest = max(pairs, key=lambda pair: (len(pair.response), pair.pair_id))
+    longest = max(pairs, key=lambda pair: (len(pair.messages[0].content), pair.pair_id))
     return [Collision(longest, pairs[0], 1.0, "is too long")]
 
 
@@ -305,7 +305,7 @@ def test_a_row_too_long_for_both_judges_fell_by_its_own_change(
         for most in (60, 9)
     ]
     here, there = (
-        cast("Upstream", SimpleNamespace(lock=lock, read_scores=lambda _: {"length": 0.0}))
+        cast("Upstream", SimpleNamespace(lock=lock, read_scores=lambda _: {"length": [0.0]}))
         for lock in locks
     )
     detail = f"length 0.00 is below 1.00: question 5 words, answer {answer} words; allowed 3 to 40"

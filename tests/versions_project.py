@@ -30,6 +30,7 @@ NAMES: Final = tuple(stage.__name__.rpartition(".")[2] for stage in STAGES)
 CODE: Final = (
     "base",
     "corpus",
+    "embedding",
     "prompts",
     "teachers",
     "quality",

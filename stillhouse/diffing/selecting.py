@@ -6,12 +6,35 @@ from math import inf
 from typing import Final
 
 from stillhouse.base.records import Rejection
-from stillhouse.diffing.causes import Why
+from stillhouse.base.scores import Combine, is_enough
+from stillhouse.diffing.causes import NOTHING, Cause, Why
 from stillhouse.diffing.settings import Settings, name_some
 from stillhouse.diffing.upstream import Upstream
 
 # What curate drops a pair for besides a low score (quality/curate.py).
-FILTERS: Final = ("contamination", "duplicate", "conflict", "near_duplicate", "personal")
+FILTERS: Final = (
+    "contamination",
+    "duplicate",
+    "conflict",
+    "near_duplicate",
+    "personal",
+    "semantic_duplicate",
+    "boundary",
+    "cluster_cap",
+    "quota",
+    "not_selected",
+)
+# Filters that weigh a row against all others: any other row that comes or goes may decide about it.
+_OF_ALL: Final = ("cluster_cap", "quota", "not_selected")
+# Where a filter's own settings stand; of the others any may have decided.
+_OWN: Final[Mapping[str, tuple[str, ...]]] = {
+    "semantic_duplicate": ("curate.semantic_duplicate",),
+    "boundary": ("curate.boundary",),
+    "cluster_cap": ("curate.clusters", "curate.seed"),
+    "quota": ("curate.quotas",),
+    "not_selected": ("curate.select",),
+}
+_JUDGING: Final = ("curate.thresholds", "curate.combine")
 _RUBRICS: Final = "prompts/judge"
 # How the judge says what it counted (quality/judge.py).
 _WORDS: Final = re.compile(r"question (?P<question>\d+) words, answer (?P<answer>\d+) words")
@@ -29,16 +52,20 @@ class Selecting:
     ) -> Why:
         """Return the judge, unless the row's own change alone explains that it fell."""
         thresholds = self._settings.find_param(here.lock, "curate", "curate.thresholds") or {}
+        combine: Combine = self._settings.find_param(here.lock, "curate", "curate.combine") or "min"
         scores = dict(there.read_scores(rejection.rejected_id)) if own.causes else {}
         if self._settings.list_params("judge", "judge") and not self._was_outside(rejection, here):
             scores.pop("length", None)
-        falls = any(scores.get(name, 1.0) < limit for name, limit in thresholds.items())
+        falls = any(
+            name in scores and not is_enough(scores[name], limit, combine)
+            for name, limit in thresholds.items()
+        )
         if own.causes and falls:
             return Why((), {}, said)
         settings = [
             name
             for name in self._settings.list_params("curate", "curate")
-            if name.startswith("curate.thresholds")
+            if name.startswith(_JUDGING)
         ]
         settings += self._settings.list_params("judge", "judge")
         if self._settings.read_other("judge", _RUBRICS):
@@ -73,28 +100,59 @@ class Selecting:
             here: the version that has it.
             said: what the stage wrote down.
         """
-        settings = self._list_filter_settings()
+        settings = self._list_filter_settings(rejection.reason)
         if settings and brought.causes and self._fell_before(rejection, here):
             settings = []
         if settings:
             brought |= Why(("filter",), {"filter": name_some(settings)})
         elif not brought.causes and not own.causes:
+            pool = self._explain_pool() if rejection.reason in _OF_ALL else NOTHING
             code = self._settings.list_code("curate")
-            brought = Why(("filter",), {"filter": name_some(code) if code else rejection.reason})
+            names: dict[Cause, str] = {"filter": name_some(code) if code else rejection.reason}
+            brought = pool if pool.causes else Why(("filter",), names)
         return Why(brought.causes, brought.names, said)
 
-    def _list_filter_settings(self) -> list[str]:
+    def _list_filter_settings(self, reason: str) -> list[str]:
+        """Return what differs of a filter's settings: its own where these do, else of all filters."""
         changed = [
             name
             for name in self._settings.list_params("curate", "curate")
-            if "thresholds" not in name
+            if not name.startswith(_JUDGING)
         ]
         if self._settings.read_other("curate", "data/seed/eval"):
             changed.append("data/seed/eval")
-        return changed
+        own = [name for name in changed if name.startswith(_OWN.get(reason, ("curate",)))]
+        return own or changed
+
+    def _explain_pool(self) -> Why:
+        """Return what made other rows come and go, which a filter weighs a row against."""
+        why = NOTHING
+        if self._settings.read_other("ingest", "data/seed/documents"):
+            why |= Why(("document",), {"document": "data/seed/documents"})
+        if self._settings.read_other("render", "prompts"):
+            why |= Why(("prompt",), {"prompt": "prompts"})
+        settings: Mapping[Cause, list[str]] = {
+            "teacher": self._settings.list_params("render", "teacher"),
+            "parameters": self._settings.list_params("render", "render"),
+            "judge": [
+                *self._settings.list_params("judge", "judge"),
+                *(
+                    name
+                    for name in self._settings.list_params("curate", "curate")
+                    if name.startswith(_JUDGING)
+                ),
+            ],
+        }
+        for cause, names in settings.items():
+            if names:
+                why |= Why((cause,), {cause: name_some(names)})
+        return why
 
     def _fell_before(self, rejection: Rejection, here: Upstream) -> bool:
-        """Whether a near-duplicate is one by the other version's limit as well."""
+        """Whether a pair would have fallen by the other version's settings as well, as far as that is known."""
+        own = _OWN.get(rejection.reason, ())
+        if own and any(name.startswith(own) for name in self._list_filter_settings("")):
+            return False
         limit = self._settings.find_param(here.lock, "curate", "curate.near_duplicate")
         number = _NUMBER.search(rejection.detail)
         near = rejection.reason == "near_duplicate" and number and isinstance(limit, int | float)

@@ -6,7 +6,7 @@ asked is remembered. Whoever has many questions asks them at once (the methods `
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -268,11 +268,11 @@ class Upstream:
         self.load_places([row_id])
         return self._places[row_id] or ""
 
-    def read_scores(self, pair_id: str) -> Mapping[str, float]:
-        """Return criterion -> score of a pair, the lowest of several judges."""
-        found: dict[str, float] = {}
+    def read_scores(self, pair_id: str) -> Mapping[str, Sequence[float]]:
+        """Return criterion -> scores of a pair, one of each judge."""
+        found: dict[str, list[float]] = defaultdict(list)
         for one in self.select("judgements", _Score, "pair_id", [pair_id]):
-            found[one.criterion] = min(one.score, found.get(one.criterion, one.score))
+            found[one.criterion].append(one.score)
         return found
 
     @cached_property

@@ -4,14 +4,18 @@ The same fact in other words is no contamination: teaching it is what the traini
 is what a memorised test betrays, so only wording is compared.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from stillhouse.base.questions import Question
+from stillhouse.base.questions import Question, question_of
+from stillhouse.base.records import Chunk, Pair
 from stillhouse.base.text import normalise, words
+from stillhouse.quality.claims import STOPWORDS
 
 _BATCH: Final = 1024
+_SHARED: Final = 2  # content words of two questions about one fact, at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,48 @@ def find_copied(
         nearest = _find_nearest(part, gold, similarity)
         for question, near in zip(part, nearest, strict=True):
             yield _find_equal(question, equal) or _find_run(question, runs, run) or near
+
+
+def find_same_facts(
+    pairs: Sequence[Pair], chunks: Mapping[str, Chunk], gold: Sequence[Question]
+) -> dict[str, int]:
+    """Count the rows that teach what a measuring question asks for, and the questions that are taught so.
+
+    A row does if it is about one of the question's documents, its answer holds an accepted answer word by
+    word, and its question shares two content words with it. That is what training is for: such rows are
+    counted, never dropped.
+    """
+    asked: dict[str, list[tuple[str, str, set[str]]]] = defaultdict(list)
+    for item in gold:
+        about = _name_subject(item.question)
+        answers = [_spell(one) for one in item.answers if words(one)]
+        for source in item.sources if item.kind != "unanswerable" else ():
+            asked[source] += [(item.id, answer, about) for answer in answers]
+    taught, teaching = set[str](), 0
+    for pair in pairs:
+        sources = {chunks[one].source for one in pair.chunk_ids if one in chunks}
+        said, subject = (
+            _spell(pair.response),
+            _name_subject(question_of(pair.messages, pair.context)),
+        )
+        found = {
+            one
+            for source in sources
+            for one, answer, about in asked.get(source, ())
+            if answer in said and len(about & subject) >= _SHARED
+        }
+        taught |= found
+        teaching += bool(found)
+    answerable = sum(bool(item.sources) and item.kind != "unanswerable" for item in gold)
+    return {"questions": answerable, "questions_taught": len(taught), "rows_of_same_fact": teaching}
+
+
+def _name_subject(question: str) -> set[str]:
+    return {word for word in words(question) if word not in STOPWORDS}
+
+
+def _spell(text: str) -> str:
+    return f" {' '.join(words(text))} "
 
 
 def _find_equal(question: str, equal: dict[str, str]) -> Copied | None:

@@ -8,11 +8,16 @@ from typing import Final, Literal
 from pydantic import Field
 
 from stillhouse.base.errors import InputError
-from stillhouse.base.params import Params
+from stillhouse.base.ids import Json
 from stillhouse.base.personal import name_personal
 from stillhouse.base.questions import Question, question_of
 from stillhouse.base.records import Chunk, Judgement, Pair, Rejection, Request, Row
+from stillhouse.base.scores import Combine, explain_low
+from stillhouse.embedding.embed import MODEL
+from stillhouse.quality.boundary import CRITERION as CONFIDENCE
+from stillhouse.quality.boundary import find_confidences
 from stillhouse.quality.contamination import find_copied
+from stillhouse.quality.curated_report import describe_curated
 from stillhouse.quality.duplicates import (
     Collision,
     Merit,
@@ -22,15 +27,22 @@ from stillhouse.quality.duplicates import (
 )
 from stillhouse.quality.judge import REPLAY, JudgeParams
 from stillhouse.quality.judging import describe_judge
+from stillhouse.quality.material import Material
 from stillhouse.quality.rows import make_row, name_causes
+from stillhouse.quality.tags import RowTags, tag
+from stillhouse.quality.thinning import Thinned, ThinningParams, describe_thinning, thin
+from stillhouse.quality.vectors import Embed
 
 STAGE: Final = "curate"
+# Criteria that only some tasks have: a dataset without these tasks may keep the threshold.
+_OF_SOME_TASKS: Final = frozenset({"executes"})
 
 
-class CurateParams(Params):
-    """What a pair must reach, and how much alike two wordings may be."""
+class CurateParams(ThinningParams):
+    """What a pair must reach, how much alike two wordings may be, and how many rows stay of what."""
 
     thresholds: dict[str, float] = Field(default_factory=dict)
+    combine: Combine = "min"
     near_duplicate: float = Field(default=0.8, gt=0, le=1)
     copied_words: int = Field(default=8, ge=3)
     copied_similarity: float = Field(default=0.9, gt=0, le=1)
@@ -43,6 +55,8 @@ class Curated:
 
     rows: tuple[Row, ...]
     rejections: tuple[Rejection, ...]
+    tags: tuple[RowTags, ...]
+    report: Mapping[str, Json]
 
 
 def curate(
@@ -55,15 +69,19 @@ def curate(
     judge_params: JudgeParams,
     rubrics: Mapping[str, str] | None = None,
     unjudged: Mapping[str, str] | None = None,
+    *,
+    embed: Embed | None = None,
 ) -> Curated:
     """Return the rows that may go on to review, and a rejection for each pair that may not.
 
     The order matters: what is bad or copies gold is gone before duplicates are compared, so that no
-    good pair gives way to one that falls afterwards.
+    good pair gives way to one that falls afterwards; and how many rows stay of what is settled last.
+
     ``rubrics`` holds the sha256 of each rubric that judged, ``unjudged`` why a pair was not, by its id.
+    ``embed`` makes vectors of questions; only needed where ``params.embeds``.
 
     Raises:
-        InputError: no pair is about a document, or a threshold is of no criterion.
+        InputError: no pair is about a document, a threshold is of no criterion, or a quota of nothing.
     """
     _refuse_no_facts(pairs)
     judged = _group_judgements(judgements, params)
@@ -84,15 +102,40 @@ def curate(
     drop(_reject("duplicate", find_exact_duplicates(left)))
     drop(_reject("conflict", find_conflicts(left, _merits(left, judged))))
     drop(_reject("near_duplicate", find_near_duplicates(left, params.near_duplicate)))
-    # Rows of datasets that keep them have the hash that they had before the choice was there.
-    kept = {"personal"} if params.personal == "keep" else set[str]()
+    known = Material(requests, chunks, _merits(left, judged), find_confidences(pairs, judged))
+    thinned = thin(left, known, params, embed)
+    drop(_rejection(*one) for one in thinned.drops)
     causes = name_causes(
         describe_judge(judge_params, rubrics or {}),
         params.thresholds,
-        params.model_dump(mode="json", exclude={"thresholds", *kept}),
+        _describe_filters(params),
+        params.combine,
     )
     rows = tuple(make_row(pair, requests, chunks, causes) for pair in left)
-    return Curated(rows, tuple(rejections))
+    tags = tuple(_tag(pair, known, thinned) for pair in left)
+    report = describe_curated(pairs, left, rejections, tags, gold, known, thinned, params)
+    return Curated(rows, tuple(rejections), tags, report)
+
+
+def _describe_filters(params: CurateParams) -> Json:
+    """Return the filters as rows' hashes know them.
+
+    Rows of datasets without a filter have the hash that they had before there was one.
+    """
+    always = params.model_dump(include={"near_duplicate", "copied_words", "copied_similarity"})
+    personal = {} if params.personal == "keep" else {"personal": params.personal}
+    model = {"embedding": MODEL} if params.embeds else {}
+    thinning = describe_thinning(params)
+    return {**always, **personal, **thinning, **(model if thinning else {})}
+
+
+def _tag(pair: Pair, known: Material, thinned: Thinned) -> RowTags:
+    return RowTags(
+        pair.pair_id,
+        tag(pair, known.value_of("category", pair)),
+        thinned.clusters.get(pair.pair_id),
+        known.confidences[pair.pair_id],
+    )
 
 
 def _refuse_no_facts(pairs: Sequence[Pair]) -> None:
@@ -114,7 +157,8 @@ def _group_judgements(
     for judgement in judgements:
         judged[judgement.pair_id].append(judgement)
         criteria.add(judgement.criterion)
-    if criteria and (unknown := sorted(set(params.thresholds) - criteria)):
+    criteria |= _OF_SOME_TASKS
+    if judged and (unknown := sorted(set(params.thresholds) - criteria)):
         raise InputError(
             f"`curate.thresholds.{unknown[0]}` names a criterion that no judgement has",
             where="params.yaml",
@@ -134,21 +178,17 @@ def _reject_low_scores(
     pairs: Iterable[Pair], judged: Mapping[str, list[Judgement]], params: CurateParams
 ) -> Iterable[Rejection]:
     for pair in pairs:
-        low = [
-            judgement
-            for judgement in judged.get(pair.pair_id, ())
-            if judgement.score < params.thresholds.get(judgement.criterion, 0.0)
-        ]
+        by_criterion: dict[str, list[Judgement]] = defaultdict(list)
+        for judgement in judged.get(pair.pair_id, ()):
+            by_criterion[judgement.criterion].append(judgement)
+        low = {
+            criterion: said
+            for criterion, told in by_criterion.items()
+            if (said := explain_low(told, params.thresholds.get(criterion, 0.0), params.combine))
+        }
         if low:
-            detail = "; ".join(_explain(judgement, params) for judgement in low)
-            yield _rejection(pair, low[0].criterion, detail)
-
-
-def _explain(judgement: Judgement, params: CurateParams) -> str:
-    return (
-        f"{judgement.criterion} {judgement.score:.2f} is below "
-        f"{params.thresholds[judgement.criterion]:.2f}: {judgement.rationale}"
-    )
+            details = (one for said in low.values() for one in said)
+            yield _rejection(pair, next(iter(low)), "; ".join(details))
 
 
 def _reject_personal(pairs: Iterable[Pair]) -> Iterable[Rejection]:
@@ -182,5 +222,5 @@ def _merits(pairs: Iterable[Pair], judged: Mapping[str, list[Judgement]]) -> dic
 
 
 def _merit(pair: Pair, judgements: Sequence[Judgement]) -> Merit:
-    scores = [judgement.score for judgement in judgements]
+    scores = [one.score for one in judgements if one.criterion != CONFIDENCE]
     return sum(scores) / len(scores) if scores else 0.0, pair.confidence or 0.0

@@ -29,10 +29,18 @@ class Causes:
 
 
 def name_causes(
-    judge: Mapping[str, Json], thresholds: Mapping[str, float], filters: Json
+    judge: Mapping[str, Json], thresholds: Mapping[str, float], filters: Json, combine: str = "min"
 ) -> Causes:
-    """Return the hashes of the judge with its thresholds, of the filters, and of the formats."""
-    judged: Json = {"version": versions.JUDGE, "params": judge, "thresholds": thresholds}
+    """Return the hashes of the judge with its thresholds, of the filters, and of the formats.
+
+    ``combine`` says how several judges count; ``min`` is told by no word, as before there was a choice.
+    """
+    judged: dict[str, Json] = {
+        "version": versions.JUDGE,
+        "params": judge,
+        "thresholds": thresholds,
+        **({} if combine == "min" else {"combine": combine}),
+    }
     return Causes(
         judge_sha256=content_id("judge", judged),
         filter_sha256=content_id("filter", {"version": versions.FILTERS, "params": filters}),
