@@ -27,6 +27,17 @@ def plan(
             "named, or, without a budget, when anything is to be paid.",
         ),
     ] = False,
+    focus: Annotated[
+        bool,
+        typer.Option(
+            "--focus",
+            help="Say instead where students are weak on validation rows and dev gold, and what "
+            "weights that asks for; no sealed question is looked at.",
+        ),
+    ] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help="With --focus: put the weights into focus.yaml.")
+    ] = False,
 ) -> None:
     """Say what the next `dvc repro` will ask and cost.
 
@@ -35,6 +46,10 @@ def plan(
 
     Example: stillhouse plan --out plan.json
     """
+    if focus or write:
+        _refuse_others(focus=focus, others=as_markdown or out is not None or exit_code)
+        _show_focus(as_json=as_json, write=write)
+        return
     from stillhouse.base.contradictions import check_contradictions
     from stillhouse.base.errors import InputError
     from stillhouse.base.params import PARAMS, check_project, load_yaml
@@ -61,6 +76,32 @@ def plan(
             typer.echo(line)
     if exit_code and says_no(made):
         raise typer.Exit(1)
+
+
+def _refuse_others(*, focus: bool, others: bool) -> None:
+    from stillhouse.base.errors import InputError
+
+    if not focus:
+        raise InputError("`--write` goes with `--focus`", remedy="add --focus, or leave it out")
+    if others:
+        raise InputError(
+            "`--focus` is no plan of requests", expected="it alone, with `--write` or `--json`"
+        )
+
+
+def _show_focus(*, as_json: bool, write: bool) -> None:
+    from stillhouse.base.params import check_project
+    from stillhouse.planning.focus import find_weakness, to_json, to_text, write_weights
+
+    check_project()
+    weakness = find_weakness(Path())
+    if write:
+        write_weights(Path(), weakness)
+    if as_json:
+        print_json(to_json(weakness, written=write))
+    else:
+        for line in to_text(weakness, written=write):
+            typer.echo(line)
 
 
 def says_no(made: "Plan") -> bool:
