@@ -16,7 +16,7 @@ from stillhouse.base.fixes import is_fix
 from stillhouse.base.records import Rejection, Request
 from stillhouse.diffing.causes import CAUSES, NOTHING, Cause, Why
 from stillhouse.diffing.items import ROW_HASHES, RUN_HASHES, Item, item_of_pair, slot_of_item
-from stillhouse.diffing.making import Making
+from stillhouse.diffing.making import FOCUS, Making
 from stillhouse.diffing.pairing import choose_same
 from stillhouse.diffing.selecting import FILTERS, Selecting
 from stillhouse.diffing.settings import Settings, name_some
@@ -254,8 +254,10 @@ class Explainer:
         when = "now" if here is self._old else "before"
         said = f"split: {when} in {part}" if part and part != self._table else ""
         settings = self._settings.list_params("split", "split")
-        if self._settings.read_other("split", "data/seed/focus.yaml"):
-            settings.append("data/seed/focus.yaml")
+        # Its weights move a row by what is asked, its list of core documents by what is held out.
+        weighed = own.names.get("parameters") == FOCUS
+        if self._settings.read_other("split", FOCUS) and not weighed:
+            settings.append(FOCUS)
         if settings:
             return Why(("split",), {"split": name_some(settings)}, said)
         if own.causes:

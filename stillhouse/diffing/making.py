@@ -35,6 +35,8 @@ class Making:
             return False
         if not old.hashes or not new.hashes or old.hashes["parameters"] != new.hashes["parameters"]:
             return True
+        if f"data/seed/{new.source}" in self._other_seeds():
+            return True
         same = all(old.hashes[name] == new.hashes[name] for name in ROW_HASHES)
         return same and old.chunk_ids == new.chunk_ids
 
