@@ -226,8 +226,17 @@ def test_limits_that_find_bad_rows_are_not_relaxed() -> None:
         "phone_rows_max",
         "card_rows_max",
         "iban_rows_max",
+        "collapse",
+        "production",
     }
-    ValidateParams.model_validate(dict(RELAXED))
+    changed = change_params({}, {f"validate.{name}": limit for name, limit in RELAXED.items()})
+    ValidateParams.model_validate(changed["validate"])
+    assert {name.partition(".")[2] for name in RELAXED if "." in name} == {
+        "cluster_entropy_min",
+        "diversity_drop_max",
+        "mix_drift_max",
+        "categories_moved_max",
+    }
 
 
 @pytest.fixture

@@ -35,6 +35,10 @@ RELAXED: Final[Mapping[str, object]] = {
     "categories_min": {},
     "abstain_share_max": 1.0,
     "replay_share_max": 1.0,
+    "collapse.cluster_entropy_min": 0.0,
+    "collapse.diversity_drop_max": 1.0,
+    "collapse.mix_drift_max": 1.0,
+    "production.categories_moved_max": None,
 }
 # So much of the exam is asked, where the whole asks more. Gold and general questions are all asked.
 _EXAM: Final = {
