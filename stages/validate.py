@@ -24,6 +24,7 @@ from stillhouse.base.stage import run_stage, say_counts
 from stillhouse.base.tables import declared_columns, read_all, stored_columns
 from stillhouse.embedding.embed import Embedder
 from stillhouse.prompts.focus import load_focus
+from stillhouse.prompts.logs import load_logs
 from stillhouse.quality.alarms import measure_quality, report_quality
 from stillhouse.quality.baseline import read_baseline
 from stillhouse.quality.coverage import count_coverage, report_coverage, write_coverage
@@ -66,6 +67,7 @@ def main() -> None:
     found["requests"] += found.pop("derived")
     tables = Tables(**found)
     params = load_section("validate", ValidateParams)
+    prompts = [talk.question for talk in load_logs(SEED / "prompts.jsonl")]
     embedder = Embedder(load_runtime(), home() / "embeddings.sqlite")
     held_out = {document.source for document in focus.held_out or ()}
     closed = {d.document_id for d in tables.documents if d.source in held_out}
@@ -75,7 +77,7 @@ def main() -> None:
         declared={path: declared_columns(record) for path, record in TABLES.values()},
         stored={path: stored_columns(Path(path)) for path, _ in TABLES.values()},
         covered=count_coverage(tables, closed, params),
-        quality=measure_quality(tables, (), read_baseline(), embedder.embed, params),
+        quality=measure_quality(tables, prompts, read_baseline(), embedder.embed, params),
         review=read_review_errors(REPORTS / "review.json"),
     )
     validation = validate(opened, tables, against, params, load_section("curate", CurateParams))

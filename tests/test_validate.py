@@ -380,6 +380,7 @@ def test_a_red_gate_writes_both_reports_and_prints_the_rows(
     Path("data/seed/focus.yaml").write_text("version: 1\nheld_out: [{source: people/leave.md}]\n")
     limits = "{train_rows_min: 8, test_rows_min: 2, rows_per_task_min: 1, opening_share_max: 0.5}"
     write_json(Path("reports/review.json"), {"rows": 11})
+    Path("data/seed/prompts.jsonl").write_text("")
     Path("data/seed/baseline.json").write_text("{}\n")
     Path("params.yaml").write_text(f"validate: {limits}\ncurate: {{}}\nruntime: {{}}\n")
     monkeypatch.setenv("STILLHOUSE_HOME", str(tmp_path))
