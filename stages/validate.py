@@ -25,12 +25,14 @@ from stillhouse.base.tables import declared_columns, read_all, stored_columns
 from stillhouse.embedding.embed import Embedder
 from stillhouse.prompts.focus import load_focus
 from stillhouse.prompts.logs import load_logs
+from stillhouse.quality.agreement import describe_agreement, list_rulings
 from stillhouse.quality.alarms import measure_quality, report_quality
 from stillhouse.quality.baseline import read_baseline
 from stillhouse.quality.coverage import count_coverage, report_coverage, write_coverage
 from stillhouse.quality.curate import CurateParams
 from stillhouse.quality.gate import describe_failed, refuse_drift, refuse_failed, report_validation
 from stillhouse.quality.limits import ValidateParams
+from stillhouse.quality.review import read_verdicts
 from stillhouse.quality.review_errors import read_review_errors
 from stillhouse.quality.tables import Tables
 from stillhouse.quality.validate import Against, validate
@@ -47,6 +49,9 @@ TABLES = {
     "pairs": ("data/generated/pairs.parquet", Pair),
     "unused": ("data/generated/rejections.parquet", Rejection),
     "judgements": ("data/judgements.parquet", Judgement),
+    "judging_requests": ("data/judging/requests.parquet", Request),
+    "judging_responses": ("data/judging/responses.parquet", Response),
+    "judging_rejections": ("data/judging/rejections.parquet", Rejection),
     "curated": ("data/curated/rows.parquet", Row),
     "dropped": ("data/curated/rejections.parquet", Rejection),
     "reviewed": ("data/reviewed.parquet", Row),
@@ -67,6 +72,7 @@ def main() -> None:
     found["requests"] += found.pop("derived")
     tables = Tables(**found)
     params = load_section("validate", ValidateParams)
+    curate_params = load_section("curate", CurateParams)
     prompts = [talk.question for talk in load_logs(SEED / "prompts.jsonl")]
     embedder = Embedder(load_runtime(), home() / "embeddings.sqlite")
     held_out = {document.source for document in focus.held_out or ()}
@@ -80,13 +86,17 @@ def main() -> None:
         quality=measure_quality(tables, prompts, read_baseline(), embedder.embed, params),
         review=read_review_errors(REPORTS / "review.json"),
     )
-    validation = validate(opened, tables, against, params, load_section("curate", CurateParams))
+    validation = validate(opened, tables, against, params, curate_params)
     refuse_drift(opened, {path: md5_file(Path(path)) for path in opened})
     write_json(REPORTS / "coverage.json", report_coverage(against.covered))
     write_text(REPORTS / "coverage.csv", write_coverage(against.covered))
     train_md5 = opened[TABLES["train"][0]]
     quality = report_quality(against.quality, validation, train_md5)
     write_json(REPORTS / "quality.json", quality)
+    slots = {pair.slot_id: pair.pair_id for pair in tables.pairs}
+    rulings = list_rulings(read_verdicts(SEED / "review.jsonl"), slots)
+    agreement = describe_agreement(tables.judgements, rulings, curate_params.thresholds)
+    write_json(REPORTS / "judges.json", agreement)
     write_json(REPORTS / "validation.json", report_validation(validation))
     write_text(REPORTS / "validation.html", render_validation(validation, tables.parts()))
     for check in validation.failed():

@@ -180,6 +180,31 @@ def test_a_request_that_develops_a_pair_which_is_not_there_is_caught() -> None:
     }
 
 
+def test_a_judgement_of_a_model_leads_to_what_it_was_asked() -> None:
+    asked = make_request([CHUNK], task="judge")
+    answer = Response(asked.request_id, "{}", "", "end", 9, 9, 0, "model/1")
+    said = Judgement(PAIRS[0].pair_id, "model/1", "accuracy", 1.0, "", asked.request_id)
+    useless = Rejection(
+        PAIRS[1].pair_id, "judgement", "", (), "judge", "malformed_answer", "model/1 on accuracy"
+    )
+    judged = replace(
+        TABLES,
+        judgements=[*TABLES.judgements, said],
+        judging_requests=[asked],
+        judging_responses=[answer],
+        judging_rejections=[useless],
+    )
+    assert failures(run(judged)) == {}
+    assert failures(run(replace(judged, judging_requests=[]))) == {
+        "references.judgement_request": (PAIRS[0].pair_id,),
+        "references.judging_request": (asked.request_id,),
+    }
+    stray = replace(useless, rejected_id="1" * 64)
+    assert failures(run(replace(judged, judging_rejections=[stray]))) == {
+        "references.judging_pair": ("1" * 64,)
+    }
+
+
 def test_a_row_whose_answer_did_not_run_is_caught() -> None:
     def run_with(*scores: float) -> dict[str, tuple[str, ...]]:
         executed = [
@@ -380,7 +405,8 @@ def test_a_red_gate_writes_both_reports_and_prints_the_rows(
     Path("data/seed/focus.yaml").write_text("version: 1\nheld_out: [{source: people/leave.md}]\n")
     limits = "{train_rows_min: 8, test_rows_min: 2, rows_per_task_min: 1, opening_share_max: 0.5}"
     write_json(Path("reports/review.json"), {"rows": 11})
-    Path("data/seed/prompts.jsonl").write_text("")
+    for name in ("prompts", "review"):
+        Path(f"data/seed/{name}.jsonl").write_text("")
     Path("data/seed/baseline.json").write_text("{}\n")
     Path("params.yaml").write_text(f"validate: {limits}\ncurate: {{}}\nruntime: {{}}\n")
     monkeypatch.setenv("STILLHOUSE_HOME", str(tmp_path))
@@ -388,6 +414,8 @@ def test_a_red_gate_writes_both_reports_and_prints_the_rows(
         stage.main()
     report = json.loads(Path("reports/validation.json").read_text(encoding="utf-8"))
     assert report["passed"] is False
+    judges = json.loads(Path("reports/judges.json").read_text(encoding="utf-8"))
+    assert judges["criteria"]["format"]["judges"][0]["pairs"] == len(PAIRS)
     assert set(report["tables"]) == {path for path, _ in stage.TABLES.values()}
     assert "no student may be trained" in Path("reports/validation.html").read_text("utf-8")
     assert "FAILED leakage.focus" in caplog.text

@@ -24,6 +24,7 @@ def build_links(tables: Tables) -> dict[str, pd.DataFrame]:
     documents = {document.document_id for document in tables.documents}
     chunks = {chunk.chunk_id for chunk in tables.chunks}
     requests = {request.request_id for request in tables.requests}
+    judging = {request.request_id for request in tables.judging_requests}
     pairs = {pair.pair_id for pair in tables.pairs}
     slots = {pair.slot_id for pair in tables.pairs}
     reviewed = {row.row_id for row in tables.reviewed}
@@ -38,6 +39,13 @@ def build_links(tables: Tables) -> dict[str, pd.DataFrame]:
         "pair_request": _links(((p.pair_id, p.request_id) for p in tables.pairs), requests),
         "pair_chunk": _links(_each(tables.pairs, "pair_id", "chunk_ids"), chunks),
         "judgement_pair": _links(((j.pair_id, j.pair_id) for j in tables.judgements), pairs),
+        "judgement_request": _links(
+            ((j.pair_id, j.request_id) for j in tables.judgements if j.request_id), judging
+        ),
+        "judging_request": _links(
+            ((r.request_id, r.request_id) for r in tables.judging_responses), judging
+        ),
+        "judging_pair": _links(_name_rejected(tables.judging_rejections), pairs),
         "rejection_pair": _links(_name_rejected(tables.dropped), pairs),
         # What never became a pair is known by the request that it came from.
         "rejection_request": _links(_name_rejected(tables.unused), requests),
@@ -63,6 +71,8 @@ def build_keys(tables: Tables) -> pd.DataFrame:
         *(("pairs", pair.pair_id) for pair in tables.pairs),
         *(("pair slots", pair.slot_id) for pair in tables.pairs),
         *(("judgements", f"{j.pair_id}/{j.judge}/{j.criterion}") for j in tables.judgements),
+        *(("judging requests", request.request_id) for request in tables.judging_requests),
+        *(("judging responses", response.request_id) for response in tables.judging_responses),
         *(("rows", row.row_id) for rows in tables.parts().values() for row in rows),
         *(("row slots", row.slot_id) for rows in tables.parts().values() for row in rows),
     ]

@@ -15,7 +15,7 @@ class CollapseLimits(Params):
     are the groups of passages that questions are counted in.
     """
 
-    rows: int = Field(default=600, ge=50)
+    rows: int = Field(default=400, ge=50)
     seed: int = 7
     clusters: int = Field(default=24, ge=1)
     distinct_1_min: float = Field(default=0.03, ge=0, le=1)

@@ -17,7 +17,10 @@ from stillhouse.base.records import (
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """Every table whose ids are checked, in the order in which the pipeline writes them."""
+    """Every table whose ids are checked, in the order in which the pipeline writes them.
+
+    Those of ``judging`` are what models were asked about pairs; they are empty where no model judges.
+    """
 
     documents: Sequence[Document]
     chunks: Sequence[Chunk]
@@ -33,6 +36,9 @@ class Tables:
     train: Sequence[Row]
     validation: Sequence[Row]
     test: Sequence[Row]
+    judging_requests: Sequence[Request] = ()
+    judging_responses: Sequence[Response] = ()
+    judging_rejections: Sequence[Rejection] = ()
 
     def dataset(self) -> list[Row]:
         """Return the rows of all parts of the dataset."""
