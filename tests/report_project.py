@@ -82,6 +82,7 @@ def write_project(root: Path, student: str = "tiny") -> None:
         reports / "validation.json",
         {"passed": True, "tables": {}, "checks": [{**check, "rows": []}]},
     )
+    write_reports(root)
     sections = {
         "students": {student: {"model": "tiny-base"}},
         "report": {"title": "Test report", "samples": 4, "failures": 3, "seed": 1},
@@ -89,6 +90,72 @@ def write_project(root: Path, student: str = "tiny") -> None:
         "formats": list_installed(),
     }
     (root / "params.yaml").write_text(yaml.safe_dump(sections))
+
+
+def write_reports(root: Path) -> None:
+    """Write what validate, review and curate report, with something in every part of it."""
+    thin = {"group": "task", "name": f"recall {NASTY}", "requests": 1, "planned": 12, "least": 3}
+    covered: dict[str, Json] = {**thin, "pairs": 9, "rows": 2, "share": 0.1667, "thin": True}
+    write_json(
+        root / "reports/coverage.json",
+        {"category": [], "task": [covered], "document": [{**covered, "name": "leave.md"}]},
+    )
+    figures = {"distinct_1": 0.159, "self_similarity": 0.158, "answer_words": 3.03}
+    mix = {"how many": {"train": 0.2, "production": 0.5}}
+    write_json(
+        root / "reports/quality.json",
+        {
+            "looked_at": 400,
+            "figures": figures,
+            "corpus": {"distinct_1": 0.295},
+            "baseline": {"figures": {"distinct_1": 0.2}},
+            "alarms": [{"name": "a", "meaning": f"Rows vary {NASTY}.", "observed": "0.01"}],
+            "production": {
+                "prompts": 50,
+                "distance": 0.04,
+                "null_high": 0.008,
+                "far_share": 0.44,
+                "kinds": mix,
+                "farthest": [{"prompt": f"Sing {NASTY}", "similarity": 0.17}],
+            },
+        },
+    )
+    judge = {"judge": "offline/2", "pairs": 50, "mean": 0.9, "passed": 45}
+    people = {"judge": "offline/2", "pairs": 20, "agreement": 0.8, "low": 0.58, "high": 0.92}
+    accuracy = {"judges": [judge], "judged_by_several": 40, "alpha_interval": 0.71}
+    write_json(
+        root / "reports/judges.json",
+        {
+            "criteria": {"accuracy": {**accuracy, "people": [people]}},
+            "reviewers": {"alpha": 0.66},
+        },
+    )
+    write_json(
+        root / "reports/review.json",
+        {
+            "error_rate": 0.05,
+            "low": 0.02,
+            "high": 0.11,
+            "max_error_rate": 0.12,
+            "sample": {"reviewed": 80},
+        },
+    )
+    half = {"from": 0.5, "to": 0.55, "pairs": 10, "rows": 0}
+    inside = {"from": 0.6, "to": 0.65, "pairs": 40, "rows": 40}
+    confidence = {"low": 0.6, "high": 0.85, "bins": [half, inside], "unknown": {"pairs": 3}}
+    chosen: dict[str, Json] = {
+        "by": "k_centre",
+        "pool": 900,
+        "chosen": 300,
+        "mean": 0.91,
+        "random": {"mean": 0.85},
+        "fact": {"pool": 400, "chosen": 290},
+    }
+    gold = {"questions": 120, "questions_taught": 96, "rows_of_same_fact": 700}
+    write_json(
+        root / "data/curated/report.json",
+        {"confidence": confidence, "coverage": chosen, "gold": gold},
+    )
 
 
 DOCUMENT: Final = Document(

@@ -8,6 +8,7 @@ from stillhouse.base.ids import Json, canonical_json
 from stillhouse.lineage.entry import Point
 from stillhouse.lineage.provenance import plain_name
 from stillhouse.report.examples import draw_examples, draw_rows
+from stillhouse.report.made import build_made
 from stillhouse.report.page import (
     Bar,
     Curve,
@@ -43,6 +44,7 @@ def build_page(sources: Sources, params: Report) -> Page:
         title=params.title,
         students=tuple(_build_student(item, sources, params) for item in sources.students),
         making=_build_making(sources, params),
+        made=build_made(sources.reports),
         validated=sources.validated,
         checks=sources.checks,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from stillhouse.report.made import Made
 from stillhouse.report.scores import Score
 
 
@@ -161,5 +162,6 @@ class Page:
     title: str
     students: tuple[StudentPart, ...]
     making: Making
+    made: Made
     validated: bool
     checks: tuple[CheckLine, ...]

@@ -12,11 +12,15 @@ FOLDER: Final = Path(__file__).parent
 
 def render_page(page: Page) -> str:
     """Return the page as HTML text; whatever documents and models say is escaped."""
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {
         "percent": percent,
@@ -24,6 +28,6 @@ def render_page(page: Page) -> str:
         "place": lambda share: f"{100 * share:.2f}%",
         "thousands": lambda count: f"{count:,}",
     }
-    template = environment.from_string(read_text(FOLDER / "page.html"))
+    template = environment.get_template("page.html")
     css = Markup(read_text(FOLDER / "page.css"))  # noqa: S704 - our own file
     return template.render(page=page, css=css) + "\n"

@@ -15,6 +15,7 @@ from stillhouse.evaluation.records import Prediction
 from stillhouse.lineage.entry import Point, read_curve
 from stillhouse.lineage.model_folder import PROVENANCE
 from stillhouse.lineage.provenance import Provenance, read_provenance
+from stillhouse.report.made import Found, Reports
 from stillhouse.report.page import CheckLine
 from stillhouse.report.scores import Metrics, read_metrics
 
@@ -49,6 +50,7 @@ class Sources:
     rejections: tuple[Rejection, ...]
     validated: bool
     checks: tuple[CheckLine, ...]
+    reports: Reports
 
 
 def read_sources(root: Path, students: Sequence[str]) -> Sources:
@@ -71,7 +73,30 @@ def read_sources(root: Path, students: Sequence[str]) -> Sources:
         rejections=tuple(_read_rejections(data)),
         validated=validated,
         checks=checks,
+        reports=_read_reports(root),
     )
+
+
+def _read_reports(root: Path) -> Reports:
+    reports, curated = root / "reports", root / "data/curated/report.json"
+    return Reports(
+        coverage=_read_json(reports / "coverage.json"),
+        quality=_read_json(reports / "quality.json"),
+        judges=_read_json(reports / "judges.json"),
+        review=_read_json(reports / "review.json"),
+        # Versions before it were curated without a report.
+        curated=_read_json(curated) if curated.exists() else {},
+    )
+
+
+def _read_json(path: Path) -> Found:
+    try:
+        value = json.loads(read_text(path))
+    except json.JSONDecodeError as exc:
+        raise InputError(f"not JSON ({exc})", where=str(path), remedy="run `dvc repro`") from exc
+    if not isinstance(value, dict):
+        raise InputError("not a report", where=str(path), remedy="run `dvc repro`")
+    return value
 
 
 def _read_student(root: Path, name: str) -> StudentSource:
