@@ -15,13 +15,13 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 
 
 @contextmanager
-def open_browser() -> Iterator["Browser"]:
-    """Yield Chromium: the one of $CHROMIUM, or the first that the PATH has."""
+def open_browser(*arguments: str) -> Iterator["Browser"]:
+    """Yield Chromium, started with these arguments: the one of $CHROMIUM, or the first of the PATH."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if not found:
         pytest.skip("no Chromium on the PATH: install one, or name it in $CHROMIUM")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        browser = driver.chromium.launch(executable_path=found, args=["--no-sandbox", *arguments])
         yield browser
         browser.close()

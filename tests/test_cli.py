@@ -39,6 +39,7 @@ COMMANDS = (
     "ask",
     "register",
     "retry",
+    "review",
     "doctor",
     "upgrade",
     "version",

@@ -25,6 +25,7 @@ from stillhouse.cli.pilot import pilot
 from stillhouse.cli.plan import plan
 from stillhouse.cli.register import register
 from stillhouse.cli.retry import retry
+from stillhouse.cli.review import review
 from stillhouse.cli.sign import sign
 from stillhouse.cli.stage import stage
 from stillhouse.cli.summary import summary
@@ -99,6 +100,7 @@ _COMMANDS = (
     verify,
     sign,
     ask,
+    review,
     register,
     retry,
     doctor,
