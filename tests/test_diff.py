@@ -392,7 +392,7 @@ def test_requests_are_asked_for_together(made: Project, monkeypatch: pytest.Monk
         assert len(asked) <= 4
 
 
-@pytest.mark.parametrize("table", list(TABLES))
+@pytest.mark.parametrize("table", [name for name in TABLES if "judging" not in TABLES[name].path])
 def test_every_table_can_be_compared(made: Project, table: str) -> None:
     diff = compare(made, "begin", "removed", table)
     counts = diff.head.counts

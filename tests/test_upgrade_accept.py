@@ -137,7 +137,7 @@ def test_requests_are_told_of_only_where_a_format_asks_any(
 ) -> None:
     monkeypatch.setattr(versions, "JUDGE", versions.JUDGE + 1)
     assert "How many requests" not in invoke(code=1)
-    Path("data").mkdir()
+    Path("data").mkdir(exist_ok=True)
     write_table(Path("data/requests.parquet"), Request, [])
     assert "Of 0 requests here, none is asked again.\n" in invoke(code=1)
     Path("data/requests.parquet").unlink()

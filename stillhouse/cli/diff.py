@@ -29,7 +29,7 @@ def diff(
     table: Annotated[
         str,
         typer.Option(
-            help="train, validation, test, reviewed, curated, pairs, requests, responses, judgements, "
+            help="train, validation, test, reviewed, curated, pairs, requests, derived, responses, judgements, "
             "chunks, documents, ..., or the path of a Parquet file."
         ),
     ] = "train",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from stillhouse.base.tables import StoredTable
 from stillhouse.diffing.causes import CAUSES, Why
 from stillhouse.diffing.compare import Compared, compare_tables, find_shape, open_engine
+from stillhouse.diffing.opening import open_both
 from stillhouse.diffing.pairing import Rows, has_items, pair_items, pair_keys
 from stillhouse.diffing.reasons import explain_all
 from stillhouse.diffing.shown import Counts, Difference, End, Head, Kind, Left
@@ -145,9 +146,8 @@ def make_diff(a: Version, b: Version, table: Table, key: Sequence[str] = ()) -> 
     md5s = (a.md5_of(table.path), b.md5_of(table.path))
     if md5s[0] and md5s[0] == md5s[1]:
         return _make_equal(a, b, table, md5s[0])
-    old, new = a.open(table.path), b.open(table.path)
-    shape = find_shape(old, new, table, key)
-    with open_engine() as engine:
+    with open_both(a, b, table) as (old, new), open_engine() as engine:
+        shape = find_shape(old, new, table, key)
         compared = compare_tables(engine, old, new, shape)
         upstreams = (Upstream(a, engine), Upstream(b, engine))
         rows = pair_items(compared, *upstreams) if has_items(table) else pair_keys(compared)

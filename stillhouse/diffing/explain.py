@@ -120,7 +120,7 @@ class Explainer:
         if old.request_id != new.request_id:
             own = self._making.compare(old, new)
         elif origin != reviewed and not self._is_fix(old, new):
-            own = self._making.answered_otherwise(old)
+            own = self._making.answered_otherwise(old.request_id)
         if (mended and (not own.causes or self._has_other_verdict(old, new))) or (
             not own.causes and self._is_fix(old, new)
         ):
@@ -152,6 +152,29 @@ class Explainer:
         """Return why a request is in one version only: of the old one if it is ``gone``."""
         here, there = (self._old, self._new) if gone else (self._new, self._old)
         return self._making.place(request_id, here, there)
+
+    def judging_changed(self, old: Request, new: Request) -> Why:
+        """Return why a judge is asked otherwise: by another rubric or judge, or of another pair."""
+        if (old.prompt_sha256, old.teacher, old.model) != (
+            new.prompt_sha256,
+            new.teacher,
+            new.model,
+        ):
+            return Why(("judge",), {"judge": new.prompt_path})
+        if old.parent_id and new.parent_id and old.parent_id != new.parent_id:
+            return self._making.compare_parents(old.parent_id, new.parent_id)
+        return Why(("judge",))
+
+    def judging_absent(self, request: Request, *, gone: bool) -> Why:
+        """Return why a judge is asked in one version only: of the old one if it is ``gone``."""
+        here, there = (self._old, self._new) if gone else (self._new, self._old)
+        pair = here.pair(request.parent_id) if request.parent_id else None
+        if pair is None or there.has_pair(pair.pair_id):
+            return Why(("judge",), {"judge": request.prompt_path})
+        there.load_requests([pair.request_id])
+        if there.request(pair.request_id):
+            return self._making.answered_otherwise(pair.request_id)
+        return self._making.place(pair.request_id, here, there)
 
     def document_differs(self, source: str) -> Why:
         """Return why a document, or a passage of it, is another one."""
@@ -223,7 +246,7 @@ class Explainer:
     def _compare_pairs(self, item: Item, other: str, here: Upstream, there: Upstream) -> Why:
         pair = there.pair(other)
         if pair is None or pair.request_id == item.request_id:
-            return self._making.answered_otherwise(item)
+            return self._making.answered_otherwise(item.request_id)
         here.load_requests([item.request_id])
         there.load_requests([pair.request_id])
         first, second = (item.request_id, item.chunk_ids), (pair.request_id, pair.chunk_ids)
@@ -365,7 +388,7 @@ class Explainer:
     def _without_pair(self, item: Item, here: Upstream, there: Upstream) -> Why:
         """Return why ``there`` has no pair at all in a row's place."""
         if there.request(item.request_id):
-            why = self._making.answered_otherwise(item)
+            why = self._making.answered_otherwise(item.request_id)
             if unusable := there.find_unusable(item.request_id):
                 said = f"{unusable.stage}: {unusable.reason}: {unusable.detail}"
                 return Why(why.causes, why.names, said)

@@ -75,8 +75,9 @@ def measure_impact(a: Version, b: Version, prices: Mapping[str, Price]) -> Impac
 
 def _price_answers(a: Version, b: Version, prices: Mapping[str, Price]) -> Answers | None:
     paths = [version.find(TABLES["responses"].path) for version in (a, b)]
-    asked = b.find(TABLES["requests"].path)
-    if paths[0] is None or paths[1] is None or asked is None:
+    found = [b.find(TABLES[name].path) for name in ("requests", "derived")]
+    asked = [str(path) for path in found if path is not None]
+    if paths[0] is None or paths[1] is None or found[0] is None:
         return None
     from stillhouse.diffing.compare import open_engine
 
@@ -89,7 +90,7 @@ def _price_answers(a: Version, b: Version, prices: Mapping[str, Price]) -> Answe
                 on r.request_id = n.request_id
         group by all order by all
     """
-    given = {"old": str(paths[0]), "new": str(paths[1]), "asked": str(asked)}
+    given = {"old": str(paths[0]), "new": str(paths[1]), "asked": asked}
     try:
         with open_engine() as engine:
             groups = engine.execute(query, given).fetchall()

@@ -9,7 +9,14 @@ from stillhouse.diffing.items import ROW_HASHES, Item, slot_of
 from stillhouse.diffing.settings import Settings, name_some
 from stillhouse.diffing.upstream import Upstream
 from stillhouse.lineage.slots import pair_slots
-from stillhouse.planning.traits import MARKING, Traits, compare_requests, look_at, name_seeds
+from stillhouse.planning.traits import (
+    MARKING,
+    Traits,
+    compare_requests,
+    list_differences,
+    look_at,
+    name_seeds,
+)
 
 FOCUS: Final = "data/seed/focus.yaml"
 SEEDS: Final = (
@@ -58,8 +65,12 @@ class Making:
         then, now = self._old.traits_of(old), self._new.traits_of(new)
         if then is None or now is None:
             return Why(("unknown",))
-        found: list[Cause] = list(compare_requests(then, now, self._other_seeds()))
         why = NOTHING
+        if then.parent and now.parent and then.parent != now.parent:
+            why = self.compare_parents(then.parent, now.parent)
+            found: list[Cause] = list(list_differences(then, now, self._other_seeds()))
+        else:
+            found = list(compare_requests(then, now, self._other_seeds()))
         for cause in found:
             if cause == "document" and (seeds := self._name_seeds(then, now)):
                 why |= Why(("document",), {"document": name_some(seeds)})
@@ -76,6 +87,15 @@ class Making:
             else:
                 why |= Why((cause,), {cause: self._name_parameters(cause)})
         return why
+
+    def compare_parents(self, old: str, new: str) -> Why:
+        """Return why the pair that a request develops is another one."""
+        then, now = self._old.pair(old), self._new.pair(new)
+        if then is None or now is None:
+            return Why(("unknown",))
+        if then.request_id == now.request_id:
+            return self.answered_otherwise(then.request_id)
+        return self.compare_ids(then.request_id, now.request_id, then.chunk_ids, now.chunk_ids)
 
     def _name(self, causes: Iterable[Cause], old: Item, new: Item) -> Why:
         why = NOTHING
@@ -139,14 +159,14 @@ class Making:
         """Return the files of questions that differ, as ``compare_requests`` wants them."""
         return frozenset(file for file in SEEDS if self._settings.read_other("render", file))
 
-    def answered_otherwise(self, item: Item) -> Why:
+    def answered_otherwise(self, request_id: str) -> Why:
         """Return why one request gave two answers: it was asked twice, or read by other code.
 
         Where somebody edited a table, neither is known.
         """
         if edited := (*self._old.edited, *self._new.edited):
             return Why(("unknown",), {}, f"{edited[0]} is not the file that its stage wrote")
-        then, now = self._old.answer_of(item.request_id), self._new.answer_of(item.request_id)
+        then, now = self._old.answer_of(request_id), self._new.answer_of(request_id)
         if then is not None and now is not None and then == now:
             code = self._settings.list_code("generate")
             return Why(("code",), {"code": name_some(code)} if code else {})
@@ -170,6 +190,8 @@ class Making:
 
     def _explain_place(self, request: Request, here: Upstream, there: Upstream) -> Why:
         """Return why a request stands where the other version has none."""
+        if request.parent_id:
+            return self._explain_step(request, here, there)
         lacking = [one for one in request.chunk_ids if one not in there.chunks]
         if lacking:
             return self.refine_document(self._name_sources(here, lacking, request.slot_id))
@@ -199,6 +221,30 @@ class Making:
         if code := self._settings.list_code("render"):
             return Why(("code",), {"code": name_some(code)})
         return Why(("unknown",))
+
+    def _explain_step(self, request: Request, here: Upstream, there: Upstream) -> Why:
+        """Return why a pair is developed further in one version only: it is not there, or not drawn."""
+        parent = here.pair(request.parent_id)
+        if parent is None:
+            return Why(("unknown",))
+        if not there.has_pair(parent.pair_id):
+            there.load_requests([parent.request_id])
+            if there.request(parent.request_id):
+                return self.answered_otherwise(parent.request_id)
+            return self.place(parent.request_id, here, there)
+        asked = self._settings.list_params("generate", "generate")
+        drawn = [name for name in asked if name.startswith("generate.evolve")]
+        if drawn:
+            cause: Cause = "sampling" if all(".seed" in name for name in drawn) else "parameters"
+            return Why((cause,), {cause: name_some(drawn)})
+        if asked := self._settings.list_params("generate", "teacher"):
+            return Why(("teacher",), {"teacher": name_some(asked)})
+        if self._settings.read_other("generate", "prompts/evolve"):
+            return Why(("prompt",), {"prompt": request.prompt_path})
+        if code := self._settings.list_code("generate"):
+            return Why(("code",), {"code": name_some(code)})
+        # Of a fact the first wording is developed: with another answer it may be another one.
+        return self.answered_otherwise(parent.request_id)
 
     def _pair_requests(self) -> Mapping[str, str]:
         """Return, both ways, which request of one version stands in the place of one of the other."""

@@ -28,11 +28,13 @@ def explain_all(
     whys: dict[tuple[int | None, int | None], Why] = {}
     if isinstance(paired, Rows):
         whys = dict(_explain_rows(explainer, paired))
+    elif table.name == "judge_requests":
+        whys = dict(_explain_judging(explainer, compared, paired))
     elif table.record is Request:
         whys = dict(_explain_requests(explainer, compared, paired))
     elif table.name in ("chunks", "documents"):
         whys = dict(_explain_sources(explainer, compared, paired))
-    elif table.name in ("responses", "judgements"):
+    elif table.name in ("responses", "judgements", "judge_responses"):
         whys = dict(_explain_results(explainer, table, compared, paired))
     missing = {**new.missing, **old.missing}
     lost = any("unknown" in why.causes for why in whys.values())
@@ -46,6 +48,7 @@ def list_settings(settings: Settings) -> Iterator[str]:
         ("ingest", "ingest"),
         ("render", "render"),
         ("render", "teacher"),
+        ("generate", "generate"),
         ("judge", "judge"),
         ("curate", "curate"),
         ("split", "split"),
@@ -85,6 +88,21 @@ def _explain_requests(
         yield (None, j), explainer.request_absent(new[j].request_id, gone=False)
 
 
+def _explain_judging(
+    explainer: Explainer, compared: Compared, pairing: Pairing
+) -> Iterator[tuple[tuple[int | None, int | None], Why]]:
+    """Say why judges are asked something else: about another pair, by another judge or rubric."""
+    build: Any = builder(Request)
+    old = [build(values) for values in compared.old.to_pylist()]
+    new = [build(values) for values in compared.new.to_pylist()]
+    for i, j in pairing.pairs:
+        yield (i, j), explainer.judging_changed(old[i], new[j])
+    for i in pairing.removed:
+        yield (i, None), explainer.judging_absent(old[i], gone=True)
+    for j in pairing.added:
+        yield (None, j), explainer.judging_absent(new[j], gone=False)
+
+
 def _explain_sources(
     explainer: Explainer, compared: Compared, pairing: Pairing
 ) -> Iterator[tuple[tuple[int | None, int | None], Why]]:
@@ -101,9 +119,12 @@ def _explain_results(
     explainer: Explainer, table: Table, compared: Compared, pairing: Pairing
 ) -> Iterator[tuple[tuple[int | None, int | None], Why]]:
     """Answers of one request were drawn again; scores of one pair were judged otherwise."""
-    cause: Why = Why(("sampling",)) if table.name == "responses" else Why(("judge",))
+    cause: Why = Why(("judge",)) if table.name == "judgements" else Why(("sampling",))
     for i, j in pairing.pairs:
         yield (i, j), cause
+    if table.name == "judge_responses":
+        alone = ((i, None) for i in pairing.removed), ((None, j) for j in pairing.added)
+        yield from ((place, Why(("judge",))) for places in alone for place in places)
     if table.name != "responses":
         return
     old, new = (rows.column("request_id").to_pylist() for rows in (compared.old, compared.new))

@@ -29,6 +29,7 @@ class Table:
         record: its record; None of a table that is not one of the pipeline's.
         stamps: columns that say where a row comes from and change without the row: what the whole run
             was made with, and ids of what stands around it.
+        later: versions from before it was written count as those whose table is empty.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Table:
     key: tuple[str, ...]
     record: type | None
     stamps: tuple[str, ...] = ()
+    later: bool = False
 
     @property
     def content(self) -> tuple[str, ...]:
@@ -68,6 +70,10 @@ _TABLES: Final = (
     Table("curated", "data/curated/rows.parquet", _SLOT, Row, _ROW_STAMPS),
     Table("pairs", "data/generated/pairs.parquet", _SLOT, Pair, ("request_id", "chunk_ids")),
     Table("requests", "data/requests.parquet", _SLOT, Request, ("chunk_ids", "prompt_sha256")),
+    Table(
+        "derived", "data/generated/derived.parquet", _SLOT, Request,
+        ("chunk_ids", "prompt_sha256", "parent_id"), later=True,
+    ),
     Table("responses", "data/generated/responses.parquet", ("request_id",), Response),
     Table("judgements", "data/judgements.parquet", ("pair_id", "judge", "criterion"), Judgement),
     Table(
@@ -80,6 +86,17 @@ _TABLES: Final = (
     ),
     Table(
         "unusable", "data/generated/rejections.parquet", ("slot_id", "stage", "reason"), Rejection
+    ),
+    Table(
+        "judge_requests", "data/judging/requests.parquet", _SLOT, Request,
+        ("chunk_ids", "parent_id"), later=True,
+    ),
+    Table(
+        "judge_responses", "data/judging/responses.parquet", ("request_id",), Response, later=True
+    ),
+    Table(
+        "unjudged", "data/judging/rejections.parquet", ("slot_id", "stage", "reason"), Rejection,
+        later=True,
     ),
     Table("skipped", "data/corpus/skipped.parquet", ("rejected_id",), Rejection),
 )  # fmt: skip

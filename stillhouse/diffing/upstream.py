@@ -7,7 +7,7 @@ asked is remembered. Whoever has many questions asks them at once (the methods `
 import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -31,6 +31,8 @@ T = TypeVar("T")
 
 _REVIEW: Final = "reports/review.json"
 _PARTS: Final = ("train", "validation", "test")
+_JOINED: Final[Mapping[str, tuple[str, ...]]] = {"requests": ("requests", "derived")}
+_LATER: Final = ("derived",)
 # What a row is made from its answer through; a table that was edited proves nothing about code.
 _MADE: Final = ("responses", "pairs", "curated", "reviewed", *_PARTS)
 
@@ -115,7 +117,7 @@ class Upstream:
         self._requests: _Known[Request] = _Known()
         self._places: _Known[str] = _Known()
         self._traits: dict[str, Traits] = {}
-        self._layouts: dict[tuple[str, type], bool] = {}
+        self._layouts: dict[tuple[str, type], tuple[str, ...]] = {}
 
     @property
     def lock(self) -> Lock:
@@ -130,8 +132,16 @@ class Upstream:
     def find(self, table: str) -> Path | None:
         """Return the file of a table; None where it is nowhere."""
         if table not in self._paths:
+            known = dict(self.missing)
             self._paths[table] = self._open(TABLES[table].path)
+            if table in _LATER:  # earlier versions have none, and lack nothing
+                self.missing = known
         return self._paths[table]
+
+    def find_all(self, table: str) -> list[Path]:
+        """Return the files that hold a table's records: of requests two, where some develop pairs."""
+        found = [self.find(name) for name in _JOINED.get(table, (table,))]
+        return [path for path in found if path is not None]
 
     @cached_property
     def edited(self) -> tuple[str, ...]:
@@ -195,14 +205,16 @@ class Upstream:
 
     def list_alone(self, table: str, column: str, other: "Upstream", most: int) -> list[str] | None:
         """Return the ids that a table has here and not in another version; None if there are more."""
-        mine, theirs = self.find(table), other.find(table)
-        if mine is None or theirs is None:
+        mine, theirs = self.find_all(table), other.find_all(table)
+        if not mine or not theirs:
             return []
         asked = (
             f'select t."{column}" from read_parquet($mine) t anti join read_parquet($theirs) o '
             f'on t."{column}" = o."{column}" order by t."{column}" limit {most + 1}'
         )
-        found = self._engine.execute(asked, {"mine": str(mine), "theirs": str(theirs)}).fetchall()
+        found = self._engine.execute(
+            asked, {"mine": [str(one) for one in mine], "theirs": [str(one) for one in theirs]}
+        ).fetchall()
         return None if len(found) > most else [str(value) for (value,) in found]
 
     def find_pairs(self, pair_ids: Collection[str]) -> frozenset[str]:
@@ -335,13 +347,20 @@ class Upstream:
         return frozenset(task for (task,) in self._ask("requests", asked))
 
     def load_requests(self, request_ids: Collection[str]) -> None:
-        """Look up requests by their ids."""
-        self._requests.ask(
-            request_ids,
-            lambda ids: (
-                (one.request_id, one) for one in self.select("requests", Request, "request_id", ids)
-            ),
-        )
+        """Look up requests by their ids, and those of the pairs that they develop."""
+        wanted = request_ids
+        while wanted := [one for one in wanted if one not in self._requests]:
+            self._requests.ask(
+                wanted,
+                lambda ids: (
+                    (one.request_id, one)
+                    for one in self.select("requests", Request, "request_id", ids)
+                ),
+            )
+            found = [one for name in wanted if (one := self._requests[name])]
+            parents = [one.parent_id for one in found if one.parent_id]
+            self.load_pairs(parents)
+            wanted = [pair.request_id for one in parents if (pair := self._pairs[one])]
 
     def request(self, request_id: str) -> Request | None:
         """Return a request; None where this version has none of that id."""
@@ -361,42 +380,53 @@ class Upstream:
 
     def select(self, table: str, record: type[T], column: str, values: Collection[str]) -> list[T]:
         """Return the records whose column has one of the values, sorted by it."""
-        path = self.find(table)
-        if path is None or not values:
+        paths = self.find_all(table)
+        if not paths or not values:
             return []
         if (table, record) not in self._layouts:
-            self._layouts[table, record] = self._has_layout(table, path, record)
-        if not self._layouts[table, record]:
+            self._layouts[table, record] = self._read_layout(table, paths[0], record)
+        known = self._layouts[table, record]
+        if not known:
             return []
-        names = ", ".join(f't."{field.name}"' for field in fields(record))  # type: ignore[arg-type]
+        absent = {f.name: f.default for f in fields(record) if f.name not in known}  # type: ignore[arg-type]
+        names = ", ".join(f't."{name}"' for name in known)
         found = self._engine.sql(
-            f"select {names} from read_parquet($path) t "
+            f"select {names} from read_parquet($paths, union_by_name = true) t "
             f'semi join (select unnest($values) as value) w on t."{column}" = w.value '
             f'order by t."{column}"',
-            params={"path": str(path), "values": sorted(set(values))},
+            params={"paths": [str(one) for one in paths], "values": sorted(set(values))},
         ).to_arrow_table()
         build: Any = builder(record)
-        return [build(values) for batch in found.to_batches() for values in batch.to_pylist()]
+        return [
+            build({**absent, **values})
+            for batch in found.to_batches()
+            for values in batch.to_pylist()
+        ]
 
     def _ask(self, table: str, asked: str) -> list[Any]:
         import duckdb
 
-        path = self.find(table)
+        paths = self.find_all(table)
         try:
-            return self._engine.execute(asked, [str(path)]).fetchall() if path else []
+            given = [[str(one) for one in paths]]
+            return self._engine.execute(asked, given).fetchall() if paths else []
         except duckdb.BinderException:  # a column that this version did not write yet
-            self.missing[table] = f"{path}: has another layout"
+            self.missing[table] = f"{paths[0]}: has another layout"
             return []
 
-    def _has_layout(self, table: str, path: Path, record: type) -> bool:
+    def _read_layout(self, table: str, path: Path, record: type) -> tuple[str, ...]:
+        """Return the record's columns that a table has; none where one without a default is missing."""
+        optional = {f.name for f in fields(record) if f.default is not MISSING}
         try:
-            lacking = declared_columns(record).keys() - stored_columns(path).keys()
+            stored = stored_columns(path).keys()
         except StillhouseError as exc:
             self.missing[table] = str(exc)
-            return False
+            return ()
+        lacking = declared_columns(record).keys() - stored - optional
         if lacking:
             self.missing[table] = f"{path}: column `{min(lacking)}` is missing"
-        return not lacking
+            return ()
+        return tuple(name for name in declared_columns(record) if name in stored)
 
     def _open(self, path: str) -> Path | None:
         try:

@@ -18,9 +18,9 @@ from zlib import crc32
 from rapidfuzz.distance import Indel
 
 from stillhouse.base.questions import question_of
-from stillhouse.base.records import Request, Row, split_slot
+from stillhouse.base.records import Request, Row, list_steps, split_slot
 from stillhouse.base.text import words
-from stillhouse.prompts.passages import parse_passages, parse_questions
+from stillhouse.prompts.passages import parse_passages, parse_questions, parse_told
 
 # Shares of words in common, in their order. From the first on, two texts of one place or document
 # are one text edited (two values of one template share about half); across documents more is asked.
@@ -34,6 +34,7 @@ _LONGEST_LIST: Final = 40
 _CANDIDATES: Final = 6
 _FEWEST: Final = 6  # a candidate has at least one of so many of them
 _ODD: Final = 0x9E3779B1  # Knuth's multiplier: makes a pair's hash depend on its order
+_PLAIN: Final = 4  # parts of a combination before the steps that a pair took
 _ROUNDS: Final = 4  # for those whose candidates all went to others
 
 
@@ -70,7 +71,8 @@ class _Place:
 
     @property
     def task(self) -> str:
-        return self.combination[0] if self.combination else ""
+        kind, steps = self.combination[:1], self.combination[_PLAIN:]
+        return "|".join((*kind, *steps))
 
 
 Scope = Callable[[_Place], Hashable]
@@ -80,9 +82,13 @@ def slot_of_request(request: Request) -> Slot:
     """Return a request by the passage that it is about, or its question.
 
     Of several passages that is the last one, whose place the slot names: which rule an exception is
-    shown with may change with any edit elsewhere.
+    shown with may change with any edit elsewhere. A call that develops a pair is known by that pair.
     """
     said = " ".join(message.content for message in request.messages)
+    if request.parent_id:  # of the many calls about one passage, that about this pair
+        return Slot(
+            request.slot_id, "\n".join((*parse_questions(said), *parse_told("answer", said)))
+        )
     passages = [passage.text for passage in parse_passages(said)]
     return Slot(request.slot_id, "\n".join(passages[-1:] or parse_questions(said)) or said)
 
@@ -246,4 +252,6 @@ class _Matcher:
 
 def _read_place(slot_id: str) -> _Place:
     source, *parts = split_slot(slot_id)
-    return _Place(source, "".join(parts[:1]), tuple(parts[1:5]), tuple(parts[5:]))
+    # What was developed from a pair is another kind of thing at the same place.
+    combination = (*parts[1:5], *list_steps(slot_id))
+    return _Place(source, "".join(parts[:1]), combination, tuple(parts[5:]))

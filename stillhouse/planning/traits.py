@@ -14,6 +14,7 @@ from stillhouse.base.ids import canonical_json
 from stillhouse.base.records import Request, split_slot
 from stillhouse.prompts.passages import (
     Passage,
+    cut_told,
     parse_passages,
     parse_questions,
     render_passage,
@@ -32,7 +33,8 @@ class Traits:
 
     ``shown`` are its passages and questions, ``said`` is the rest of its messages, ``frame`` that of
     the system prompt; ``plain``: there is neither passage nor marked question in the messages, so a
-    seed question or a logged conversation is a part of ``said``.
+    seed question or a logged conversation is a part of ``said``. Of a call that develops a pair,
+    ``parent`` is that pair, and its words are a part of neither.
     """
 
     request_id: str
@@ -48,10 +50,16 @@ class Traits:
     teacher: str
     sampling: str
     parameters: str
+    parent: str = ""
 
 
 def compare_requests(then: Traits, now: Traits, changed: Collection[str]) -> tuple[Difference, ...]:
-    """Return what two requests differ by, one of them at least.
+    """Return what two requests differ by, one of them at least; see ``list_differences``."""
+    return list_differences(then, now, changed) or ("document",)
+
+
+def list_differences(then: Traits, now: Traits, changed: Collection[str]) -> tuple[Difference, ...]:
+    """Return what two requests differ by; of what they say of developed pairs nothing is told.
 
     ``changed`` names the inputs beside the corpus that are other ones: ``data/seed/everyday.jsonl``.
     """
@@ -74,7 +82,7 @@ def compare_requests(then: Traits, now: Traits, changed: Collection[str]) -> tup
         # The wording of a variation or persona stands in files of its own beside the prompts.
         if other_words or other_frame:
             causes.append("prompt")
-    return tuple(causes) or ("document",)
+    return tuple(causes)
 
 
 def look_at(request: Request) -> Traits:
@@ -86,6 +94,8 @@ def look_at(request: Request) -> Traits:
     said, frame = _leave_out(said, passages), _leave_out(request.system, told)
     for question in questions:
         said = said.replace(render_question(question), "")
+    if request.parent_id:
+        said = cut_told(said)
     sampling, parameters = _part(request.parameters)
     return Traits(
         request.request_id,
@@ -94,13 +104,14 @@ def look_at(request: Request) -> Traits:
         request.prompt_sha256,
         request.prompt_path,
         request.chunk_ids,
-        _digest(canonical_json([*shown, *questions])),
+        _digest(canonical_json([*shown, *([] if request.parent_id else questions)])),
         _digest(f"{frame}\n{request.output_schema}"),
         _digest(said),
         not (passages or questions),
         f"{request.teacher} {request.model}",
-        canonical_json([request.variation, request.persona, request.sample, sampling]),
-        parameters,
+        canonical_json([request.sample, sampling]),
+        canonical_json([request.variation, request.persona, parameters]),
+        request.parent_id,
     )
 
 
