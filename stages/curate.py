@@ -7,7 +7,7 @@ from pathlib import Path
 from stillhouse.base.files import write_json
 from stillhouse.base.home import home
 from stillhouse.base.params import load_section
-from stillhouse.base.questions import read_general, read_gold
+from stillhouse.base.questions import read_measuring
 from stillhouse.base.records import Chunk, Judgement, Pair, Rejection, Row
 from stillhouse.base.requests import read_requests
 from stillhouse.base.runtime import load_runtime
@@ -37,7 +37,7 @@ def main() -> None:
         {request.request_id: request for request in read_requests()},
         {chunk.chunk_id: chunk for chunk in chunks},
         read_table(DATA / "judgements.parquet", Judgement),
-        read_gold(EVAL / "gold.jsonl") + read_general(EVAL / "general.jsonl"),
+        read_measuring(EVAL),
         load_section("curate", CurateParams),
         judge,
         panel.rubrics.sha256,

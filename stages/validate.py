@@ -8,7 +8,7 @@ from stillhouse.base.files import write_json, write_text
 from stillhouse.base.home import home
 from stillhouse.base.ids import md5_file
 from stillhouse.base.params import load_section
-from stillhouse.base.questions import read_general, read_gold
+from stillhouse.base.questions import read_measuring
 from stillhouse.base.records import (
     Chunk,
     Document,
@@ -78,7 +78,7 @@ def main() -> None:
     held_out = {document.source for document in focus.held_out or ()}
     closed = {d.document_id for d in tables.documents if d.source in held_out}
     against = Against(
-        gold=read_gold(SEED / "eval/gold.jsonl") + read_general(SEED / "eval/general.jsonl"),
+        gold=read_measuring(SEED / "eval"),
         closed=closed,
         declared={path: declared_columns(record) for path, record in TABLES.values()},
         stored={path: stored_columns(Path(path)) for path, _ in TABLES.values()},

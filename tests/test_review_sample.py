@@ -12,7 +12,6 @@ from stillhouse.quality.error_rate import (
     describe_errors,
     measure_agreement,
     measure_errors,
-    nominal_alpha,
 )
 from stillhouse.quality.review import Verdict
 from stillhouse.quality.sample import SampleParams, draw_sample
@@ -119,13 +118,3 @@ def test_agreement_names_the_rows_in_dispute_and_counts_each_reviewer_once_a_row
     assert agreement.reviewers == {"Ada": 3, "Bob": 2}
     assert (agreement.shared, agreement.agreed) == (2, 1)
     assert agreement.disputed == (ROWS[1].row_id,)
-
-
-def test_alpha_is_that_of_krippendorffs_own_example() -> None:
-    # Krippendorff 2011, section C: nominal data, any number of observers, missing data: 0.743.
-    units = [
-        "111", "2223", "3333", "3333", "2222", "1234", "4444", "1121", "2222", "555", "11", "3",
-    ]  # fmt: skip
-    assert nominal_alpha([list(unit) for unit in units]) == pytest.approx(0.743, abs=5e-4)
-    assert nominal_alpha([["a", "a"], ["a", "a"]]) is None
-    assert nominal_alpha([["a"], ["b"]]) is None

@@ -56,6 +56,15 @@ def read_general(path: Path) -> list[Question]:
     return _refuse_repeats([(_general(record, place), place) for record, place in _lines(path)])
 
 
+def read_measuring(folder: Path) -> list[Question]:
+    """Return every question of ``data/seed/eval`` that measures a student: no row may have its wording.
+
+    Errors as in ``read_gold``.
+    """
+    gold, general = read_gold(folder / "gold.jsonl"), read_general(folder / "general.jsonl")
+    return [*gold, *read_dev(folder), *general]
+
+
 def question_of(messages: Sequence[Message], context: str) -> str:
     """Return the bare question of a prompt: its last user turn, without the passage shown in it.
 

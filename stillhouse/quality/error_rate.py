@@ -3,12 +3,12 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 from stillhouse.base.ids import Json
 from stillhouse.base.intervals import wilson
 from stillhouse.base.records import Row
-from stillhouse.quality.review import Combine, Verdict, find_verdict, settle_verdicts
+from stillhouse.quality.agreement import measure_alpha
+from stillhouse.quality.review import VERDICTS, Combine, Verdict, find_verdict, settle_verdicts
 from stillhouse.quality.sample import Sample
 
 _DIGITS = 6
@@ -91,26 +91,14 @@ def measure_agreement(verdicts: Iterable[Verdict]) -> Agreement:
         reviewers=dict(sorted(Counter(name for own in said.values() for name in own).items())),
         shared=len(shared),
         agreed=len(shared) - len(disputed),
-        alpha=nominal_alpha([list(own.values()) for own in shared.values()]),
+        alpha=measure_alpha(_number(shared.values()), "nominal"),
         disputed=tuple(disputed),
     )
 
 
-def nominal_alpha(units: Sequence[Sequence[str]]) -> float | None:
-    """Return Krippendorff's alpha for nominal data: 1 is agreement, 0 what chance would give.
-
-    By the coincidence matrix (Krippendorff 2011, "Computing Krippendorff's alpha-reliability").
-
-    Args:
-        units: the values that each row got, from any number of people; those of one count for nothing.
-    """
-    apart, counts = 0.0, Counter[str]()
-    for values in (unit for unit in units if len(unit) > 1):
-        counts.update(values)
-        apart += 2 * sum(a != b for a, b in combinations(values, 2)) / (len(values) - 1)
-    n = sum(counts.values())
-    expected = sum(counts[a] * counts[b] for a in counts for b in counts if a != b)
-    return 1 - (n - 1) * apart / expected if expected else None
+def _number(shared: Iterable[Mapping[str, str]]) -> list[dict[str, float]]:
+    """Return what reviewers said as numbers, each standing for a verdict."""
+    return [{name: float(VERDICTS.index(said)) for name, said in own.items()} for own in shared]
 
 
 def describe_errors(errors: ErrorRate, limit: float | None) -> dict[str, Json]:

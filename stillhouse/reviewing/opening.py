@@ -7,7 +7,7 @@ from typing import Final
 from stillhouse.base.errors import InputError
 from stillhouse.base.git import ask_git
 from stillhouse.base.params import load_section
-from stillhouse.base.questions import Question, read_general, read_gold, row_question
+from stillhouse.base.questions import read_measuring, row_question
 from stillhouse.base.records import Chunk, Row
 from stillhouse.base.tables import read_all, read_table
 from stillhouse.evaluation.values import common_words
@@ -60,7 +60,7 @@ def open_verdict_desk(reviewer: str) -> VerdictDesk:
         reviewer=reviewer,
         sample=_draw(params),
         chunks=_read_chunks(),
-        wording=Wording(_read_measuring(), limits.copied_words, limits.copied_similarity),
+        wording=Wording(read_measuring(EVAL), limits.copied_words, limits.copied_similarity),
     )
 
 
@@ -74,7 +74,7 @@ def open_gold_desk(path: Path) -> GoldDesk:
         chunks=chunks,
         focus=load_focus(Path("data/seed/focus.yaml")),
         asked=[row_question(row) for row in read_table(_CURATED, Row)],
-        measuring=_read_measuring(),
+        measuring=read_measuring(EVAL),
         common=common_words(_join_documents(chunks.values())),
         run=limits.copied_words,
         similarity=limits.copied_similarity,
@@ -101,11 +101,6 @@ def _draw(params: ReviewParams) -> Sample:
 
 def _read_chunks() -> dict[str, Chunk]:
     return {chunk.chunk_id: chunk for chunk in read_all(_CHUNKS, Chunk)}
-
-
-def _read_measuring() -> list[Question]:
-    dev = read_gold(DEV) if DEV.exists() else []
-    return read_gold(GOLD) + dev + read_general(EVAL / "general.jsonl")
 
 
 def _join_documents(chunks: Iterable[Chunk]) -> list[str]:
