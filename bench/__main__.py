@@ -1,6 +1,6 @@
 """``make bench``: every benchmark that the machine can run in a few minutes, one after the other."""
 
-from bench import lineage, noop, quality, teachers, train
+from bench import judges, lineage, noop, quality, teachers, train
 
 
 def main() -> None:
@@ -9,6 +9,7 @@ def main() -> None:
     teachers.main()
     lineage.main(["--rows", "10000,100000"])  # of a million rows alone: minutes
     quality.main()
+    judges.main(["--no-model"])  # a model reads for minutes: alone
     train.main()
 
 

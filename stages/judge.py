@@ -3,7 +3,7 @@
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from stillhouse.base.home import home
@@ -12,9 +12,12 @@ from stillhouse.base.records import Chunk, Document, Judgement, Pair, Rejection,
 from stillhouse.base.runtime import load_runtime
 from stillhouse.base.stage import read_option, run_stage, say_counts, show_progress
 from stillhouse.base.tables import StoredTable, TableWriter, open_table, read_table, write_table
+from stillhouse.distill.bases import open_base
+from stillhouse.embedding.store import VectorStore
 from stillhouse.prompts.judging import Panel, make_panel, render_all, show_passages
 from stillhouse.quality.consistency import agrees
 from stillhouse.quality.judge import JudgeParams, judge_pairs
+from stillhouse.quality.likelihood import Reader, judge_likelihood
 from stillhouse.teachers.follow import VARIABLE
 from stillhouse.teachers.follow_judging import read_allowance
 from stillhouse.teachers.generate import Collected, collect_answers
@@ -51,8 +54,28 @@ def main() -> None:
     with open_table(Path("data/judgements.parquet"), Judgement) as judgements:
         for judgement in judge_pairs(show_progress(pairs, "judge", len(pairs)), chunks, params):
             judgements.add(judgement)
+        for judgement in read_likelihoods(params, pairs, chunks):
+            judgements.add(judgement)
         asked = ask_models(panel, params, chunks, judgements)
     say_counts("judge", pairs=len(pairs), judgements=judgements.count, **asked)
+
+
+def read_likelihoods(
+    params: JudgeParams, pairs: StoredTable[Pair], chunks: Mapping[str, Chunk]
+) -> Iterator[Judgement]:
+    """Yield what a local model finds of the answers, where the parameters name one."""
+    if params.likelihood.model is None:
+        return
+    base = open_base(params.likelihood.model, home() / "bases")
+    runtime = load_runtime()
+    yield from judge_likelihood(
+        show_progress(pairs, "likelihood", len(pairs)),
+        show_passages(read_table(CORPUS / "documents.parquet", Document), chunks.values()),
+        params.likelihood,
+        lambda: Reader(base.folder, runtime),
+        VectorStore(home() / "likelihood.sqlite"),
+        base.sha256,
+    )
 
 
 def ask_models(

@@ -34,6 +34,13 @@ Scored = tuple[float, str]
 _TAKEN: Final = (CONFIRM, "confidence", "executes", "length", "likelihood")
 
 
+class LikelihoodParams(Params):
+    """Which local model reads answers with their passage and without, and which share of the pairs."""
+
+    model: str | None = Field(default=None, min_length=1)
+    fraction: float = Field(default=1.0, gt=0, le=1)
+
+
 class JudgeParams(Params):
     """What judges do.
 
@@ -43,6 +50,7 @@ class JudgeParams(Params):
     ``seed`` draws whether a model sees the passage or the pair first, and from which end the scores are listed.
     ``samples``: how often the first model answers a question anew where no confidence is known.
     ``unjudged``: what becomes of a pair that a model gave no readable score.
+    ``likelihood``: a local model that says how far the passage makes the answer likelier.
     """
 
     question_words_min: int = 3
@@ -56,6 +64,7 @@ class JudgeParams(Params):
     unjudged: Literal["reject", "keep"] = "reject"
     tolerate_refusals: int = Field(default=0, ge=0)
     ask_again: int = Field(default=1, ge=0)
+    likelihood: LikelihoodParams = LikelihoodParams()
 
     @field_validator("rubrics")
     @classmethod

@@ -19,7 +19,8 @@ def describe_judge(params: JudgeParams, rubrics: Mapping[str, str]) -> dict[str,
     ``rubrics`` holds the sha256 of each rubric file by name. Without models it is what it was before
     there were any, so that rows made then stay as they are.
     """
-    said: dict[str, Json] = params.model_dump(mode="json", exclude=_NO_MATTER)
+    unset = set() if params.likelihood.model else {"likelihood"}
+    said: dict[str, Json] = params.model_dump(mode="json", exclude=_NO_MATTER | unset)
     if not params.models:
         return {name: value for name, value in said.items() if name not in _MODELS_ONLY}
     judges: list[Json] = [
