@@ -139,7 +139,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         likely = score_likelihood(cases, told.model)
         judges[f"likelihood ({told.model})"] = likely
         both = zip(judges["offline (words and values)"], likely, strict=True)
-        judges["offline x likelihood"] = [words * model for words, model in both]
+        judges["both: 0 where a value is from nowhere, else the likelihood"] = [
+            model if words else 0.0 for words, model in both
+        ]
     right = sum(case.kind == "right" for case in cases)
     print(f"{len(cases)} answers, {right} of them right, half of these in other words")
     for judge, scores in judges.items():

@@ -674,5 +674,6 @@ def test_the_filters_that_a_row_passed_are_those_of_curate() -> None:
         arg.value for call in calls if call.func.id in ("_reject", "_rejection")  # type: ignore[attr-defined]
         for arg in call.args if isinstance(arg, ast.Constant)
     ]  # fmt: skip
-    optional = ["personal"]  # runs only where `curate.personal` is `drop`: not every row passed it
+    # Not every row passed these: one runs only where `curate.personal` is `drop`, one where models judge.
+    optional = ["personal", "unjudged"]
     assert sorted(named) == sorted([*FILTERS, *optional])
