@@ -15,6 +15,7 @@ from stillhouse.base.text import normalise, words
 from stillhouse.quality.claims import STOPWORDS
 
 _BATCH: Final = 1024
+_WHOLE: Final = 4  # words of a measuring question that is looked for whole, at least
 _SHARED: Final = 2  # content words of two questions about one fact, at least
 
 
@@ -32,17 +33,24 @@ def find_copied(
 ) -> Iterator[Copied | None]:
     """Yield, for each question in order, the measuring question that it copies, or None.
 
-    A copy is equal after normalising, or shares ``run`` words in a row, or has an edit similarity
-    (Indel distance, in [0, 1]) of at least ``similarity``. Cost: questions x gold for the last, and
+    A copy is equal after normalising, or shares ``run`` words in a row, or holds all of a shorter measuring
+    question of four words or more in a row ("Please tell me: ..."), or has an edit similarity (Indel
+    distance, in [0, 1]) of at least ``similarity``. Cost: questions x gold for the last, and
     gold is small; linear for the others.
     """
     equal = {normalise(item.question): item.id for item in reversed(gold)}
     runs = {gram: item.id for item in reversed(gold) for gram in _runs(words(item.question), run)}
+    whole = _index_short(gold, run)
     for start in range(0, len(questions), _BATCH):
         part = questions[start : start + _BATCH]
         nearest = _find_nearest(part, gold, similarity)
         for question, near in zip(part, nearest, strict=True):
-            yield _find_equal(question, equal) or _find_run(question, runs, run) or near
+            yield (
+                _find_equal(question, equal)
+                or _find_run(question, runs, run)
+                or _find_whole(question, whole)
+                or near
+            )
 
 
 def find_same_facts(
@@ -96,6 +104,25 @@ def _find_run(question: str, runs: dict[str, str], length: int) -> Copied | None
     for gram in _runs(words(question), length):
         if gram in runs:
             return Copied(runs[gram], 1.0, f'shares the {length} words "{gram}" with {runs[gram]}')
+    return None
+
+
+def _index_short(gold: Sequence[Question], run: int) -> Mapping[int, Mapping[str, str]]:
+    """Return by length the ids of measuring questions that are too short for a run, by their words."""
+    found: dict[int, dict[str, str]] = defaultdict(dict)
+    for item in reversed(gold):
+        tokens = words(item.question)
+        if _WHOLE <= len(tokens) < run:
+            found[len(tokens)][" ".join(tokens)] = item.id
+    return dict(sorted(found.items(), reverse=True))
+
+
+def _find_whole(question: str, whole: Mapping[int, Mapping[str, str]]) -> Copied | None:
+    tokens = words(question)
+    for length, known in whole.items():
+        for gram in _runs(tokens, length):
+            if gram in known:
+                return Copied(known[gram], 1.0, f'holds all of {known[gram]}: "{gram}"')
     return None
 
 
