@@ -81,6 +81,20 @@ class Requests:
 
 
 @dataclass(frozen=True, slots=True)
+class Derived:
+    """``derived.parquet``: as ``Requests``, and the pair that each request develops."""
+
+    request: Numbers
+    chunks: Lists
+    path: Numbers
+    prompt: Numbers
+    task: Numbers
+    teacher: Numbers
+    model: Numbers
+    parent: Numbers
+
+
+@dataclass(frozen=True, slots=True)
 class Rows:
     """A table of rows or pairs: ``row``, ``task`` and ``group`` for each, the others for each group.
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from stillhouse.base.ids import Json
 from stillhouse.base.records import Rejection
-from stillhouse.tracing.columns import choose, flag
+from stillhouse.tracing.columns import Derived, Requests, choose, flag
 from stillhouse.tracing.index import Index
 from stillhouse.tracing.lexicon import Numbers
 from stillhouse.tracing.listed import Listed
@@ -18,7 +18,7 @@ from stillhouse.tracing.models import ModelVerdict
 from stillhouse.tracing.picking import pick_records
 from stillhouse.tracing.reach import ROW_TABLES, Reach
 from stillhouse.tracing.reading import find_twin
-from stillhouse.tracing.tables import CHUNKS, DATASET, PAIRS, REQUESTS, ChunkKey
+from stillhouse.tracing.tables import CHUNKS, DATASET, DERIVED, PAIRS, REQUESTS, ChunkKey
 from stillhouse.tracing.trail import UNKNOWN
 
 T = TypeVar("T")
@@ -76,8 +76,8 @@ class Downstream:
             if chunk.chunk_id != own:
                 place: dict[str, Json] = {"start": chunk.start, "end": chunk.end}
                 yield Step("chunk", chunk.chunk_id, {"anchor": chunk.anchor, **place})
-        requests = self.index.requests(self.root / REQUESTS)
-        yield from self._list_asked("request", REQUESTS, requests.request, requests.task)
+        for table, requests in self._list_calls():
+            yield from self._list_asked("request", table, requests.request, requests.task)
         pairs = self.index.pairs(self.root / PAIRS)
         yield from self._list_asked("pair", PAIRS, pairs.row, pairs.task)
         yield from self._list_rejections()
@@ -93,23 +93,33 @@ class Downstream:
         """Yield how many chunks, requests, pairs and rows there are, as far as there are any."""
         own = self.index.find_id(self.reach.thing.id)
         chunks = self.index.chunks(self.root / CHUNKS).chunk[self.reach.places[CHUNKS]]
-        requests = self.index.requests(self.root / REQUESTS)
-        pairs = self.index.pairs(self.root / PAIRS)
-        for kind, numbers, tasks in (
-            ("chunk", chunks, None),
-            ("request", requests.request[self.reach.places[REQUESTS]], requests.task),
-            ("pair", pairs.row[self.reach.places[PAIRS]], pairs.task),
-        ):
+        pairs, calls = self.index.pairs(self.root / PAIRS), list(self._list_calls())
+        asked = [(one.request, one.task, self.reach.places[table]) for table, one in calls]
+        mine = self.reach.places[PAIRS]
+        none = np.zeros(len(chunks), np.int32)
+        told: list[tuple[str, Numbers, Numbers]] = [
+            ("chunk", chunks, none),
+            (
+                "request",
+                np.concatenate([numbers[places] for numbers, _, places in asked]),
+                np.concatenate([tasks[places] for _, tasks, places in asked]),
+            ),
+            ("pair", pairs.row[mine], pairs.task[mine]),
+        ]
+        for kind, numbers, tasks in told:
             others = numbers != own
-            by: Mapping[str, int] = {}
-            if tasks is not None:
-                table = REQUESTS if kind == "request" else PAIRS
-                by = self._count_words(tasks[self.reach.places[table]][others])
+            by = {} if kind == "chunk" else self._count_words(tasks[others])
             if others.any():
                 yield Tally(kind, int(others.sum()), by)
         rows = self._count_rows()
         if rows.count:
             yield rows
+
+    def _list_calls(self) -> Iterator[tuple[Path, Requests | Derived]]:
+        """Yield the tables of teacher calls; the second one where it is there."""
+        yield REQUESTS, self.index.requests(self.root / REQUESTS)
+        if (self.root / DERIVED).is_file():
+            yield DERIVED, self.index.derived(self.root / DERIVED)
 
     def _count_rows(self) -> Tally:
         """Return how many rows there are, by the table of the dataset that holds them."""

@@ -9,6 +9,7 @@ from typing import Final, Literal
 import numpy as np
 
 from stillhouse.base.errors import InputError, suggest
+from stillhouse.tracing.asked import read_asked
 from stillhouse.tracing.columns import choose, flag
 from stillhouse.tracing.index import Index
 from stillhouse.tracing.lexicon import NONE, Numbers
@@ -16,6 +17,7 @@ from stillhouse.tracing.tables import (
     CHUNKS,
     CURATED,
     DATASET,
+    DERIVED,
     DOCUMENTS,
     PAIRS,
     REJECTIONS,
@@ -34,7 +36,7 @@ ENTRY: Final = re.compile(r"(.*?\.(?:jsonl|ndjson|json))#", re.IGNORECASE)  # co
 _FETCH: Final = "tables that models here were made of are not found and may name it: run `dvc fetch --all-commits`"
 _SHOWN: Final = 3  # candidates named in an error
 TABLES: Final = (
-    *(DOCUMENTS, CHUNKS, REQUESTS, PAIRS, CURATED, REVIEWED),
+    *(DOCUMENTS, CHUNKS, REQUESTS, DERIVED, PAIRS, CURATED, REVIEWED),
     *(*DATASET, REJECTIONS[0]),
 )
 
@@ -153,8 +155,8 @@ def _list_files(index: Index, tables: Mapping[Path, Path]) -> Iterator[Thing]:
             files.setdefault(entry[1], set()).update({twin} - {""})
     for name in files.keys() - names:  # else it was read as one table, or not at all
         yield Thing("file", name, name, tuple(sorted(files[name])))
-    if REQUESTS in tables:
-        for number in np.unique(index.requests(tables[REQUESTS]).path).tolist():
+    if asked := read_asked(index, tables):
+        for number in np.unique(asked.requests.path).tolist():
             prompt = index.words.texts[number]
             yield Thing("prompt", prompt, prompt)
 
@@ -168,8 +170,8 @@ def _list_skipped(index: Index, tables: Mapping[Path, Path]) -> Iterator[tuple[s
 
 def _list_prompts(root: Path) -> Iterator[Thing]:
     """Yield the prompt files, also those nobody asked with."""
-    for path in (root / PROMPTS).glob("*.md"):
-        name = (PROMPTS / path.name).as_posix()
+    for path in (root / PROMPTS).rglob("*.md"):
+        name = path.relative_to(root).as_posix()
         yield Thing("prompt", name, name)
 
 
@@ -225,8 +227,8 @@ def _find_ids(
     if PAIRS in tables:
         pairs = pick(index.pairs(tables[PAIRS]).row) - rows
         found |= {Thing("pair", pair_id, pair_id) for pair_id in pairs}
-    if REQUESTS in tables:
-        asked = pick(index.requests(tables[REQUESTS]).request)
+    if calls := read_asked(index, tables):
+        asked = pick(calls.requests.request)
         found |= {Thing("request", request_id, request_id) for request_id in asked}
     if CHUNKS in tables:
         passages = pick(index.chunks(tables[CHUNKS]).chunk)

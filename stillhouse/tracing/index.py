@@ -21,6 +21,7 @@ from stillhouse.base.tables import read_table
 from stillhouse.history.hashed import Hashed
 from stillhouse.tracing.columns import (
     Chunks,
+    Derived,
     Documents,
     Rejections,
     Requests,
@@ -147,6 +148,10 @@ class Index:
     def requests(self, path: Path) -> Requests:
         """Return the columns of ``requests.parquet``."""
         return cast("Requests", self._get(path, "requests"))
+
+    def derived(self, path: Path) -> Derived:
+        """Return the columns of ``derived.parquet``."""
+        return cast("Derived", self._get(path, "derived"))
 
     def rows(self, path: Path) -> Rows:
         """Return the columns of a table of rows."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from stillhouse.base.errors import InputError
 from stillhouse.lineage.provenance import Provenance
+from stillhouse.tracing.asked import read_asked
 from stillhouse.tracing.columns import Rows, choose, flag
 from stillhouse.tracing.find import Thing
 from stillhouse.tracing.index import Index, Wanted
@@ -24,6 +25,7 @@ from stillhouse.tracing.tables import (
     CHUNKS,
     CURATED,
     DATASET,
+    DERIVED,
     DOCUMENTS,
     PAIRS,
     REJECTIONS,
@@ -33,12 +35,13 @@ from stillhouse.tracing.tables import (
 from stillhouse.tracing.trail import BY_PASSAGE, BY_ROW, UNKNOWN, Passages, Told, Trail, lay_trail
 
 _TRAIN, _VALIDATION, _ = DATASET
-JUDGED_BY: Final = (DOCUMENTS, CHUNKS, REQUESTS, _TRAIN, _VALIDATION)
+JUDGED_BY: Final = (DOCUMENTS, CHUNKS, REQUESTS, DERIVED, _TRAIN, _VALIDATION)
 LOOKED_UP_IN: Final = (PAIRS, REJECTIONS[0])  # besides, for a thing that the workspace has no more
 _FORMS: Final = {
     DOCUMENTS: "documents",
     CHUNKS: "chunks",
     REQUESTS: "requests",
+    DERIVED: "derived",
     PAIRS: "pairs",
     REJECTIONS[0]: "skipped",
     REJECTIONS[1]: "rejections",
@@ -101,7 +104,9 @@ def follow_thing(index: Index, root: Path, thing: Thing) -> Reach:
 
 def look_back(index: Index, root: Path, tables: Tables, reach: Reach) -> Past:
     """Follow a thing through the tables that a student was made of; an unreadable one tells nothing."""
-    if not reach.thing.home and all(tables.get(t) == root / t for t in JUDGED_BY):
+    if not reach.thing.home and all(
+        tables.get(t) == root / t for t in JUDGED_BY if t != DERIVED or t in tables
+    ):
         return Past(reach.touched, reach.touched, reach.validation, ())
     try:
         return _look_back(index, root, tables, reach)
@@ -134,10 +139,10 @@ def _lay_trail(index: Index, root: Path, tables: Tables, thing: Thing) -> tuple[
     match = Match(Passages(nothing, nothing), {})
     if thing.kind in BY_PASSAGE:
         match = match_passages(index, root, tables, thing)
-    requests = index.requests(tables[REQUESTS]) if REQUESTS in tables else None
+    asked = read_asked(index, tables)
     rows = name_rows(index, thing, [tables[t] for t in (_TRAIN, _VALIDATION) if t in tables])
     prompts = hash_prompts(index, root, thing)
-    return lay_trail(index, thing, match.passages, prompts, requests, rows)[0], match
+    return lay_trail(index, thing, match.passages, prompts, asked, rows)[0], match
 
 
 def _name_doubtful(index: Index, trail: Trail, match: Match, rows: Rows) -> Iterator[str]:

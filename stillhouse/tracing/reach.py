@@ -11,6 +11,7 @@ from stillhouse.base.fixes import is_fix
 from stillhouse.base.ids import sha256_file
 from stillhouse.base.questions import question_of
 from stillhouse.base.records import Rejection
+from stillhouse.tracing.asked import read_asked
 from stillhouse.tracing.columns import Chunks, Flags, choose, flag
 from stillhouse.tracing.find import PROMPTS, Thing
 from stillhouse.tracing.index import Index
@@ -21,6 +22,7 @@ from stillhouse.tracing.tables import (
     CHUNKS,
     CURATED,
     DATASET,
+    DERIVED,
     PAIRS,
     REJECTIONS,
     REQUESTS,
@@ -79,11 +81,16 @@ def follow(index: Index, root: Path, thing: Thing, known: Passages | None = None
     if thing.kind == "chunk" and not known:
         own = find_twins(index, root / CHUNKS, thing.id)
     known = known or Passages(own, flag(index.size, chunks.chunk))
-    requests = index.requests(root / REQUESTS)
+    calls = read_asked(index, {table: root / table for table in (REQUESTS, DERIVED, PAIRS)})
+    assert calls is not None
     fixes = name_rows(index, thing, [root / table for table in (REVIEWED, *DATASET)])
     prompts = hash_prompts(index, root, thing)
-    trail, asked = lay_trail(index, thing, known, prompts, requests, fixes)
-    places = {CHUNKS: np.flatnonzero(mine), REQUESTS: np.flatnonzero(asked)}
+    trail, asked = lay_trail(index, thing, known, prompts, calls, fixes)
+    places = {
+        CHUNKS: np.flatnonzero(mine),
+        REQUESTS: np.flatnonzero(asked[: calls.plain]),
+        DERIVED: np.flatnonzero(asked[calls.plain :]),
+    }
     touched = np.full(index.size, ABSENT, np.int8)
     ids = np.zeros(index.size, np.bool_)
     for table in (PAIRS, *ROW_TABLES):
@@ -161,17 +168,18 @@ def hash_prompts(index: Index, root: Path, thing: Thing) -> dict[str, str]:
     """Return path -> sha256 of the prompt files that there are now, or were where a gone thing stands."""
     if not thing.home:
         return {
-            (PROMPTS / path.name).as_posix(): sha256_file(path)
-            for path in (root / PROMPTS).glob("*.md")
+            path.relative_to(root).as_posix(): sha256_file(path)
+            for path in (root / PROMPTS).rglob("*.md")
         }
-    if REQUESTS not in thing.home:
+    return read_prompts(index, thing.home)
+
+
+def read_prompts(index: Index, tables: Mapping[Path, Path]) -> dict[str, str]:
+    """Return path -> sha256 of the prompts that a version's requests were made with."""
+    asked = read_asked(index, tables)
+    if asked is None:
         return {}
-    return read_prompts(index, thing.home[REQUESTS])
-
-
-def read_prompts(index: Index, table: Path) -> dict[str, str]:
-    """Return path -> sha256 of the prompts that a table's requests were made with."""
-    requests = index.requests(table)
+    requests = asked.requests
     both = np.unique(np.stack([requests.path, requests.prompt]), axis=1)
     texts, ids = index.words.texts, index.ids
     return {texts[path]: ids.name(prompt) for path, prompt in both.T.tolist()}

@@ -16,6 +16,7 @@ from stillhouse.base.tables import read_table
 from stillhouse.lineage.provenance import SeenRow
 from stillhouse.tracing.columns import (
     Chunks,
+    Derived,
     Documents,
     Lists,
     Rejections,
@@ -28,6 +29,7 @@ from stillhouse.tracing.lexicon import NONE, Ids, Numbers, Words
 from stillhouse.tracing.tables import (
     ChunkKey,
     ChunkWords,
+    DerivedKey,
     DocumentKey,
     PairKey,
     RequestKey,
@@ -121,6 +123,21 @@ def read_requests(source: Source) -> Requests:
         source.word_column("task"),
         source.word_column("teacher"),
         source.word_column("model"),
+    )
+
+
+def read_derived(source: Source) -> Derived:
+    """Read ``derived.parquet``."""
+    asked = read_requests(source)
+    return Derived(
+        asked.request,
+        asked.chunks,
+        asked.path,
+        asked.prompt,
+        asked.task,
+        asked.teacher,
+        asked.model,
+        source.id_column("parent_id"),
     )
 
 
@@ -230,6 +247,7 @@ FORMS: Final = {
     "documents": Form(Documents, DocumentKey, read_documents),
     "chunks": Form(Chunks, ChunkKey, read_chunks),
     "requests": Form(Requests, RequestKey, read_requests),
+    "derived": Form(Derived, DerivedKey, read_derived),
     "rows": Form(Rows, RowKey, read_rows),
     "pairs": Form(Rows, PairKey, read_pairs),
     "skipped": Form(Skipped, Rejection, read_skipped),

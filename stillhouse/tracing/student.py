@@ -1,7 +1,7 @@
 """A student as the thing that is traced: what its rows came from, and who began with its weights."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from stillhouse.base.errors import InputError
 from stillhouse.base.ids import Json
 from stillhouse.base.tables import read_table
-from stillhouse.tracing.columns import flag
+from stillhouse.tracing.columns import Derived, Requests, flag
 from stillhouse.tracing.down import Step
 from stillhouse.tracing.index import Index
 from stillhouse.tracing.lexicon import NONE, Numbers
@@ -21,6 +21,7 @@ from stillhouse.tracing.models import ModelVerdict, describe_verdict, inherit_ve
 from stillhouse.tracing.tables import (
     CURATED,
     DATASET,
+    DERIVED,
     DOCUMENTS,
     REQUESTS,
     REVIEWED,
@@ -126,9 +127,13 @@ def _gather(index: Index, root: Path, student: Listed) -> _Material:
 def _find_requests(index: Index, root: Path, student: Listed) -> tuple[Numbers, Numbers, Numbers]:
     """Return prompt file, teacher and model of each request, by its number; NONE where no table tells."""
     paths, teachers, models = (np.full(index.size, NONE, np.int32) for _ in range(3))
-    for path in reversed(_order(root, student, (REQUESTS,))):  # its own, the first, goes before
+    own_last: list[tuple[Path, Callable[[Path], Requests | Derived]]] = [
+        *((path, index.derived) for path in reversed(_order(root, student, (DERIVED,)))),
+        *((path, index.requests) for path in reversed(_order(root, student, (REQUESTS,)))),
+    ]
+    for path, read in own_last:  # its own goes before
         try:
-            requests = index.requests(path)
+            requests = read(path)
         except InputError:  # an older one merely tells nothing
             if _is_here(root, path):
                 raise

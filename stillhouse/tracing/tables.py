@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from stillhouse.base import requests
 from stillhouse.base.errors import InputError
 from stillhouse.base.files import read_text
 from stillhouse.base.ids import Json
@@ -12,7 +13,8 @@ from stillhouse.base.records import Message, Rejection
 
 DOCUMENTS: Final = Path("data/corpus/documents.parquet")
 CHUNKS: Final = Path("data/corpus/chunks.parquet")
-REQUESTS: Final = Path("data/requests.parquet")
+REQUESTS: Final = requests.REQUESTS
+DERIVED: Final = requests.DERIVED
 RESPONSES: Final = Path("data/generated/responses.parquet")
 PAIRS: Final = Path("data/generated/pairs.parquet")
 JUDGEMENTS: Final = Path("data/judgements.parquet")
@@ -65,6 +67,21 @@ class RequestKey:
     prompt_sha256: str
     teacher: str
     model: str
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedKey:
+    """A request that develops a pair, without what it says."""
+
+    request_id: str
+    slot_id: str
+    chunk_ids: tuple[str, ...]
+    task: str
+    prompt_path: str
+    prompt_sha256: str
+    teacher: str
+    model: str
+    parent_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,7 +141,7 @@ def _tell(step: Step) -> str:
             return _join(step.id[:_SHOWN_ID], asked, how)
         case "answer":
             return str(facts["text"])
-        case "pair" | "row":
+        case "pair" | "row" | "parent":
             return f"{_last_turn(facts)} -> {facts['response']}"
         case "review":
             return _join(facts["verdict"], f"by {facts['reviewer']}", facts["reason"])

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from stillhouse.tracing.asked import Asked
 from stillhouse.tracing.columns import Flags, Requests, Rows, choose, flag
 from stillhouse.tracing.find import Thing
 from stillhouse.tracing.index import Index
@@ -60,7 +61,8 @@ class Trail:
     def tell_rows(self, table: Rows) -> Told:
         """Say of each row or pair of a table whether it comes of the thing."""
         if self.thing.kind in BY_ROW:
-            return np.where(choose(self.rows, table.row), YES, NO).astype(np.int8)
+            own = choose(self.rows, table.row) | choose(self.requests, table.request)[table.group]
+            return np.where(own, YES, NO).astype(np.int8)
         return self.tell_groups(table)[table.group]
 
     def tell_groups(self, table: Rows) -> Told:
@@ -97,7 +99,7 @@ def lay_trail(
     thing: Thing,
     passages: Passages,
     prompts: Mapping[str, str],
-    requests: Requests | None,
+    asked: Asked | None,
     rows: Flags,
 ) -> tuple[Trail, Flags]:
     """Return the trail of a thing, and which of the requests are its own.
@@ -107,7 +109,7 @@ def lay_trail(
         thing: what is followed.
         passages: of the same version as the requests.
         prompts: path -> sha256 of the prompt files of the thing's version; needed only for a prompt.
-        requests: all requests of one version; whatever a row names beside them is judged by place,
+        asked: all requests of one version; whatever a row names beside them is judged by place,
             and so are those of passages that are not known. None where that table is lost.
         rows: of a row or pair itself and what reviewers made of it.
     """
@@ -116,19 +118,24 @@ def lay_trail(
     sources = find_sources(index, thing)
     nobody = np.zeros(size, np.bool_)
     start = itself if thing.kind == "request" else nobody
-    if requests is None:
+    if asked is None:
         trail = Trail(thing, rows, passages, start, nobody, nobody, {}, sources, itself)
         return trail, np.zeros(0, np.bool_)
+    requests = asked.requests
     same = choose(itself, requests.request) | (requests.path == index.words.find(thing.id))
     renamed, gone = _compare_prompts(index, thing, prompts, requests)
     own = same | requests.chunks.any_of(passages.own) | renamed
+    if thing.kind not in BY_PASSAGE:  # what was developed from a pair is of the same passages
+        own = asked.add_children(own, rows)
     doubted = gone & ~own
     told = ~doubted
+    if thing.kind == "prompt":
+        told &= ~asked.untold
     if thing.kind in BY_PASSAGE:
         told &= requests.chunks.all_of(passages.known)
     doubtful: dict[int, int] = {}
     if own.any():  # the prompt was there, so one that is gone was another
-        told |= doubted
+        told |= doubted & ~asked.untold
     else:
         paths = requests.path[doubted].tolist()
         doubtful = dict(zip(requests.request[doubted].tolist(), paths, strict=True))

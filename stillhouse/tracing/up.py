@@ -10,15 +10,18 @@ import numpy as np
 from stillhouse.base.ids import Json, sha256_file
 from stillhouse.base.records import Chunk, Judgement, Message, Pair, Request, Response, Row
 from stillhouse.base.tables import read_table
+from stillhouse.tracing.asked import read_asked
 from stillhouse.tracing.down import Step
 from stillhouse.tracing.find import ENTRY
 from stillhouse.tracing.index import Index
+from stillhouse.tracing.lexicon import Numbers
 from stillhouse.tracing.picking import find_record, find_records
 from stillhouse.tracing.reach import Reach, hash_prompts
 from stillhouse.tracing.tables import (
     CHUNKS,
     CURATED,
     DATASET,
+    DERIVED,
     DOCUMENTS,
     JUDGEMENTS,
     PAIRS,
@@ -66,8 +69,7 @@ def step_up(index: Index, root: Path, reach: Reach) -> Iterator[Step]:
         case "chunk":
             yield from _show_passages(at, (own,))
         case "prompt":
-            requests = index.requests(root / REQUESTS)
-            used = np.unique(requests.prompt[reach.places[REQUESTS]])
+            used = _find_used(index, root, reach)
             sha256s = set(index.ids.names(used))
             if reach.thing.home:
                 sha256s |= {hash_prompts(index, root, reach.thing)[own]}
@@ -78,6 +80,16 @@ def step_up(index: Index, root: Path, reach: Reach) -> Iterator[Step]:
             yield from _show_pair(at, own)
         case "row":
             yield from _show_row(at, reach)
+
+
+def _find_used(index: Index, root: Path, reach: Reach) -> Numbers:
+    """Return the hashes that a prompt file had in its own requests, and not in those derived from them."""
+    asked = read_asked(index, {table: root / table for table in (REQUESTS, DERIVED, PAIRS)})
+    assert asked is not None
+    places = np.concatenate([reach.places[REQUESTS], reach.places[DERIVED] + asked.plain])
+    named = asked.requests.path[places] == index.words.find(reach.thing.id)
+    used: Numbers = np.unique(asked.requests.prompt[places[named] if named.any() else places])
+    return used
 
 
 def _show_documents(at: _Place, document_ids: Sequence[str]) -> Iterator[Step]:
@@ -107,12 +119,16 @@ def _show_prompt(at: _Place, path: str, sha256: str) -> Step:
 
 def _show_request(at: _Place, request_id: str) -> Iterator[Step]:
     """Yield what a request was made from, the request, and its answer."""
-    request = find_record(at.table(REQUESTS), Request, request_id)
+    tables = (path for table in (REQUESTS, DERIVED) if (path := at.table(table)).is_file())
+    found = (find_record(path, Request, request_id) for path in tables)
+    request = next((one for one in found if one), None)
     if request is None:
         yield Step("request", request_id, _GONE)
         return
     yield from _show_passages(at, request.chunk_ids)
     yield _show_prompt(at, request.prompt_path, request.prompt_sha256)
+    if request.parent_id:
+        yield _show_parent(at, request.parent_id)
     facts = _plain(request)
     for told in ("request_id", "prompt_path", "prompt_sha256", "output_schema"):
         del facts[told]
@@ -120,6 +136,15 @@ def _show_request(at: _Place, request_id: str) -> Iterator[Step]:
     response = find_record(at.table(RESPONSES), Response, request_id)
     answer = _GONE if response is None else _plain(response)
     yield Step("answer", request_id, {k: v for k, v in answer.items() if k != "request_id"})
+
+
+def _show_parent(at: _Place, pair_id: str) -> Step:
+    """Return the pair that a request develops further."""
+    parent = find_record(at.table(PAIRS), Pair, pair_id)
+    if parent is None:
+        return Step("parent", pair_id, _GONE)
+    said = _say(parent.messages, parent.response, parent.reasoning, parent.context)
+    return Step("parent", pair_id, {"slot_id": parent.slot_id, "task": parent.task, **said})
 
 
 def _show_pair(at: _Place, pair_id: str, request_id: str = "") -> Iterator[Step]:
