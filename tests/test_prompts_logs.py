@@ -8,8 +8,10 @@ import pytest
 
 from stillhouse.base.errors import InputError
 from stillhouse.base.personal import hide_personal
+from stillhouse.base.questions import read_general, read_gold
 from stillhouse.base.records import Message
 from stillhouse.prompts.logs import Log, Logs, Unused, load_logs
+from stillhouse.quality.contamination import find_copied
 
 ASK = Message("user", "How do I book a van?")
 
@@ -164,3 +166,14 @@ def test_a_line_of_another_form_is_named_with_its_place(
     with pytest.raises(InputError) as caught:
         load_logs(path)
     assert f"prompts.jsonl:2: {said}" in str(caught.value)
+
+
+def test_no_shipped_line_has_the_wording_of_a_question_that_measures() -> None:
+    sealed = Path("data/seed/eval")
+    gold = read_gold(sealed / "gold.jsonl") + read_general(sealed / "general.jsonl")
+    asked = [
+        turn.content for log in load_logs(Path("data/seed/prompts.jsonl")) for turn in log.messages
+    ]
+    copies = find_copied(asked, gold, run=8, similarity=0.9)
+    assert [copied.similarity for copied in copies if copied] == []
+    assert any(find_copied([gold[0].question], gold, run=8, similarity=0.9))
