@@ -30,7 +30,13 @@ from stillhouse.quality.alarms import measure_quality, report_quality
 from stillhouse.quality.baseline import read_baseline
 from stillhouse.quality.coverage import count_coverage, report_coverage, write_coverage
 from stillhouse.quality.curate import CurateParams
-from stillhouse.quality.gate import describe_failed, refuse_drift, refuse_failed, report_validation
+from stillhouse.quality.gate import (
+    Validation,
+    describe_failed,
+    refuse_drift,
+    refuse_failed,
+    report_validation,
+)
 from stillhouse.quality.limits import ValidateParams
 from stillhouse.quality.review import read_verdicts
 from stillhouse.quality.review_errors import read_review_errors
@@ -65,19 +71,36 @@ log = logging.getLogger(__name__)
 def main() -> None:
     """Write what the gate saw and how thin the dataset is; end with exit code 1 where a check failed."""
     opened = {path: md5_file(Path(path)) for path, _ in TABLES.values()}
-    focus = load_focus(SEED / "focus.yaml")
+    tables, curate_params = read_tables(), load_section("curate", CurateParams)
+    params = load_section("validate", ValidateParams)
+    against = gather(tables, params)
+    validation = validate(opened, tables, against, params, curate_params)
+    refuse_drift(opened, {path: md5_file(Path(path)) for path in opened})
+    describe(tables, against, validation, curate_params)
+    write_json(REPORTS / "validation.json", report_validation(validation))
+    write_text(REPORTS / "validation.html", render_validation(validation, tables.parts()))
+    for check in validation.failed():
+        log.error("%s", describe_failed(check))
+    say_counts("validate", checks=len(validation.checks), failed=len(validation.failed()))
+    refuse_failed(validation)
+
+
+def read_tables() -> Tables:
+    """Return every table; calls that develop pairs further stand among the requests."""
     found: dict[str, Any] = {
         name: read_all(Path(path), record) for name, (path, record) in TABLES.items()
     }
     found["requests"] += found.pop("derived")
-    tables = Tables(**found)
-    params = load_section("validate", ValidateParams)
-    curate_params = load_section("curate", CurateParams)
+    return Tables(**found)
+
+
+def gather(tables: Tables, params: ValidateParams) -> Against:
+    """Return what the tables are held against; questions and passages are embedded for it."""
+    held_out = {document.source for document in load_focus(SEED / "focus.yaml").held_out or ()}
+    closed = {d.document_id for d in tables.documents if d.source in held_out}
     prompts = [talk.question for talk in load_logs(SEED / "prompts.jsonl")]
     embedder = Embedder(load_runtime(), home() / "embeddings.sqlite")
-    held_out = {document.source for document in focus.held_out or ()}
-    closed = {d.document_id for d in tables.documents if d.source in held_out}
-    against = Against(
+    return Against(
         gold=read_measuring(SEED / "eval"),
         closed=closed,
         declared={path: declared_columns(record) for path, record in TABLES.values()},
@@ -86,23 +109,20 @@ def main() -> None:
         quality=measure_quality(tables, prompts, read_baseline(), embedder.embed, params),
         review=read_review_errors(REPORTS / "review.json"),
     )
-    validation = validate(opened, tables, against, params, curate_params)
-    refuse_drift(opened, {path: md5_file(Path(path)) for path in opened})
+
+
+def describe(
+    tables: Tables, against: Against, validation: Validation, curate_params: CurateParams
+) -> None:
+    """Write what is planned and there, how varied the rows are, and how far judges agree."""
     write_json(REPORTS / "coverage.json", report_coverage(against.covered))
     write_text(REPORTS / "coverage.csv", write_coverage(against.covered))
-    train_md5 = opened[TABLES["train"][0]]
-    quality = report_quality(against.quality, validation, train_md5)
-    write_json(REPORTS / "quality.json", quality)
+    train_md5 = validation.tables[TABLES["train"][0]]
+    write_json(REPORTS / "quality.json", report_quality(against.quality, validation, train_md5))
     slots = {pair.slot_id: pair.pair_id for pair in tables.pairs}
     rulings = list_rulings(read_verdicts(SEED / "review.jsonl"), slots)
     agreement = describe_agreement(tables.judgements, rulings, curate_params.thresholds)
     write_json(REPORTS / "judges.json", agreement)
-    write_json(REPORTS / "validation.json", report_validation(validation))
-    write_text(REPORTS / "validation.html", render_validation(validation, tables.parts()))
-    for check in validation.failed():
-        log.error("%s", describe_failed(check))
-    say_counts("validate", checks=len(validation.checks), failed=len(validation.failed()))
-    refuse_failed(validation)
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ def test_where_nothing_was_reported_the_page_says_so(tmp_path: Path) -> None:
     write_project(tmp_path)
     for name in ("coverage", "quality", "judges", "review"):
         write_json(tmp_path / f"reports/{name}.json", {})
-    (tmp_path / "data/curated/report.json").unlink()
+    write_json(tmp_path / "data/curated/report.json", {})
     told = read_text_of(tmp_path)
     for said in (
         "Too few rows to measure.",

@@ -78,14 +78,13 @@ def read_sources(root: Path, students: Sequence[str]) -> Sources:
 
 
 def _read_reports(root: Path) -> Reports:
-    reports, curated = root / "reports", root / "data/curated/report.json"
+    reports = root / "reports"
     return Reports(
         coverage=_read_json(reports / "coverage.json"),
         quality=_read_json(reports / "quality.json"),
         judges=_read_json(reports / "judges.json"),
         review=_read_json(reports / "review.json"),
-        # Versions before it were curated without a report.
-        curated=_read_json(curated) if curated.exists() else {},
+        curated=_read_json(root / "data/curated/report.json"),
     )
 
 
