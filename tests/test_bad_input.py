@@ -77,7 +77,9 @@ def write_seed(seed: Path) -> None:
     (seed / "eval").mkdir()
     (seed / "eval/gold.jsonl").write_text(json.dumps(GOLD) + "\n")
     (seed / "eval/general.jsonl").write_text(json.dumps(GENERAL) + "\n")
-    (seed / "review.jsonl").write_text("")
+    for name in ("review.jsonl", "prompts.jsonl", "instructions.jsonl"):
+        (seed / name).write_text("")
+    (seed / "baseline.json").write_text("{}\n")
     (seed / "sources.yaml").write_text("version: 1\n")
     (seed / "focus.yaml").write_text(
         "core: [{source: people/annual-leave.md}]\nheld_out: [{source: fleet/company-vehicles.md}]\n"
