@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from stillhouse.base.records import Message, Pair, Request, list_ancestors, list_steps
+from stillhouse.base.records import Message, Pair, Request, join_slot, list_ancestors, list_steps
 from stillhouse.base.requests import read_requests
 from stillhouse.base.tables import read_all, write_table
 from stillhouse.diffing.diff import Change, Diff, make_diff
@@ -199,9 +199,9 @@ def write_judging(project: Project, rubric: str, pairs: Sequence[Pair]) -> None:
         replace(
             make_request(
                 [], "accuracy", prompt_path="prompts/judge/accuracy.md", prompt_sha256=rubric,
-                messages=(Message("user", pair.pair_id + rubric),), parent_id=pair.pair_id,
+                messages=(Message("user", pair.pair_id + rubric),),
             ),
-            slot_id=f"{pair.slot_id}|accuracy",
+            slot_id=join_slot(pair.slot_id, "anthropic/model", "accuracy", 0),
         )
         for pair in pairs
     ]  # fmt: skip

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from stillhouse.base.fixes import is_fix
-from stillhouse.base.records import Rejection, Request
+from stillhouse.base.records import Rejection, Request, split_slot
 from stillhouse.diffing.causes import CAUSES, NOTHING, Cause, Why
 from stillhouse.diffing.items import ROW_HASHES, RUN_HASHES, Item, item_of_pair, slot_of_item
 from stillhouse.diffing.making import FOCUS, Making
@@ -161,14 +161,16 @@ class Explainer:
             new.model,
         ):
             return Why(("judge",), {"judge": new.prompt_path})
-        if old.parent_id and new.parent_id and old.parent_id != new.parent_id:
-            return self._making.compare_parents(old.parent_id, new.parent_id)
+        slots = (split_slot(old.slot_id)[0], split_slot(new.slot_id)[0])
+        then, now = self._old.find_slot(slots[0]), self._new.find_slot(slots[1])
+        if then and now and then != now:
+            return self._making.compare_parents(then, now)
         return Why(("judge",))
 
     def judging_absent(self, request: Request, *, gone: bool) -> Why:
         """Return why a judge is asked in one version only: of the old one if it is ``gone``."""
         here, there = (self._old, self._new) if gone else (self._new, self._old)
-        pair = here.pair(request.parent_id) if request.parent_id else None
+        pair = here.pair(here.find_slot(split_slot(request.slot_id)[0]))
         if pair is None or there.has_pair(pair.pair_id):
             return Why(("judge",), {"judge": request.prompt_path})
         there.load_requests([pair.request_id])

@@ -132,6 +132,8 @@ class _Before:
 
     def place(self, now: Traits) -> tuple[Cause, ...]:
         """Return why a request stands where none stood."""
+        if now.parent:
+            return ("parameters",)  # `generate.evolve` develops more
         first, mark, _ = now.slot_id.rpartition("@")  # of a teacher beside the first one
         if mark and first.removesuffix("|") in self._places:
             return ("teacher",)

@@ -127,14 +127,14 @@ def _bound(
             continue
         parameters = read_parameters(request)
         pairs = int(parameters.get("pairs", 1)) * int(parameters.get("phrasings", 1))
-        asked = [one for _, one in render_judging(_imagine(request), passages, panel)]
+        asked = [one for _, one in render_judging(imagine_pair(request), passages, panel)]
         names = {one.request_id for one in asked}
         each = estimate_cost(asked, names, known.costs, known.estimator)
         count, cost = count + pairs * len(asked), add_costs(cost, each, pairs)
     return count, cost
 
 
-def _imagine(request: Request) -> Pair:
+def imagine_pair(request: Request) -> Pair:
     """Return a pair of the usual length that a request may make."""
     return Pair(
         pair_id=request.request_id,

@@ -2,9 +2,10 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -18,11 +19,13 @@ from stillhouse.base.library import LIBRARY, check_library
 from stillhouse.base.lock import Lock, read_lock
 from stillhouse.base.params import PARAMS, load_section
 from stillhouse.base.records import Request
+from stillhouse.base.requests import DERIVED
 from stillhouse.base.runtime import load_runtime
 from stillhouse.base.stage import check_copy
 from stillhouse.base.tables import StoredTable, read_table
 from stillhouse.base.timings import Timings, read_timings
 from stillhouse.planning.causes import Caused, Former, explain_requests
+from stillhouse.planning.evolving import NOTHING, Evolving, foresee_evolution
 from stillhouse.planning.foresee import CHUNKS, REQUESTS, Rerun, foresee
 from stillhouse.planning.hashes import Hashes
 from stillhouse.planning.judging import NOBODY, Judging, Known, find_archive, foresee_judging
@@ -57,7 +60,8 @@ class Plan:
     ``obstacles`` are sentences that say why it will stop before it has asked for everything;
     ``restored`` are stages that DVC takes from its run cache; ``made`` are the tables that had to
     be worked out for this, because those on disk are of other inputs or other code; ``submitted``
-    are requests whose answers wait in message batches.
+    are requests whose answers wait in message batches; ``evolving`` says what may be asked beyond
+    ``counts``, to develop pairs that are not there yet.
     """
 
     counts: Mapping[Kind, Count]
@@ -71,6 +75,7 @@ class Plan:
     to_be_sent: frozenset[str]
     submitted: frozenset[str]
     judging: Judging = NOBODY
+    evolving: Evolving = NOTHING
 
     @property
     def requests(self) -> Count:
@@ -122,13 +127,8 @@ def make_plan(root: Path, teachers: Collection[Teacher]) -> Plan:
     ):
         foreseen = foresee(root, list_makers(root, Path(scratch)))
         requests = StoredTable(foreseen.tables.find(REQUESTS), Request)
-        found = sort_requests(requests, costs, journal, _find_archive(root))
         put_back = _GENERATE in foreseen.restored
-        if put_back:
-            found = settle(found)
         estimator = Estimator(journal.read_rates(), load_teachers(root / PARAMS))
-        cost = estimate_cost(requests, found.to_be_sent, costs, estimator)
-        caused = explain_requests(requests, found.to_be_sent, find_former(root))
         repository = _find_archive(root).repository
         known = Known(
             root,
@@ -139,8 +139,16 @@ def make_plan(root: Path, teachers: Collection[Teacher]) -> Plan:
             estimator,
             find_archive(root, repository),
         )
-        judging = foresee_judging(known, requests)
-        least, most = add_costs(cost, judging.least), add_costs(cost, judging.most)
+        evolving = foresee_evolution(known, foreseen.tables.find(REQUESTS))
+        asked = Joined((requests, *evolving.known))
+        found = sort_requests(asked, costs, journal, _find_archive(root))
+        if put_back:
+            found, evolving = settle(found), NOTHING
+        cost = estimate_cost(asked, found.to_be_sent, costs, estimator)
+        caused = explain_requests(asked, found.to_be_sent, find_former(root))
+        judging = foresee_judging(known, Joined((asked, *evolving.imagined)))
+        least = add_costs(cost, judging.least)
+        most = add_costs(add_costs(cost, evolving.most), judging.most)
         budget = weigh_budget(least, runtime, journal, most)
         made = tuple(
             name
@@ -167,7 +175,18 @@ def make_plan(root: Path, teachers: Collection[Teacher]) -> Plan:
         found.to_be_sent,
         found.submitted,
         judging,
+        evolving,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The requests of several tables, one after the other; walked as often as one likes."""
+
+    tables: tuple[Iterable[Request], ...]
+
+    def __iter__(self) -> Iterator[Request]:
+        return chain.from_iterable(self.tables)
 
 
 def check_code(root: Path) -> None:
@@ -195,11 +214,21 @@ def find_former(root: Path) -> Former | None:
     hashes = Hashes(root)
     changed = frozenset(dep for dep, md5 in stage.deps.items() if hashes.find(dep) != md5)
     requests, chunks = _find_table(root, lock, REQUESTS), _find_table(root, lock, CHUNKS)
+    tables = [requests, _find_derived(root, lock)] if requests else []
     return Former(
-        StoredTable(requests, Request) if requests else (),
+        Joined(tuple(StoredTable(path, Request) for path in tables if path)) if tables else (),
         {chunk.chunk_id for chunk in read_table(chunks, _ChunkKey)} if chunks else (),
         changed,
     )
+
+
+def _find_derived(root: Path, lock: Lock) -> Path | None:
+    """Return the calls that developed pairs in the last run; None where there are none."""
+    outs = {path: md5 for stage in lock.stages.values() for path, md5 in stage.outs.items()}
+    try:
+        return find_cached(find_caches(root), outs, DERIVED.as_posix())[1]
+    except StillhouseError:  # a listing that cannot be read tells nothing
+        return None
 
 
 @dataclass(frozen=True, slots=True)

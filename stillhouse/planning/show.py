@@ -7,6 +7,7 @@ from typing import Final
 
 from stillhouse.base.ids import Json
 from stillhouse.base.text import fold
+from stillhouse.planning.evolving import Evolving
 from stillhouse.planning.judging import Judging
 from stillhouse.planning.plan import Plan, TimedRerun
 from stillhouse.planning.sorting import Count
@@ -47,6 +48,10 @@ def to_json(plan: Plan) -> dict[str, Json]:
             "left_usd": budget.left,
             "over": budget.over,
         },
+        "evolve": {
+            "requests": [0, plan.evolving.more],
+            "cost_usd": [0.0, plan.evolving.most.direct],
+        },
         "judge": _judging_to_json(plan.judging),
         # No evaluation calls a teacher that costs.
         "evaluation": {"requests": [0, 0], "cost_usd": [0.0, 0.0]},
@@ -64,7 +69,10 @@ def to_file(plan: Plan) -> dict[str, Json]:
 
     Among them are those in batches: whose batch is lost or expires is asked anew.
     """
-    return {**to_json(plan), KEY: describe_requests(plan.to_be_sent | plan.submitted)}
+    return {
+        **to_json(plan),
+        KEY: describe_requests(plan.to_be_sent | plan.submitted, plan.evolving.more),
+    }
 
 
 def add_times(reruns: Sequence[TimedRerun]) -> tuple[float | None, float | None]:
@@ -83,6 +91,8 @@ def to_text(plan: Plan, written: str = "") -> Iterator[str]:
         yield from _lines("Tokens", _say_tokens(plan))
     yield from _lines("Cost", _say_cost(plan))
     yield from _lines("Budget", _say_budget(plan))
+    if plan.evolving.more:
+        yield from _lines("Evolve", _say_evolving(plan.evolving))
     yield from _lines("Judges", _say_judging(plan.judging))
     for obstacle in plan.obstacles:
         yield from _lines("Obstacle", obstacle)
@@ -123,6 +133,7 @@ def to_markdown(plan: Plan) -> Iterator[str]:
         ("Free", f"{plan.free.new:,} of the new requests cost nothing but time"),
         ("Because of", _say_causes(plan)),
         ("Tokens", _say_tokens(plan)),
+        *((("Evolve", _say_evolving(plan.evolving)),) if plan.evolving.more else ()),
         *((("Judges", _say_judging(plan.judging)),) if plan.judging.high else ()),
         ("Time", _say_times(plan)),
         *(("Obstacle", obstacle) for obstacle in plan.obstacles),
@@ -136,6 +147,14 @@ def to_markdown(plan: Plan) -> Iterator[str]:
         for timed in plan.reruns:
             seconds, why = _say_time(timed.seconds), _cell(_say_why(timed))
             yield f"| {_cell(timed.rerun.stage)} | {seconds} | {why} |"
+
+
+def _say_evolving(evolving: Evolving) -> str:
+    price = f", up to {_dollars(evolving.most.direct)}" if evolving.most.models else ""
+    return (
+        f"up to {evolving.more:,} requests more develop pairs{price}: how many there are is known when "
+        "these are answered"
+    )
 
 
 def _judging_to_json(judging: Judging) -> dict[str, Json]:
