@@ -161,9 +161,12 @@ def test_teachers_and_judges_are_told_with_tokens_and_the_cost_at_todays_prices(
         },
     ]  # fmt: skip
     assert told["judges"] == [
-        {"judge": "offline/2", "criterion": name, "judgements": ROWS_OF_LEAVE + 3, "mean": 0.5}
+        {
+            "judge": "offline/2", "criterion": name, "judgements": ROWS_OF_LEAVE + 3, "mean": 0.5,
+            "rubric": "", "rubric_sha256": "",
+        }
         for name in ("format", "length")
-    ]
+    ]  # fmt: skip
     waterfall = told["waterfall"]
     assert isinstance(waterfall, dict)
     assert waterfall["steps"]["judged"] == waterfall["steps"]["pairs"] == ROWS_OF_LEAVE + 3

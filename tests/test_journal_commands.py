@@ -386,3 +386,14 @@ def test_a_retry_may_be_of_one_teacher(project: Path) -> None:
     )
     with Journal(find_journal(project)) as journal:
         assert [failure.request_id for failure in journal.read_failures()] == ["of another prompt"]
+
+
+def test_a_retry_of_one_teacher_knows_what_develops_pairs_and_what_judges(project: Path) -> None:
+    found = [replace(LAST, request_id=name * 64, teacher="judge") for name in ("a", "b")]
+    with Journal(find_journal(project)) as journal:
+        journal.record([Failure(one.request_id, "400", permanent=True) for one in found])
+    paths = ("data/generated/derived.parquet", "data/judging/requests.parquet")
+    for path, one in zip(paths, found, strict=True):
+        write_table(project / path, Request, [one])
+    told = retry(project, "--teacher", "judge").stdout.splitlines()
+    assert told[:2] == [one.request_id for one in found]

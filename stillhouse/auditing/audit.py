@@ -14,6 +14,7 @@ from stillhouse.auditing.students import History
 from stillhouse.auditing.subject import Subject, find_weights, name_place, open_model, open_place
 from stillhouse.auditing.tally import (
     EMPTY,
+    LATER,
     STEPS,
     TRAIN,
     DocumentShare,
@@ -234,7 +235,8 @@ def _open_audit(
     above: Sequence[str],
 ) -> Iterator[Audit]:
     evidence = gather_evidence(root, subject, full=full)
-    here = {table: root / table for table in STEPS.values() if (root / table).is_file()}
+    known = (*STEPS.values(), *LATER)
+    here = {table: root / table for table in known if (root / table).is_file()}
     evidence, tally = _count(evidence, here, subject)
     links = {link.path: link for link in evidence.links}
     with _open_base(root, history, subject, full, above) as base:

@@ -202,7 +202,7 @@ def _describe_makers(audit: Audit) -> Iterator[str]:
         told = (
             f"{judge.judge}, {judge.criterion}: {judge.judgements:,} judged, mean {judge.mean:.2f}"
         )
-        yield from _fill("judge", told)
+        yield from _fill("judge", _join(told, judge.rubric, _short(judge.rubric_sha256)))
     yield from _fill(
         "cost", f"{say_usd(audit.usd)} at today's prices in params.yaml, asked one by one"
     )

@@ -10,7 +10,7 @@ from stillhouse.auditing.digests import Digests
 from stillhouse.auditing.places import Places
 from stillhouse.auditing.problems import Problem, Unchecked
 from stillhouse.auditing.subject import Subject
-from stillhouse.auditing.tally import STEPS
+from stillhouse.auditing.tally import LATER, STEPS
 from stillhouse.base.errors import StillhouseError
 from stillhouse.history.hashed import Hashed
 from stillhouse.lineage.inputs import Digest, combine
@@ -78,7 +78,7 @@ def find_links(subject: Subject, places: Places) -> list[Link]:
     links = [finder.find(path, md5, "provenance.json") for path, md5 in sorted(own.items())]
     validation = next((link.file for link in links if link.path == VALIDATION), None)
     told = _read_tables(validation)
-    for table in (*STEPS.values(), *REJECTIONS, REVIEW):
+    for table in (*STEPS.values(), *REJECTIONS, REVIEW, *LATER):
         path = table.as_posix()
         if path in own:
             continue
@@ -88,7 +88,7 @@ def find_links(subject: Subject, places: Places) -> list[Link]:
             links.append(finder.find(path, md5, "provenance.json"))
         elif md5 := _find_recorded(subject, places, path, own):
             links.append(finder.find(path, md5, "dvc.lock"))
-        else:
+        elif table not in LATER:
             links.append(Link(path, "", "dvc.lock", "absent"))
     return links
 

@@ -14,7 +14,7 @@ from stillhouse.auditing.tally import TRAIN, Files, open_tables, read_parquet
 from stillhouse.auditing.witnesses import Review
 from stillhouse.base.questions import question_of
 from stillhouse.base.records import Message
-from stillhouse.tracing.tables import CHUNKS, JUDGEMENTS, REQUESTS
+from stillhouse.tracing.tables import CHUNKS, DERIVED, JUDGEMENTS, REQUESTS
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -129,13 +129,14 @@ def _read_rows(database: "DuckDBPyConnection", files: Files) -> dict[str, dict[s
     source = read_parquet(database, files[TRAIN], "train")
     columns = "row_id, task, request_id, chunk_ids, prompt, completion, context, reasoning"
     rows = _ask(database, f"select {columns} from {source} semi join wanted on row_id = wanted.id")
-    asked = {}
-    if REQUESTS in files:
-        _lay_ids(database, "asked", {str(row["request_id"]) for row in rows})
-        requests = read_parquet(database, files[REQUESTS], "requests")
-        told = "select request_id, teacher, model, prompt_path, variation, persona from "
-        found = _ask(database, f"{told} {requests} semi join asked on request_id = asked.id")
-        asked = {str(one["request_id"]): one for one in found}
+    asked: dict[str, dict[str, Any]] = {}
+    _lay_ids(database, "asked", {str(row["request_id"]) for row in rows})
+    for table in (REQUESTS, DERIVED):
+        if table in files:
+            requests = read_parquet(database, files[table], table.stem)
+            told = "select request_id, teacher, model, prompt_path, variation, persona from "
+            found = _ask(database, f"{told} {requests} semi join asked on request_id = asked.id")
+            asked |= {str(one["request_id"]): one for one in found}
     _lay_ids(database, "shown", {str(chunk) for row in rows for chunk in row["chunk_ids"]})
     return {str(row["row_id"]): {**row, **asked.get(str(row["request_id"]), {})} for row in rows}
 

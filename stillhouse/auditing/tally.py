@@ -16,6 +16,7 @@ from stillhouse.tracing.tables import (
     CHUNKS,
     CURATED,
     DATASET,
+    DERIVED,
     DOCUMENTS,
     JUDGEMENTS,
     PAIRS,
@@ -42,6 +43,12 @@ STEPS: Final = {
     "validation": VALIDATION,
     "test": TEST,
 }
+
+# Calls to teachers: of the plan, and those that develop pairs; and calls to judges.
+_CALLS: Final = (REQUESTS, DERIVED)
+JUDGED_BY: Final = Path("data/judging/requests.parquet")
+# What earlier versions did not write yet, so that they lack nothing without it.
+LATER: Final = (DERIVED, JUDGED_BY)
 
 Files = Mapping[Path, Path]  # table -> where its bytes lie
 
@@ -86,12 +93,17 @@ class TeacherShare:
 
 @dataclass(frozen=True, slots=True)
 class JudgeShare:
-    """One criterion of a judge: how many pairs were scored, and the mean score in [0, 1]."""
+    """One criterion of a judge: how many pairs were scored, and the mean score in [0, 1].
+
+    ``rubric`` is the prompt file of a judge that is a model, with its hash; rules have none.
+    """
 
     judge: str
     criterion: str
     judgements: int
     mean: float
+    rubric: str = ""
+    rubric_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,8 +240,9 @@ def _lay_rows(database: "DuckDBPyConnection", own: Files, here: Files, listed: P
 def _lay_requests(database: "DuckDBPyConnection", own: Files, here: Files) -> None:
     """Lay out how many rows each kind of request gave: prompt, teacher and model."""
     columns = "select request_id, prompt_path, teacher, model from "
-    requests = _both(database, REQUESTS, own, here, columns, "request_id")
+    asked = [_both(database, table, own, here, columns, "request_id") for table in _CALLS]
     none = "select '' as request_id, '' as prompt_path, '' as teacher, '' as model where false"
+    requests = " union all ".join(f"{columns} ({one})" for one in asked if one)
     database.execute(_ASKED.format(requests=requests or none))
 
 
@@ -274,14 +287,14 @@ def _count_teachers(database: "DuckDBPyConnection", own: Files) -> Iterator[Teac
     spent = "select '' as teacher, '' as model, 0 as n, 0 as i, 0 as o, 0 as c where false"
     told = RESPONSES in own and REQUESTS in own
     if told:
-        answers, requests = (
-            read_parquet(database, own[table], name)
-            for table, name in ((RESPONSES, "answers"), (REQUESTS, "asked_for"))
-        )
+        answers = read_parquet(database, own[RESPONSES], "answers")
+        tables = [read_parquet(database, own[t], f"asked_{t.stem}") for t in _CALLS if t in own]
+        columns = "select request_id, teacher, model from"
+        requests = " union all ".join(f"{columns} {table}" for table in tables)
         spent = f"""
             select teacher, q.model, count(*) as n, sum(input_tokens)::bigint as i,
                 sum(output_tokens)::bigint as o, sum(cached_tokens)::bigint as c
-            from (select request_id, teacher, model from {requests}) q
+            from ({requests}) q
             join (
                 select request_id, input_tokens, output_tokens, cached_tokens from {answers}
             ) using (request_id)
@@ -309,11 +322,17 @@ def _count_teachers(database: "DuckDBPyConnection", own: Files) -> Iterator[Teac
 def _count_judges(database: "DuckDBPyConnection", own: Files) -> Iterator[JudgeShare]:
     if JUDGEMENTS not in own:
         return
+    rubrics = "select '' as request_id, '' as prompt_path, '' as prompt_sha256 where false"
+    if JUDGED_BY in own:
+        asked = read_parquet(database, own[JUDGED_BY], "judged_by")
+        rubrics = f"select request_id, prompt_path, prompt_sha256 from {asked}"
     found = _ask(
         database,
         f"""
-        select judge, criterion, count(*) as n, avg(score) from
-        {read_parquet(database, own[JUDGEMENTS], "judgements")}
+        select judge, criterion, count(*) as n, avg(score), coalesce(max(prompt_path), ''),
+            coalesce(max(prompt_sha256), '')
+        from {read_parquet(database, own[JUDGEMENTS], "judgements")}
+        left join ({rubrics}) using (request_id)
         group by judge, criterion order by judge, criterion
         """,
     )
@@ -321,12 +340,16 @@ def _count_judges(database: "DuckDBPyConnection", own: Files) -> Iterator[JudgeS
 
 
 def _count_step(database: "DuckDBPyConnection", table: Path, own: Files) -> int | None:
-    """Return how many records a table has; of judgements, how many pairs were judged."""
+    """Return how many records a table has; of judgements, how many pairs were judged.
+
+    Requests are those of the plan and those that develop pairs.
+    """
     if table not in own:
         return None
-    source = read_parquet(database, own[table], "step")
+    source = read_parquet(database, own[table], f"step_{table.stem}")
     if table != JUDGEMENTS:
-        return int(_ask(database, f"select count(*) from {source}")[0][0])
+        derived = _count_step(database, DERIVED, own) if table == REQUESTS else 0
+        return int(_ask(database, f"select count(*) from {source}")[0][0]) + (derived or 0)
     # Each judge gives a pair one score for a criterion, and some pairs are exempt from some criteria.
     asked = f"select max(n) from (select count(*) as n from {source} group by judge, criterion)"
     return int(_ask(database, asked)[0][0] or 0)

@@ -1,11 +1,14 @@
 """``stillhouse retry``."""
 
+from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from stillhouse.cli.output import AsJson, print_json
+
+_JUDGED_BY: Final = Path("data/judging/requests.parquet")
 
 
 def retry(
@@ -23,7 +26,9 @@ def retry(
     """
     from stillhouse.base.errors import InputError, suggest
     from stillhouse.base.home import find_home
+    from stillhouse.base.records import Request
     from stillhouse.base.requests import REQUESTS, read_requests
+    from stillhouse.base.tables import read_table
     from stillhouse.teachers.journal import Journal
 
     path = find_home(Path()) / "journal.sqlite"
@@ -38,7 +43,8 @@ def retry(
         chosen = set(requests or refused)
         if teacher:
             asked: dict[str, set[str]] = {}
-            for request in read_requests():
+            judged = (read_table(path, Request) for path in (_JUDGED_BY,) if path.exists())
+            for request in chain(read_requests(), *judged):
                 asked.setdefault(request.teacher, set()).add(request.request_id)
             if teacher not in asked:
                 what = f"no request goes to a teacher called `{teacher}`"
