@@ -13,12 +13,13 @@ from stillhouse.base.stage import run_stage, say_counts
 from stillhouse.base.tables import read_all, write_table
 from stillhouse.distill.bases import check_base, open_base, weights_sha256
 from stillhouse.distill.params import Student
-from stillhouse.evaluation.answering import answer_with, load_model
+from stillhouse.evaluation.answering import answer_both, load_model
 from stillhouse.evaluation.evaluate import EvaluateParams, evaluate, write_accuracy
 from stillhouse.evaluation.exam import Material, build_exam
 from stillhouse.evaluation.records import Prediction
 from stillhouse.evaluation.references import Examinee
 from stillhouse.evaluation.speed import measure_speed
+from stillhouse.execution.tables import load_tables
 
 DATA = Path("data")
 EVAL = DATA / "seed" / "eval"
@@ -40,12 +41,14 @@ def main() -> None:
             chunks=read_all(DATA / "corpus" / "chunks.parquet", Chunk),
             validation=read_all(DATA / "dataset" / "validation.parquet", Row),
             dev=read_dev(EVAL),
+            tables=load_tables(DATA / "seed" / "tables"),
         ),
         params.exam,
     )
     references = read_all(DATA / "references.parquet", Prediction)
     model = load_model(folder, params.answering, runtime)
-    student = Examinee(base, weights_sha256(folder), answer_with(model, params.answering))
+    sha256, short_and_long = weights_sha256(folder), answer_both(model, params.answering)
+    student = Examinee(base, sha256, *short_and_long)
     done = evaluate(name, student, exam, references, params)
     write_table(reports / "evaluation" / "predictions.parquet", Prediction, done.predictions)
     write_text(reports / "plots" / "accuracy.csv", write_accuracy(done.metrics))

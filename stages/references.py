@@ -11,9 +11,10 @@ from stillhouse.base.runtime import load_runtime
 from stillhouse.base.stage import run_stage, say_counts
 from stillhouse.base.tables import read_all, write_table
 from stillhouse.distill.bases import open_base
-from stillhouse.evaluation.answering import answer_with, load_model
+from stillhouse.evaluation.answering import answer_both, load_model
 from stillhouse.evaluation.evaluate import EvaluateParams
 from stillhouse.evaluation.exam import Material, build_exam
+from stillhouse.evaluation.executing import settle
 from stillhouse.evaluation.records import Prediction
 from stillhouse.evaluation.references import (
     Examinee,
@@ -23,6 +24,7 @@ from stillhouse.evaluation.references import (
     guess,
     look_up,
 )
+from stillhouse.execution.tables import load_tables
 
 DATA = Path("data")
 EVAL = DATA / "seed" / "eval"
@@ -39,14 +41,16 @@ def main() -> None:
             train=read_all(DATA / "dataset" / "train.parquet", Row),
             test=read_all(DATA / "dataset" / "test.parquet", Row),
             chunks=read_all(DATA / "corpus" / "chunks.parquet", Chunk),
+            tables=load_tables(DATA / "seed" / "tables"),
         ),
         asked.exam,
     )
     predictions = look_up(exam, partial(embed_texts, runtime=runtime)) + guess(exam, params.seed)
     for name in params.bases:
         base = open_base(name, home() / "bases")
-        answer = answer_with(load_model(base.folder, asked.answering, runtime), asked.answering)
-        predictions += ask_base(exam, Examinee(base.name, base.sha256, answer), params)
+        answers = answer_both(load_model(base.folder, asked.answering, runtime), asked.answering)
+        predictions += ask_base(exam, Examinee(base.name, base.sha256, *answers), params)
+    predictions = settle(predictions, exam.material.test, exam.material.tables)
     written = write_table(DATA / "references.parquet", Prediction, predictions)
     say_counts("references", questions=len(exam.items), bases=len(params.bases), written=written)
 

@@ -45,6 +45,9 @@ SEEDS = (
     "unanswered.jsonl",
     "prompts.jsonl",
     "instructions.jsonl",
+    "baseline.json",
+    "tables",
+    "schemas",
     "review.jsonl",
     "sources.yaml",
 )

@@ -41,7 +41,8 @@ def write_project(root: Path) -> None:
     for source in (LEAVE, STUDY):
         (seed / "documents" / source).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / "data/seed/documents" / source, seed / "documents" / source)
-    (seed / "eval").mkdir()
+    for folder in ("eval", "tables", "schemas"):
+        (seed / folder).mkdir()
     for name in SEEDS:
         (seed / f"{name}.jsonl").write_text("")
     (seed / "sources.yaml").write_text("version: 1\n")

@@ -29,12 +29,14 @@ _LEAVE: Final = 0.75  # ended rows leave the batch when less than this share is 
 class Answering(Params):
     """How replies are generated; each knob can change a reply in its last bits, so none is runtime.
 
+    ``executed_tokens`` is the room for replies that are executed: queries, JSON, programs.
     ``batch`` is the number of prompts that go together: rounding depends on it.
     """
 
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
     batch: int = Field(default=48, ge=1)
     max_new_tokens: int = Field(default=REPLY_TOKENS, ge=1, le=REPLY_TOKENS)
+    executed_tokens: int = Field(default=96, ge=1, le=1024)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,3 +198,11 @@ def answer_with(model: Model, settings: Answering) -> Callable[[Sequence[str], s
         return answer_prompts(model, prompts, settings, what)
 
     return answer
+
+
+def answer_both(
+    model: Model, settings: Answering
+) -> tuple[Callable[[Sequence[str], str], list[str]], Callable[[Sequence[str], str], list[str]]]:
+    """Return the model as two such functions: one for short replies, one for those to be executed."""
+    room = settings.model_copy(update={"max_new_tokens": settings.executed_tokens})
+    return answer_with(model, settings), answer_with(model, room)

@@ -13,6 +13,7 @@ from stillhouse.base.params import Params
 from stillhouse.evaluation.answering import Answering
 from stillhouse.evaluation.coverage import find_covered
 from stillhouse.evaluation.exam import Exam, ExamParams, map_sources
+from stillhouse.evaluation.executing import settle
 from stillhouse.evaluation.metrics import summarise, tabulate
 from stillhouse.evaluation.records import Prediction
 from stillhouse.evaluation.references import Examinee, ask
@@ -70,6 +71,7 @@ def evaluate(
         for prediction in ask(student, items, "student", exam.common)
     ]
     material = exam.material
+    own = settle(own, material.test, material.tables)
     sources = map_sources(material.chunks)
     covered = find_covered(material.gold, material.train, sources, params.coverage_words)
     return Evaluation(tuple(own), summarise(name, [*own, *beside], covered, params.seed))

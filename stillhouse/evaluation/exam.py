@@ -17,6 +17,8 @@ from stillhouse.evaluation.notation import STOPWORDS
 from stillhouse.evaluation.passages import find_passage
 from stillhouse.evaluation.records import UNANSWERABLE, Item
 from stillhouse.evaluation.values import canonical_tokens, common_words, find_values, prepare
+from stillhouse.execution.tables import Table
+from stillhouse.execution.tasks import VERIFIED
 from stillhouse.prompts.passages import ask_with_passage
 
 REPLAY: Final = "replay"
@@ -39,7 +41,7 @@ class ExamParams(Params):
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What an exam is made from: the questions, the dataset, and the corpus behind both."""
+    """What an exam is made from: the questions, the dataset, and the corpus and tables behind both."""
 
     gold: Sequence[Question]
     general: Sequence[Question]
@@ -48,6 +50,7 @@ class Material:
     chunks: Sequence[Chunk]
     validation: Sequence[Row] = ()
     dev: Sequence[Question] = ()
+    tables: Sequence[Table] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +186,8 @@ def _gold_item(set_name: str, question: Question) -> Item:
 def _test_item(row: Row, sources: Mapping[str, str], common: frozenset[str]) -> Item:
     question, answer = row_question(row), row_answer(row)
     documents = row_sources(row, sources)
-    parts = answer_parts(question, answer, common)
+    # A query or an object has no parts: it is decided by what it comes to (``executing.settle``).
+    parts = () if row.task in VERIFIED else answer_parts(question, answer, common)
     return Item(
         set="test",
         question_id=row.row_id,

@@ -22,6 +22,7 @@ from stillhouse.evaluation.matching import first_words, score_reply
 from stillhouse.evaluation.passages import find_passage, retrieve
 from stillhouse.evaluation.records import Item, Prediction, name_prediction
 from stillhouse.evaluation.values import NAME, NUMBER, Value, find_values, prepare
+from stillhouse.execution.tasks import VERIFIED
 from stillhouse.prompts.passages import ask_with_passage
 
 _EMBEDDED: Final = (
@@ -34,11 +35,15 @@ Answer = Callable[[Sequence[str], str], list[str]]
 
 @dataclass(frozen=True, slots=True)
 class Examinee:
-    """Who answers: ``base`` is a base's name, for a student that of its base."""
+    """Who answers: ``base`` is a base's name, for a student that of its base.
+
+    ``answer_long`` has room for answers that are executed; None asks them like all others.
+    """
 
     base: str
     sha256: str
     answer: Answer
+    answer_long: Answer | None = None
 
 
 def _refuse(prompts: Sequence[str], what: str) -> list[str]:
@@ -90,10 +95,20 @@ def ask(
     student are only compared fairly in equal batches.
     """
     what = f"{reference}, {items[0].set}" if items else reference
-    replies = examinee.answer([item.prompt for item in items], what)
+    prompts = [item.prompt for item in items if item.task not in VERIFIED]
+    long = [item.prompt for item in items if item.task in VERIFIED]
+    replies = iter(examinee.answer(prompts, what) if prompts or not long else [])
+    answer_long = examinee.answer_long or examinee.answer
+    executed = iter(answer_long(long, f"{what}, executed") if long else [])
     return [
-        predict(item, reply, reference, examinee, common)
-        for item, reply in zip(items, replies, strict=True)
+        predict(
+            item,
+            next(executed if item.task in VERIFIED else replies),
+            reference,
+            examinee,
+            common,
+        )
+        for item in items
     ]
 
 

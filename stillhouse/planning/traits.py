@@ -132,7 +132,8 @@ def name_seeds(now: Traits, changed: Collection[str]) -> list[str]:
     That is the file of its question or conversation, or of what was drawn for a passage, which its
     slot has a mark of (``plain/sum-up``).
     """
-    if (own := seed_file(now)) in changed:
+    own = seed_file(now)
+    if any(own == one or own.startswith(f"{one}/") for one in changed):
         return [own]
     marked = "/" in split_slot(now.slot_id)[3]
     return [one for one in MARKING if marked and one in changed]

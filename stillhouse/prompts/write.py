@@ -16,8 +16,10 @@ from stillhouse.prompts.logs import load_logs
 from stillhouse.prompts.plan import RenderParams
 from stillhouse.prompts.production import FILE, choose_logs, make_subjects
 from stillhouse.prompts.render import Material, render_each, show_chunk
+from stillhouse.prompts.schemas import load_schemas, spread_schemas
 from stillhouse.prompts.seeds import load_questions
 from stillhouse.prompts.subject import Subject
+from stillhouse.prompts.tables import load_table_subjects
 from stillhouse.prompts.teacher import TeacherParams
 from stillhouse.prompts.templates import Prompts, load_prompts
 
@@ -117,8 +119,11 @@ def open_material(
         chunks=chunks,
         everyday=load_questions(seed / "everyday.jsonl"),
         unanswered=load_questions(seed / "unanswered.jsonl", statements=True),
-        others={"logs": subjects},
-        spreads={"instructions": spread_instructions(instructions, params.instructions)},
+        others={"logs": subjects, "tables": load_table_subjects(seed / "tables")},
+        spreads={
+            "instructions": spread_instructions(instructions, params.instructions),
+            "schemas": spread_schemas(load_schemas(seed / "schemas")),
+        },
     )
     return material, unused
 

@@ -14,6 +14,7 @@ from stillhouse.base.questions import Question, question_of
 from stillhouse.base.records import Chunk, Judgement, Pair, Rejection, Request, Row
 from stillhouse.base.scores import Combine, explain_low
 from stillhouse.embedding.embed import MODEL
+from stillhouse.execution.tasks import EXECUTES
 from stillhouse.quality.boundary import CRITERION as CONFIDENCE
 from stillhouse.quality.boundary import find_confidences
 from stillhouse.quality.contamination import find_copied
@@ -35,7 +36,7 @@ from stillhouse.quality.vectors import Embed
 
 STAGE: Final = "curate"
 # Criteria that only some tasks have: a dataset without these tasks may keep the threshold.
-_OF_SOME_TASKS: Final = frozenset({"executes"})
+_OF_SOME_TASKS: Final = frozenset({EXECUTES})
 
 
 class CurateParams(ThinningParams):
@@ -107,7 +108,7 @@ def curate(
     drop(_rejection(*one) for one in thinned.drops)
     causes = name_causes(
         describe_judge(judge_params, rubrics or {}),
-        params.thresholds,
+        _describe_thresholds(params),
         _describe_filters(params),
         params.combine,
     )
@@ -115,6 +116,11 @@ def curate(
     tags = tuple(_tag(pair, known, thinned) for pair in left)
     report = describe_curated(pairs, left, rejections, tags, gold, known, thinned, params)
     return Curated(rows, tuple(rejections), tags, report)
+
+
+def _describe_thresholds(params: CurateParams) -> dict[str, float]:
+    """Return the thresholds as rows' hashes know them: that execution succeeds goes without saying."""
+    return {name: low for name, low in params.thresholds.items() if (name, low) != (EXECUTES, 1.0)}
 
 
 def _describe_filters(params: CurateParams) -> Json:
@@ -151,7 +157,10 @@ def _refuse_no_facts(pairs: Sequence[Pair]) -> None:
 def _group_judgements(
     judgements: Iterable[Judgement], params: CurateParams
 ) -> Mapping[str, list[Judgement]]:
-    """Return the judgements of each pair; a threshold that no judgement meets is an error."""
+    """Return the judgements of each pair; a threshold that no judgement meets is an error.
+
+    But for that of execution: whether anything can be run hangs on what the teacher was asked.
+    """
     judged: dict[str, list[Judgement]] = defaultdict(list)
     criteria: set[str] = set()
     for judgement in judgements:

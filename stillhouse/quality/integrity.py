@@ -7,10 +7,10 @@ from typing import Final
 import pandas as pd
 
 from stillhouse.base.records import Rejection
+from stillhouse.execution.tasks import EXECUTES
 from stillhouse.quality.frames import make_frame
 from stillhouse.quality.tables import Tables
 
-EXECUTES: Final = "executes"  # the criterion of SQL, JSON and code: 1 where it ran
 Link = tuple[str, str]  # the id of what points, the id that it points to
 
 _HASHES: Final = (

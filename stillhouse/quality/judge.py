@@ -4,7 +4,9 @@ A judgement depends on nothing but the pair and its chunks, so that a changed ne
 changes a score.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Final, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -16,6 +18,9 @@ from stillhouse.base.questions import question_of
 from stillhouse.base.records import Chunk, Judgement, Pair
 from stillhouse.base.tasks import CONFIRM
 from stillhouse.base.text import words
+from stillhouse.execution.json_child import read_json
+from stillhouse.execution.sql import clean_query
+from stillhouse.execution.tasks import EXECUTES, EXTRACTION, VERIFIED
 from stillhouse.prompts.teacher import Member
 from stillhouse.quality.arithmetic import find_equations
 from stillhouse.quality.claims import Evidence, extract_claims, gather_evidence
@@ -27,11 +32,13 @@ REPLAY: Final = "replay"
 # question's, not the passage's, and an answer may repeat them.
 _CASE_TASKS: Final = ("multi_step", "edge_cases", "exceptions")
 
+_NUMBER: Final = re.compile(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?|-?\d+(?:\.\d+)?")
+
 Scored = tuple[float, str]
 
 
 # Criteria whose scores come from elsewhere than a rubric.
-_TAKEN: Final = (CONFIRM, "confidence", "executes", "length", "likelihood")
+_TAKEN: Final = (CONFIRM, "confidence", EXECUTES, "length", "likelihood")
 
 
 class LikelihoodParams(Params):
@@ -51,12 +58,18 @@ class JudgeParams(Params):
     ``samples``: how often the first model answers a question anew where no confidence is known.
     ``unjudged``: what becomes of a pair that a model gave no readable score.
     ``likelihood``: a local model that says how far the passage makes the answer likelier.
+    ``execute_code``: whether programs are run, and not only parsed. ``execute_seconds`` and
+    ``execute_memory_mb`` (MiB) are what one execution may take; answers that are executed have no
+    bounds in words.
     """
 
     question_words_min: int = 3
     question_words_max: int = 40
     answer_words_min: int = 1
     answer_words_max: int = 60
+    execute_code: bool = False
+    execute_seconds: float = Field(default=10.0, gt=0)
+    execute_memory_mb: int = Field(default=1024, ge=256)
     judges: tuple[Member, ...] = ()
     rubrics: tuple[str, ...] = ("accuracy", "groundedness")
     seed: int = Field(default=0, ge=0)
@@ -121,7 +134,11 @@ def judge_pairs(
     for pair in pairs:
         evidence = _look_up(pair, chunks, known)
         scores = {"format": score_format(pair), "length": score_length(pair, params)}
-        if evidence is not None:
+        if evidence is not None and pair.task == EXTRACTION:
+            said = "\n".join(chunks[chunk_id].text for chunk_id in pair.chunk_ids)
+            values = replace(pair, response=list_values(pair.response, said))
+            scores["groundedness"] = score_groundedness(values, evidence)
+        elif evidence is not None and pair.task not in VERIFIED:
             scores["groundedness"] = score_groundedness(pair, evidence)
         for criterion, (score, rationale) in sorted(scores.items()):
             yield Judgement(pair.pair_id, JUDGE, criterion, score, rationale, request_id="")
@@ -149,6 +166,29 @@ def score_groundedness(pair: Pair, evidence: Evidence) -> Scored:
     return 1.0, "every value and word of the answer is in the passage or follows from it"
 
 
+def list_values(text: str, passage: str) -> str:
+    """Return the texts and numbers of a JSON answer, its keys left out; another text as it is.
+
+    A number that the passage writes otherwise (``1,240.50`` for 1240.5) is left out, too: it is there.
+    """
+    try:
+        value = read_json(clean_query(text))
+    except (ValueError, RecursionError):
+        return text
+    known = {float(found.replace(",", "")) for found in _NUMBER.findall(passage)}
+    return "; ".join(_walk(value, known))
+
+
+def _walk(value: object, known: Collection[float]) -> Iterator[str]:
+    if isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _walk(part, known)
+    elif isinstance(value, str) or (
+        isinstance(value, int | float) and not isinstance(value, bool) and value not in known
+    ):
+        yield str(value)
+
+
 def score_format(pair: Pair) -> Scored:
     """Score 1 for a question and answer that are cleanly worded, 0 for any fault."""
     faults = find_faults(
@@ -157,6 +197,8 @@ def score_format(pair: Pair) -> Scored:
         closed_book=not pair.context and pair.task != REPLAY,
         plain_answer=pair.task != REPLAY,
     )
+    if pair.task in VERIFIED:
+        faults = [fault for fault in faults if not fault.startswith("the answer ")]
     if faults:
         return 0.0, "; ".join(faults)
     return 1.0, "the question and the answer are cleanly worded"
@@ -169,6 +211,8 @@ def score_length(pair: Pair, params: JudgeParams) -> Scored:
     said = f"question {asked} words, answer {answered} words"
     if pair.task == REPLAY:
         return 1.0, f"{said}; answers of the base itself have no bounds"
+    if pair.task in VERIFIED:
+        answered = params.answer_words_min
     fits = (
         params.question_words_min <= asked <= params.question_words_max
         and params.answer_words_min <= answered <= params.answer_words_max

@@ -10,6 +10,7 @@ from stillhouse.quality.judge import JudgeParams
 
 UNJUDGED: Final = "judgement"  # kind of the rejections in data/judging: a pair without a score
 _MODELS_ONLY: Final = ("judges", "rubrics", "seed", "samples", "unjudged")
+_EXECUTING: Final = ("execute_code", "execute_seconds", "execute_memory_mb")
 _NO_MATTER: Final = {"tolerate_refusals", "ask_again"}  # of how it is asked, not what comes out
 
 
@@ -20,6 +21,7 @@ def describe_judge(params: JudgeParams, rubrics: Mapping[str, str]) -> dict[str,
     there were any, so that rows made then stay as they are.
     """
     unset = set() if params.likelihood.model else {"likelihood"}
+    unset |= {name for name in _EXECUTING if name not in params.model_dump(exclude_defaults=True)}
     said: dict[str, Json] = params.model_dump(mode="json", exclude=_NO_MATTER | unset)
     if not params.models:
         return {name: value for name, value in said.items() if name not in _MODELS_ONLY}

@@ -16,6 +16,7 @@ from stillhouse.base.params import Params
 from stillhouse.base.questions import question_of
 from stillhouse.base.records import Row, list_ancestors, split_slot
 from stillhouse.base.text import normalise
+from stillhouse.execution.tasks import VERIFIED
 from stillhouse.quality.tellers import find_taught_elsewhere, find_tellers
 
 RECALL: Final = "recall"
@@ -204,7 +205,9 @@ def _touches(rows: Iterable[Row], documents: Collection[str]) -> bool:
 
 
 def _key(row: Row) -> str:
-    return normalise(question_of(row.prompt, row.context))
+    """Return what a row asks; one request for data is another with each passage that it goes with."""
+    asked = question_of(row.prompt, row.context)
+    return normalise(f"{asked}\n{row.context}" if row.task in VERIFIED else asked)
 
 
 def _draw(seed: int, *parts: str) -> float:

@@ -10,6 +10,7 @@ from typing import Final
 
 from stillhouse.base.questions import row_answer, row_question
 from stillhouse.base.records import Row
+from stillhouse.execution.tasks import VERIFIED
 from stillhouse.quality.claims import extract_claims, gather_evidence, value_set
 
 # A row of another passage tells the same fact when it names all its values and at least this share
@@ -65,6 +66,8 @@ def _index(rows: Iterable[Row], facts: Collection[str]) -> dict[str, list[_Secre
 
 def _keep_secrets(rows: Iterable[Row], facts: Collection[str]) -> Iterator[_Secret]:
     for row in rows:
+        if row.task in VERIFIED:
+            continue  # all that is needed stands beside the question: there is nothing to give away
         if row.fact_id in facts and (values := value_set(row_answer(row))):
             words = extract_claims(f"{row_question(row)}\n{row_answer(row)}").words
             yield _Secret(row.fact_id, frozenset(row.chunk_ids), values, words)

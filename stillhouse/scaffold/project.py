@@ -45,6 +45,8 @@ _RENDERED: Final = {
 # The stages read them, so they must be there; what belongs into them only the user knows.
 _EMPTY: Final = (
     "data/seed/documents/.gitkeep",
+    "data/seed/tables/.gitkeep",
+    "data/seed/schemas/.gitkeep",
     "data/seed/unanswered.jsonl",
     "data/seed/prompts.jsonl",
     "data/seed/review.jsonl",

@@ -11,7 +11,15 @@ from stillhouse.base.errors import TeacherError
 from stillhouse.base.ids import Json
 from stillhouse.base.records import Request
 from stillhouse.prompts.passages import Passage, parse_passages, parse_questions
-from stillhouse.teachers.offline import instructing, reasoning, recall, replying, style
+from stillhouse.teachers.offline import (
+    extracting,
+    instructing,
+    querying,
+    reasoning,
+    recall,
+    replying,
+    style,
+)
 from stillhouse.teachers.offline.developing import STEPS, develop
 from stillhouse.teachers.offline.facts import Fact, Question
 from stillhouse.teachers.offline.orders import Order, read_order
@@ -39,6 +47,12 @@ def answer(request: Request) -> str:
     passages = parse_passages(text)
     if order.task == INSTRUCTIONS:
         return _write_pairs(_carry_out(passages, parse_questions(text), order))
+    if order.task == "text_to_sql":
+        return _write_pairs(querying.write_queries(passages, order))
+    if order.task == "extraction":
+        return _write_pairs(extracting.extract(passages, order))
+    if order.task == "code":
+        return _write_pairs([])  # no rule here turns a sentence into a program
     facts = _find_facts(passages, order)
     return _write_pairs([_write_pair(fact, order) for fact in facts[: order.pairs]])
 
@@ -58,6 +72,7 @@ def _find_facts(passages: list[Passage], order: Order) -> list[Fact]:
         f"the offline teacher does not know the task `{order.task}`",
         where=order.prompt,
         expected="recall, multi_step, exceptions, simplified, edge_cases, open_book, instructions, "
+        "text_to_sql, extraction, code, "
         f"abstain, one with `reply: true`, or of steps {', '.join(STEPS)}",
         remedy="name one of these in the prompt's front matter, or choose another teacher",
     )
