@@ -326,7 +326,7 @@ PROMPTS = {
     "undefined variable": Case(
         "render",
         edit(RECALL, "{{ passages }}", "{{ passage }}"),
-        "unknown name `passage`; expected one of answer, pairs",
+        "unknown name `passage`; expected one of answer, answer_block",
     ),
     "broken front matter": Case(
         "render", edit(RECALL, "task: recall", "task: [recall"), "front matter is not valid YAML"
