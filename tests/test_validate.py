@@ -150,6 +150,17 @@ def test_a_held_out_question_that_is_asked_in_train_is_caught() -> None:
     assert failures(run(tables)) == {"leakage.question": (ROWS[4].row_id,)}
 
 
+def test_one_order_for_data_about_two_passages_is_no_leak_and_about_one_is() -> None:
+    ordered = [
+        replace(asks(row, "Give it as JSON."), task="extraction", context=context)
+        for row, context in ((ROWS[0], "The shop."), (ROWS[4], "The yard."))
+    ]
+    apart = replace(TABLES, train=[ordered[0], *TABLES.train[1:]], validation=ordered[1:])
+    assert "leakage.question" not in failures(run(apart))
+    same = replace(apart, validation=[replace(ordered[1], context="The shop.")])
+    assert failures(run(same))["leakage.question"] == (ROWS[4].row_id,)
+
+
 def test_a_row_in_two_parts_or_never_reviewed_is_caught() -> None:
     twice = replace(TABLES, validation=[replace(ROWS[0], holdout="phrasing")])
     assert failures(run(twice))["schema.unique"] == tuple(

@@ -9,14 +9,14 @@ import pandas as pd
 from stillhouse.base.personal import find_card, find_email, find_iban, find_phone
 from stillhouse.base.questions import Question, row_answer, row_question
 from stillhouse.base.records import Row
-from stillhouse.base.text import normalise, words
+from stillhouse.base.text import words
 from stillhouse.quality.baseline import Moved
 from stillhouse.quality.collapse import Figures
 from stillhouse.quality.contamination import find_copied
 from stillhouse.quality.coverage import Covered
 from stillhouse.quality.drift import Drift
 from stillhouse.quality.review_errors import ReviewErrors
-from stillhouse.quality.split import DOCUMENT, FACT
+from stillhouse.quality.split import DOCUMENT, FACT, name_question
 from stillhouse.quality.tables import Tables
 
 
@@ -27,13 +27,13 @@ def build_rows(
 
     ``closed`` are the ids of the documents that no row may come from.
     """
-    train = {_key(row) for row in tables.train}
+    train = {name_question(row) for row in tables.train}
     facts = {row.fact_id for row in tables.test if row.holdout == FACT and row.fact_id}
     documents = {d for row in tables.test if row.holdout == DOCUMENT for d in row.document_ids}
     lines = [
         {
             **_describe(row, part),
-            "asked_in_train": part != "train" and _key(row) in train,
+            "asked_in_train": part != "train" and name_question(row) in train,
             "teaches_held_out_fact": part == "train" and row.fact_id in facts,
             "from_held_out_document": not documents.isdisjoint(row.document_ids)
             if part == "train"
@@ -149,10 +149,6 @@ def _asked_documents(tables: Tables) -> set[str]:
         for chunk_id in request.chunk_ids
         if chunk_id in documents
     }
-
-
-def _key(row: Row) -> str:
-    return normalise(row_question(row))
 
 
 def _share(flags: Iterable[bool]) -> float:

@@ -129,7 +129,8 @@ def _hold_out_phrasings(rows: Iterable[Row], params: SplitParams) -> Places:
     places: Places = {}
     for fact_id, group in _group_by_fact(row for row in rows if row.task == RECALL).items():
         asked = sorted(
-            {_key(row) for row in group}, key=lambda key: _draw(params.seed, PHRASING, fact_id, key)
+            {name_question(row) for row in group},
+            key=lambda key: _draw(params.seed, PHRASING, fact_id, key),
         )
         if len(asked) < params.phrasings_needed:
             continue
@@ -138,9 +139,9 @@ def _hold_out_phrasings(rows: Iterable[Row], params: SplitParams) -> Places:
         validated = _draw(params.seed, "validation", fact_id) < params.validation_facts
         validation = set(left[:1]) if validated and len(left) > 1 else set[str]()
         for row in group:
-            if _key(row) in test:
+            if name_question(row) in test:
                 places[row.row_id] = Place("test", PHRASING)
-            elif _key(row) in validation:
+            elif name_question(row) in validation:
                 places[row.row_id] = Place("validation", PHRASING)
     return places
 
@@ -164,12 +165,12 @@ def _follow_questions(rows: Sequence[Row], places: Places) -> Places:
     followed: dict[str, Place] = {}
     for row in rows:
         place = places.get(row.row_id)
-        if place and (place.part == "test" or _key(row) not in followed):
-            followed[_key(row)] = Place(place.part, PHRASING)
+        if place and (place.part == "test" or name_question(row) not in followed):
+            followed[name_question(row)] = Place(place.part, PHRASING)
     return {
-        row.row_id: followed[_key(row)]
+        row.row_id: followed[name_question(row)]
         for row in rows
-        if row.row_id not in places and _key(row) in followed
+        if row.row_id not in places and name_question(row) in followed
     }
 
 
@@ -204,7 +205,7 @@ def _touches(rows: Iterable[Row], documents: Collection[str]) -> bool:
     return any(document in documents for row in rows for document in row.document_ids)
 
 
-def _key(row: Row) -> str:
+def name_question(row: Row) -> str:
     """Return what a row asks; one request for data is another with each passage that it goes with."""
     asked = question_of(row.prompt, row.context)
     return normalise(f"{asked}\n{row.context}" if row.task in VERIFIED else asked)
