@@ -177,3 +177,22 @@ def test_no_shipped_line_has_the_wording_of_a_question_that_measures() -> None:
     copies = find_copied(asked, gold, run=8, similarity=0.9)
     assert [copied.similarity for copied in copies if copied] == []
     assert any(find_copied([gold[0].question], gold, run=8, similarity=0.9))
+
+
+@pytest.mark.parametrize("role", [["user"], {"name": "user"}, 1, True])
+def test_a_role_that_is_no_text_is_one_sentence(tmp_path: Path, role: Any) -> None:
+    with pytest.raises(InputError, match=r"prompts\.jsonl:1: a turn has the role"):
+        load_logs(write(tmp_path, {"messages": [{"role": role, "content": "Hello?"}]}))
+
+
+def test_an_id_that_names_a_person_names_no_conversation(tmp_path: Path) -> None:
+    record = {"prompt": ASK.content}
+    named = {**record, "id": "ann.lee@example.com", "custom_id": "call 7"}
+    assert load_one(tmp_path, named).id == "call 7"
+    assert load_one(tmp_path, {**record, "id": "ann.lee@example.com"}) == load_one(tmp_path, record)
+
+
+def test_a_pasted_blob_is_searched_in_one_pass() -> None:
+    blob = "".join(f"x{number:x}" for number in range(500_000))
+    marked = hide_personal(f"{blob} ann.lee@example.com")  # hours, were each sign a beginning
+    assert marked == (f"{blob} [e-mail]", ("e-mail",))

@@ -8,8 +8,9 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-# A simple address: local part, @, and a domain with a dot (far narrower than RFC 5322).
-_EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
+# A simple address: local part, @, and a domain with a dot (far narrower than RFC 5322). The local part's
+# bound (RFC 5321, 4.5.3.1.1) keeps a pasted blob of one long word from being tried at every sign to its end.
+_EMAIL: Final = re.compile(r"[\w.+-]{1,64}+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
 # +44 20 7946 0000, 020 7946 0000, (020) 7946-0000: a plus or a 0 first, 9 to 15 digits (E.164).
 _PHONE: Final = re.compile(r"(?<![\w.])(?:\+|\(?0)\d(?:[ ()/-]{0,2}\d){7,13}(?![\w-])")
 _CARD: Final = re.compile(r"(?<![\w-])\d(?:[ -]?\d){12,18}(?![\w-])")

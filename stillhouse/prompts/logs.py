@@ -13,7 +13,7 @@ from typing import Final
 from stillhouse.base.errors import InputError
 from stillhouse.base.files import read_jsonl
 from stillhouse.base.ids import content_id
-from stillhouse.base.personal import hide_personal
+from stillhouse.base.personal import hide_personal, name_personal
 from stillhouse.base.records import Message
 
 _WRAPPERS: Final = ("body", "params", "request")  # of OpenAI's and Anthropic's batch files
@@ -36,8 +36,8 @@ _EXPECTED: Final = '{"messages": [{"role": "user", "content": "…"}]} or {"prom
 class Log:
     """One conversation of a log, up to its last question.
 
-    ``id`` is the line's ``id`` or ``custom_id``, else named by its turns, so that a line added
-    elsewhere changes no other's. ``messages`` are turns of ``user`` and ``assistant`` in turn, a user's
+    ``id`` is the line's ``id`` or ``custom_id`` where it has one without personal data, else named by
+    its turns, so that a line added elsewhere changes no other's. ``messages`` are turns of ``user`` and ``assistant`` in turn, a user's
     first and last. ``hidden`` are the kinds of personal data that were replaced.
     """
 
@@ -111,7 +111,8 @@ def _read_line(record: dict[str, object], place: str) -> Log:
     told = [(turn, hide_personal(turn.content)) for turn in _cut(_read_turns(record, place))]
     turns = tuple(Message(turn.role, text) for turn, (text, _) in told)
     names = [name for key in ("id", "custom_id") if isinstance(name := record.get(key), str)]
-    name = next((name for name in names if name.strip()), "")
+    # It becomes part of slots, which tables and pages show.
+    name = next((name for name in names if name.strip() and not name_personal(name)), "")
     hidden = tuple(kind for _, (_, kinds) in told for kind in kinds)
     return Log(name or (_name_turns(turns) if turns else ""), turns, hidden, place)
 
@@ -136,7 +137,7 @@ def _read_turns(record: dict[str, object], place: str) -> Iterator[Message]:
         role = turn.get("role") if isinstance(turn, dict) else None
         if not isinstance(turn, dict) or (role is None and "type" not in turn):
             raise InputError("a turn is no message", where=place, expected=_EXPECTED)
-        if role is not None and role not in _ROLES:
+        if role is not None and (not isinstance(role, str) or role not in _ROLES):
             known = ", ".join(_ROLES)
             raise InputError(
                 f"a turn has the role {role!r}", where=place, expected=f"one of {known}"
