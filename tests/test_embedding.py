@@ -1,9 +1,11 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from stillhouse.base.runtime import Runtime
 from stillhouse.embedding.embed import DIMENSIONS, Embedder
+from stillhouse.embedding.store import VectorStore
 
 RUNTIME = Runtime(device="cpu")
 TEXTS = ["How many days of leave?", "Who signs the form?", "word " * 400, "", "Zeit für Tee"]
@@ -25,6 +27,25 @@ def test_what_is_remembered_is_what_is_computed(tmp_path: Path):
     again = Embedder(RUNTIME, store)
     assert np.array_equal(again.embed([*TEXTS[:3], TEXTS[0]])[:3], fresh)
     assert again._model is None  # nothing had to be computed
+
+
+@pytest.mark.parametrize("broken", [b"no database at all" * 500, "torn", "folder"])
+def test_a_memory_that_is_broken_counts_as_none(tmp_path: Path, broken: bytes | str):
+    path = tmp_path / "embeddings.sqlite"
+    if isinstance(broken, bytes):
+        path.write_bytes(broken)
+    elif broken == "folder":
+        path.mkdir()
+    else:
+        first = VectorStore(path)
+        first.write({str(n): bytes(4_000) for n in range(200)})
+        first._database.close()
+        path.write_bytes(path.read_bytes()[:4096] + b"x" * 600_000)
+    store = VectorStore(path)
+    assert store.read(["a"]) == {}
+    store.write({"a": b"vector"})
+    kept = {} if broken == "folder" else {"a": b"vector"}
+    assert VectorStore(path).read(["a"]) == kept
 
 
 def test_like_texts_lie_closer_than_unlike_ones():

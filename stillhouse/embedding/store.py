@@ -2,43 +2,66 @@
 
 import sqlite3
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 _BLOCK: Final = 500  # names in one question to SQLite
+_BROKEN: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 class VectorStore:
-    """Remembers bytes by name. What cannot be read counts as not there."""
+    """Remembers bytes by name. What cannot be read counts as not there.
+
+    A file that is no database, or a broken one, gives way to a new one; where none can be written,
+    nothing is remembered beyond this process.
+    """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(path, timeout=60, isolation_level=None)
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = NORMAL")
-        self._database.execute(
-            "CREATE TABLE IF NOT EXISTS vectors (name TEXT PRIMARY KEY, vector BLOB NOT NULL)"
-            " WITHOUT ROWID"
-        )
+        self._database = _open(path)
 
     def read(self, names: Collection[str]) -> dict[str, bytes]:
         """Return the vectors that are known, by name."""
         wanted, found = list(names), dict[str, bytes]()
-        for start in range(0, len(wanted), _BLOCK):
-            part = wanted[start : start + _BLOCK]
-            marks = ",".join("?" * len(part))
-            found |= dict(
-                self._database.execute(
-                    f"SELECT name, vector FROM vectors WHERE name IN ({marks})",  # noqa: S608 - marks
-                    part,
-                )
-            )
+        with suppress(sqlite3.DatabaseError):
+            for start in range(0, len(wanted), _BLOCK):
+                part = wanted[start : start + _BLOCK]
+                marks = ",".join("?" * len(part))
+                query = f"SELECT name, vector FROM vectors WHERE name IN ({marks})"  # noqa: S608 - marks
+                found |= dict(self._database.execute(query, part))
         return found
 
     def write(self, vectors: Mapping[str, bytes]) -> None:
         """Remember vectors."""
-        with self._database:
+        with suppress(sqlite3.DatabaseError), self._database:
             self._database.execute("BEGIN")
             self._database.executemany(
                 "INSERT OR IGNORE INTO vectors VALUES (?, ?)", vectors.items()
             )
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    try:
+        return _lay_out(path)
+    except sqlite3.DatabaseError as exc:
+        if exc.sqlite_errorcode & 0xFF not in _BROKEN:  # the extended codes lie above
+            return _lay_out(":memory:")
+    for ending in ("", "-wal", "-shm"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+    return _lay_out(path)
+
+
+def _lay_out(path: Path | str) -> sqlite3.Connection:
+    database = sqlite3.connect(path, timeout=60, isolation_level=None)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.execute(
+            "CREATE TABLE IF NOT EXISTS vectors (name TEXT PRIMARY KEY, vector BLOB NOT NULL)"
+            " WITHOUT ROWID"
+        )
+    except sqlite3.DatabaseError:
+        database.close()
+        raise
+    return database
