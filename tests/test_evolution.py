@@ -447,3 +447,30 @@ def test_what_was_developed_from_a_held_out_row_is_held_out_with_it() -> None:
     expected = {row.row_id for row in [*children, grandchild] if row.slot_id.startswith(held)}
     assert {row.row_id for row in made.test if row.task == "constraints"} == expected
     assert len(made.train) + len(made.test) == 9
+
+
+def test_what_asks_as_a_developed_row_that_is_held_out_is_held_out_too() -> None:
+    document, chunk = make_document(), make_chunk()
+    rows = [
+        make_row(make_pair(f"Phrasing {n}?", "27.5 days.", [chunk], fact="a"), [document])
+        for n in range(4)
+    ]
+    slots = [join_slot("a.md", "A:0", "recall", "plain", "staff", 0, 0, n) for n in range(4)]
+    rows = [replace(row, slot_id=slot) for row, slot in zip(rows, slots, strict=True)]
+    asked = (Message("user", "How many days, in three words?"),)
+    children = [
+        replace(row, row_id=f"c{n}", slot_id=f"{slots[n]}|constraints|0|0", prompt=asked)
+        for n, row in enumerate(rows)
+    ]
+    twin = replace(rows[0], row_id="t", fact_id="b", slot_id="b.md|B:0|steps|plain|staff|0|0|0",
+                   task="steps", prompt=asked)  # fmt: skip
+    grown = replace(twin, row_id="u", slot_id=f"{twin.slot_id}|steps|0|0",
+                    prompt=(Message("user", "And in four words?"),))  # fmt: skip
+    made = split_rows(
+        [*rows, *(replace(one, task="constraints") for one in children), twin, grown],
+        {document.document_id},
+        SplitParams(validation_facts=0),
+    )
+    held = {row.row_id for row in made.test}
+    assert held >= {"c0", "c1", "c2", "c3", "t", "u"}
+    assert asked not in {row.prompt for row in made.train}

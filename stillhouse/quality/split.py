@@ -81,8 +81,9 @@ def split_rows(rows: Sequence[Row], core: Collection[str], params: SplitParams) 
         places |= _hold_out_facts(rows, core, params)
     places |= _hold_out_phrasings([row for row in rows if row.row_id not in places], params)
     places |= _hold_out_questions(rows, params)
-    places |= _follow_questions(rows, places)
-    places |= _follow_parents(rows, places)
+    # What follows a row may ask what others ask, or have been developed further itself.
+    while more := _follow_questions(rows, places) or _follow_parents(rows, places):
+        places |= more
     return Split(
         train=tuple(row for row in rows if row.row_id not in places),
         validation=tuple(_placed(rows, places, "validation")),
