@@ -11,16 +11,20 @@ import pytest
 from stillhouse.base.errors import InputError
 from stillhouse.base.params import parse_section
 from stillhouse.base.records import Message, Pair, Request
+from stillhouse.planning.judging import imagine_pair
 from stillhouse.prompts.judging import Asking, Panel, make_panel, render_judging, show_passages
+from stillhouse.prompts.passages import render_passage
 from stillhouse.prompts.rubrics import Rubrics, load_rubrics
 from stillhouse.prompts.teacher import Member
 from stillhouse.quality.consistency import agrees
 from stillhouse.quality.judge import JudgeParams
 from stillhouse.quality.judging import describe_judge
+from stillhouse.teachers.answers import parse_answer
 from stillhouse.teachers.follow import describe_requests
 from stillhouse.teachers.follow_judging import read_allowance
 from stillhouse.teachers.verdicts import Scored, read_answer, read_score
-from tests.making import LEAVE_TEXT, make_chunk, make_document, make_pair
+from tests.asking import make_response
+from tests.making import LEAVE_TEXT, make_chunk, make_document, make_pair, make_request
 
 LEAVE = make_chunk()
 PASSAGES = show_passages([make_document()], [LEAVE])
@@ -113,6 +117,20 @@ def test_samples_are_asked_only_where_no_confidence_is_known() -> None:
     assert len(ids) == 4
     assert "27.5 days." not in render(PAIR, panel)[1][1].messages[0].content.split("</passage>")[1]
     assert len(render(replace(PAIR, confidence=0.9), panel)) == 1
+
+
+def test_a_plan_imagines_a_pair_that_is_judged_by_as_many_rubrics_as_the_one_that_comes() -> None:
+    table = render_passage("vans.csv", "", "CREATE TABLE vans (plate VARCHAR, seats BIGINT);")
+    asked = make_request(
+        task="text_to_sql",
+        parameters='{"pairs":1,"shows":true}',
+        messages=(Message("user", table),),
+    )
+    said = {"pairs": [{"questions": ["How many vans?"], "answer": "SELECT count(*) FROM vans"}]}
+    (come,) = parse_answer(asked, make_response(asked, json.dumps(said))).pairs
+    panel = panel_of(*BUNDLED, samples=2)
+    assert come.context
+    assert len(render(imagine_pair(asked), panel)) == len(render(come, panel)) == len(BUNDLED) + 2
 
 
 def test_every_bundled_rubric_names_all_scores_and_asks_for_its_json() -> None:

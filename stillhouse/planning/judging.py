@@ -15,7 +15,7 @@ from stillhouse.planning.sorting import sort_requests
 from stillhouse.prompts.judging import Panel, make_panel, render_all, render_judging, show_passages
 from stillhouse.prompts.rubrics import FOLDER
 from stillhouse.quality.judge import JudgeParams
-from stillhouse.teachers.answers import PLAIN_TASK, parse_answer
+from stillhouse.teachers.answers import PLAIN_TASK, find_shown, parse_answer
 from stillhouse.teachers.estimate import Estimator, read_parameters
 from stillhouse.teachers.journal_view import JournalView
 from stillhouse.teachers.judging import JUDGING, RESPONSES, STAGE, lay_requests
@@ -135,7 +135,7 @@ def _bound(
 
 
 def imagine_pair(request: Request) -> Pair:
-    """Return a pair of the usual length that a request may make."""
+    """Return a pair of the usual length that a request may make, with the passages that it would show."""
     return Pair(
         pair_id=request.request_id,
         slot_id=request.slot_id,
@@ -144,7 +144,7 @@ def imagine_pair(request: Request) -> Pair:
         task=request.task,
         fact_id="",
         messages=(Message("user", "x" * _QUESTION),),
-        context="",
+        context="\n\n".join(passage.text for passage in find_shown(request)),
         reasoning="",
         response="x" * _ANSWER,
         confidence=None,

@@ -120,12 +120,25 @@ def find_statement(pair: Pair, response: Response) -> str:
         return ""
 
 
+def find_shown(request: Request) -> list[Passage]:
+    """Return the passages of a request that the student is shown with the question."""
+    return _find_passages(request) if _shows(request) else []
+
+
+def _shows(request: Request) -> bool:
+    return request.task == OPEN_BOOK_TASK or _has(request, "shows")
+
+
+def _find_passages(request: Request) -> list[Passage]:
+    texts = (request.system, *(message.content for message in request.messages))
+    return [passage for text in texts for passage in parse_passages(text)]
+
+
 def _read_items(place: _Place, response: Response) -> Iterator[Pair | Rejection]:
     if place.request.task == PLAIN_TASK:
         yield from _read_plain(place, response)
         return
-    texts = (place.request.system, *(message.content for message in place.request.messages))
-    passages = [passage for text in texts for passage in parse_passages(text)]
+    passages = _find_passages(place.request)
     asked: set[str] = set()
     entries = load_entries(response.text)
     measured = response.confidences if len(response.confidences) == len(entries) else ()
@@ -180,8 +193,7 @@ def _read_entry(
 
 
 def _ask_about(place: _Place, question: str, fact: _Fact, passages: list[Passage]) -> Pair:
-    is_shown = place.request.task == OPEN_BOOK_TASK or _has(place.request, "shows")
-    shown = passages if is_shown else []
+    shown = passages if _shows(place.request) else []
     context = "\n\n".join(passage.text for passage in shown)
     content = ask_with_passage(context, question) if context else question
     fact_id = name_fact(fact.fact, passages)
