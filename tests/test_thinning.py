@@ -248,6 +248,32 @@ def test_quotas_limit_documents_tasks_and_categories_and_say_so() -> None:
     assert len(kept(run(pairs, judged, quotas={"category": {"factual": 5}}))) == 8
 
 
+@pytest.mark.parametrize("best", ["recall", "replay"])
+def test_a_quota_of_categories_counts_no_replay_row_however_good(best: str) -> None:
+    everyday = replace(REPLAY, category="factual")  # as shipped
+    pairs = [ask(f"What is {n}?", fact=f"f{n}", slot=f"p{n}") for n in range(4)]
+    others = [ask(f"Tell me joke {n}.", task="replay", slot=f"r{n}") for n in range(3)]
+    judged = [score(pair, 0.9 if pair.task == best else 0.8) for pair in (*pairs, *others)]
+    for limits in ({"*": 2}, {"factual": 2}):
+        curated = curate(
+            [*pairs, *others],
+            {one.request_id: one for one in (FACTUAL, everyday)},
+            {LEAVE.chunk_id: LEAVE},
+            judged,
+            [],
+            parse_section("curate", CurateParams, {"quotas": {"category": limits}}),
+            JudgeParams(),
+        )
+        left = kept(curated)
+        assert (len(left & {"p0", "p1", "p2", "p3"}), left - {"p0", "p1", "p2", "p3"}) == (
+            2,
+            {"r0", "r1", "r2"},
+        )
+        assert curated.report["quotas"] == {
+            "category": {"factual": {"limit": 2, "rows": 2, "dropped": 2}}
+        }
+
+
 def test_a_quota_of_something_that_nobody_was_asked_about_is_an_error() -> None:
     with pytest.raises(InputError, match=r"curate\.quotas\.task\.recal` names no task"):
         run(make_pool(3), quotas={"task": {"recal": 3}})

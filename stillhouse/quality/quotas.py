@@ -20,7 +20,10 @@ Limits = Mapping[str, Annotated[int, Field(ge=0)]]
 
 
 class QuotaParams(Params):
-    """Most rows by name; ``*`` is the limit of each one that is not named."""
+    """Most rows by name; ``*`` is the limit of each one that is not named.
+
+    Rows of the task replay count in none but one of tasks that names it.
+    """
 
     document: Limits = Field(default_factory=dict)
     task: Limits = Field(default_factory=dict)
@@ -41,27 +44,34 @@ def find_over_quota(
         kind: what the limits are of.
         pairs: the best first.
         values: pair id -> its document, task or category; empty counts as none.
-        limits: value -> most rows; ``*`` leaves the task replay alone.
+        limits: value -> most rows.
     """
     groups: dict[str, list[Pair]] = defaultdict(list)
     for pair in pairs:
-        if value := values[pair.pair_id]:
+        if (value := values[pair.pair_id]) and _counts(pair, kind, limits):
             groups[value].append(pair)
     found: list[Drop] = []
     for value, group in sorted(groups.items()):
-        each_other = None if group[0].task == REPLAY else limits.get(EACH_OTHER)
-        most = limits.get(value, each_other)
+        most = limits.get(value, limits.get(EACH_OTHER))
         for pair in group[most:] if most is not None else ():
             winner = f"; gives way to {name(group[most - 1])}" if most else ""
             found.append((pair, "quota", f"the {kind} {value} has its {most} rows{winner}"))
     return found
 
 
+def _counts(pair: Pair, kind: Kind, limits: Limits) -> bool:
+    return pair.task != REPLAY or (kind == "task" and REPLAY in limits)
+
+
 def describe_quota(
-    values: Mapping[str, str], left: Sequence[Pair], over: Sequence[Drop], limits: Limits
+    kind: Kind,
+    values: Mapping[str, str],
+    left: Sequence[Pair],
+    over: Sequence[Drop],
+    limits: Limits,
 ) -> dict[str, Json]:
-    """Return how many rows each limited value has, and how many it lost."""
-    stay = Counter(values[pair.pair_id] for pair in left)
+    """Return how many rows that count each limited value has, and how many it lost."""
+    stay = Counter(values[pair.pair_id] for pair in left if _counts(pair, kind, limits))
     lost = Counter(values[pair.pair_id] for pair, _, _ in over)
     return {
         value: {

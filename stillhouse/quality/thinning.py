@@ -200,7 +200,7 @@ def _thin_quota(
     ranked = sorted(pairs, key=lambda pair: ranks[pair.pair_id])
     over = find_over_quota(kind, ranked, values, limits)
     thinned.add(over)
-    thinned.quotas[kind] = describe_quota(values, thinned.leave(pairs), over, limits)
+    thinned.quotas[kind] = describe_quota(kind, values, thinned.leave(pairs), over, limits)
 
 
 def _thin_rest(
