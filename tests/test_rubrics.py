@@ -246,6 +246,12 @@ def test_what_is_no_score_is_none(text: str) -> None:
         read_score(text)
 
 
+def test_half_a_character_in_what_a_judge_says_costs_no_score() -> None:
+    said = Scored(0.75, "Right ? so 🙂")
+    assert read_score('{"rationale": "Right \\ud83d so \\ud83d\\ude42", "score": 4}') == said
+    assert read_answer('{"answer": "27.5 \\ud83d days"}') == "27.5 ? days"
+
+
 def test_an_answer_given_anew_may_be_empty() -> None:
     assert read_answer('{"answer": " "}') == ""
 

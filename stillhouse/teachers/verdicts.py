@@ -30,7 +30,7 @@ def read_score(text: str) -> Scored:
             not isinstance(score, bool) and LOWEST <= score <= HIGHEST
         ):
             share = (score - LOWEST) / (HIGHEST - LOWEST)
-            return Scored(round(share, _DIGITS), " ".join(rationale.split()))
+            return Scored(round(share, _DIGITS), _clean(rationale))
         case _:
             raise ValueError('not an object {"rationale": "...", "score": 1 to 5}')
 
@@ -43,7 +43,7 @@ def read_answer(text: str) -> str:
     """
     match find_json(text)[0]:
         case {"answer": str(answer)}:
-            return " ".join(answer.split())
+            return _clean(answer)
         case _:
             raise ValueError('not an object {"answer": "..."}')
 
@@ -54,3 +54,8 @@ def check_verdict(task: str, text: str) -> None:
         read_answer(text)
     else:
         read_score(text)
+
+
+def _clean(text: str) -> str:
+    """Return a text in one line; half a character, which JSON may hold and no file can, becomes ``?``."""
+    return " ".join(text.encode(errors="replace").decode().split())
