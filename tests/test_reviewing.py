@@ -2,6 +2,8 @@
 
 import json
 import subprocess
+import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from stillhouse.quality.review import apply_verdicts, read_verdicts
 from stillhouse.quality.sample import SampleParams, draw_sample
 from stillhouse.reviewing.desk import show_row
 from stillhouse.reviewing.gold import Corpus, GoldDesk, list_candidates
-from stillhouse.reviewing.lines import append_line
+from stillhouse.reviewing.lines import append_line, change_lines
 from stillhouse.reviewing.opening import find_reviewer
 from stillhouse.reviewing.verdicts import VerdictDesk, Wording
 from tests.making import LEAVE, LEAVE_TEXT, make_chunk, make_gold, make_pair, make_row
@@ -360,3 +362,19 @@ def _touch(path: Path) -> Path:
 def _rows(desk: VerdictDesk) -> list[dict[str, Any]]:
     rows: Any = desk.show()["rows"]
     return list(rows)
+
+
+def test_a_line_that_is_appended_while_the_file_is_written_anew_stays(tmp_path: Path) -> None:
+    path = tmp_path / "gold.jsonl"
+    for number in range(3):
+        append_line(path, {"n": number})
+    other = threading.Thread(target=append_line, args=(path, {"n": 3}))
+
+    def change(lines: list[str]) -> list[str]:
+        other.start()
+        time.sleep(0.3)  # the other one waits at the lock
+        return [line for line in lines if line != '{"n": 1}']
+
+    change_lines(path, change)
+    other.join(timeout=10)
+    assert [json.loads(line)["n"] for line in path.read_text().splitlines()] == [0, 2, 3]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from stillhouse.base.errors import InputError
-from stillhouse.base.files import read_jsonl, read_text, rewrite_text
+from stillhouse.base.files import read_jsonl
 from stillhouse.base.ids import Json
 from stillhouse.base.questions import GOLD_KINDS, Question, row_answer, row_question
 from stillhouse.base.records import Chunk, Row
@@ -22,7 +22,7 @@ from stillhouse.prompts.focus import Focus, FocusFact
 from stillhouse.quality.contamination import find_copied
 from stillhouse.quality.sample import SampleParams, draw_sample
 from stillhouse.reviewing.desk import is_alone, show_row
-from stillhouse.reviewing.lines import append_line
+from stillhouse.reviewing.lines import append_line, change_lines
 
 # Task of a row -> kind of the question that it becomes.
 KINDS: Final[Mapping[str, str]] = {
@@ -155,10 +155,15 @@ class GoldDesk:
 
     def _rewrite(self, row_id: str, record: Mapping[str, Json] | None) -> None:
         """Put a record in the place of a row's last line, or take that line out."""
-        lines = read_text(self.path).split("\n")
-        place = max(i for i, line in enumerate(lines) if line.strip() and _row_of(line) == row_id)
-        lines[place : place + 1] = [json.dumps(record, ensure_ascii=False)] if record else []
-        rewrite_text(self.path, "\n".join(lines))
+        new = [json.dumps(record, ensure_ascii=False)] if record else []
+
+        def change(lines: list[str]) -> list[str]:
+            mine = [i for i, line in enumerate(lines) if line.strip() and _row_of(line) == row_id]
+            if not mine:  # somebody took it out meanwhile
+                return [*(line for line in lines if line.strip()), *new, ""]
+            return [*lines[: mine[-1]], *new, *lines[mine[-1] + 1 :]]
+
+        change_lines(self.path, change)
 
 
 def list_candidates(test: Iterable[Row], refused: frozenset[str]) -> dict[str, Row]:
