@@ -163,3 +163,14 @@ def test_generate_refuses_to_develop_more_than_the_plan_allows(
     with pytest.raises(InputError, match="are not in the plan that is to be followed"):
         run(project)
     assert (project.root / DERIVED).read_bytes() == before
+
+
+def test_all_rounds_together_send_no_more_than_a_plan_bounds(tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_text(json.dumps({"to_be_sent": describe_requests(["a"], 3)}))
+    followed = read_followed(tmp_path / "plan.json")
+    followed.in_round(0).check(["a"])
+    followed.in_round(1).check(["b", "c"])
+    followed.in_round(1).check(["b", "c"])  # those that had to be asked again
+    with pytest.raises(InputError, match="2 of 2 requests to be sent are not in the plan"):
+        followed.in_round(2).check(["d", "e"])
+    followed.in_round(2).check(["d"])

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +21,8 @@ _SECTIONS: Final = ("ingest", "render", "teacher", "generate")
 class ToBeSent:
     """The requests that a plan says will be sent, and the parameters that they come of.
 
-    ``derived_at_most`` requests more may develop pairs; ``spare`` of these may be sent now.
+    ``derived_at_most`` requests more may develop pairs; ``spare`` of these may have been sent by the end of
+    this round, and ``let`` are those that were, in any round.
     """
 
     request_ids: frozenset[str]
@@ -29,6 +30,7 @@ class ToBeSent:
     where: str
     derived_at_most: int = 0
     spare: int = 0
+    let: set[str] = field(default_factory=set, compare=False)
 
     def in_round(self, number: int) -> "ToBeSent":
         """Return what may be sent in a round of `generate`: the first one is known request by request.
@@ -43,16 +45,17 @@ class ToBeSent:
         Raises:
             InputError: the plan is stale.
         """
-        beyond = len(set(wanted) - self.request_ids)
-        if beyond > self.spare:
+        beyond = set(wanted) - self.request_ids
+        if beyond and len(beyond | self.let) > self.spare:
             changed = hash_parameters() != self.parameters_sha256
             raise InputError(
-                f"{beyond} of {len(wanted)} requests to be sent are not in the plan that is to be "
+                f"{len(beyond)} of {len(wanted)} requests to be sent are not in the plan that is to be "
                 f"followed{f' ({PARAMS} has changed since)' if changed else ''}",
                 where=self.where,
                 expected="a plan of what lies here now",
                 remedy="run `stillhouse plan --out FILE` again, look at it, and follow that",
             )
+        self.let.update(beyond)
 
 
 def hash_parameters(path: Path = PARAMS) -> str:
