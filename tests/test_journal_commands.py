@@ -378,8 +378,8 @@ def test_a_retry_may_be_of_one_teacher(project: Path) -> None:
     assert "expected one of paid; did you mean `paid`?" in near.stderr
     assert retry(project, "--teacher", "paid").stdout.splitlines() == [
         LAST.request_id,
-        "1 refusals forgotten: the next run of `generate` asks again",
-        "(where they were tolerated: `dvc repro --force --single-item generate`)",
+        "1 refusals forgotten: the next `dvc repro` asks again",
+        "(where they were tolerated: `dvc repro --force --single-item generate`, or `judge`)",
     ]
     assert retry(project, "--teacher", "paid").stdout == (
         "nothing was refused for good by `paid`: there is nothing to forget\n"

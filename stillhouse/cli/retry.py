@@ -20,7 +20,7 @@ def retry(
 ) -> None:
     """Forget what was refused for good: the next run asks it again.
 
-    Where they were tolerated, `dvc repro --force --single-item generate` is that next run.
+    Where they were tolerated, `dvc repro --force --single-item generate` (or `judge`) is that next run.
 
     Example: stillhouse retry --teacher anthropic
     """
@@ -66,5 +66,7 @@ def retry(
         return
     for name in forgotten:
         typer.echo(name)
-    typer.echo(f"{len(forgotten)} refusals forgotten: the next run of `generate` asks again")
-    typer.echo("(where they were tolerated: `dvc repro --force --single-item generate`)")
+    typer.echo(f"{len(forgotten)} refusals forgotten: the next `dvc repro` asks again")
+    typer.echo(
+        "(where they were tolerated: `dvc repro --force --single-item generate`, or `judge`)"
+    )

@@ -26,6 +26,7 @@ Kind = Literal["sql", "json", "parse", "run"]
 
 _START_SECONDS: Final = 60.0
 _MOST_OUTPUT: Final = 4_000_000  # bytes of one answer
+_LONGEST_ERROR: Final = 400  # characters
 _BEGIN: Final = (
     "import sys; sys.path.insert(0, {root!r}); from stillhouse.execution.child import main; main()"
 )
@@ -85,7 +86,7 @@ class Sandbox:
         except _Silent as exc:
             self.stop()
             return Outcome(None, str(exc))
-        error = str(answer.get("error", ""))
+        error = _clean(str(answer.get("error", "")))
         if self._kind == "run" or error.startswith("MemoryError"):
             self.stop()  # the next job begins with an empty memory
         return Outcome(None, error) if error else Outcome(answer.get("value"))
@@ -139,6 +140,12 @@ class Sandbox:
                 expected="Linux 5.13 or newer with Landlock and seccomp, on x86-64 or arm64",
                 remedy="set `judge.execute_code: false`, and programs are only parsed",
             )
+
+
+def _clean(error: str) -> str:
+    """Return an error as one line that any table can hold: a program may have written it itself."""
+    line = " ".join(error.encode(errors="replace").decode().split())
+    return line if len(line) <= _LONGEST_ERROR else f"{line[:_LONGEST_ERROR]} ..."
 
 
 class _Silent(Exception):  # noqa: N818 - it says why no answer came

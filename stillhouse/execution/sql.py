@@ -14,6 +14,7 @@ from stillhouse.execution.tables import Table
 
 MOST_ROWS: Final = 1_000
 _DIGITS: Final = 9  # of a number that count: sums of floats differ in their last bits by order
+_NOISY: Final = 1e-12  # of a whole number that a sum of floats missed by so little
 _NOISE: Final = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
@@ -78,8 +79,8 @@ def is_ordered(query: str) -> bool:
 def equal_results(first: Result, second: Result, *, ordered: bool) -> bool:
     """Say whether two results hold the same rows; the names of columns do not count.
 
-    ``3`` equals ``3.0``, and numbers are compared to nine digits. Without ``ordered`` rows may come in
-    any order; columns never. A result with an error equals nothing.
+    ``3`` equals ``3.0``, whole numbers are compared exactly and others to nine digits. Without ``ordered``
+    rows may come in any order; columns never. A result with an error equals nothing.
     """
     if first.error or second.error or len(first.columns) != len(second.columns):
         return False
@@ -92,6 +93,11 @@ def _key(row: Sequence[Any]) -> str:
 
 
 def _same(cell: Any) -> Any:
-    if isinstance(cell, bool) or not isinstance(cell, int | float):
-        return [_same(part) for part in cell] if isinstance(cell, list) else cell
-    return float(f"{cell:.{_DIGITS}g}") + 0.0  # no -0.0
+    if isinstance(cell, list):
+        return [_same(part) for part in cell]
+    if not isinstance(cell, float):
+        return cell
+    whole = round(cell)
+    if abs(cell - whole) <= _NOISY * max(1.0, abs(cell)):
+        return whole
+    return float(f"{cell:.{_DIGITS}g}")

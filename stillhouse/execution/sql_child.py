@@ -1,12 +1,20 @@
 """DuckDB in the child: tables in memory, then locked; one SELECT for each job."""
 
 import decimal
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 _BATCH: Final = 200
 _LONGEST_CELL: Final = 2_000
 _LONGEST_QUERY: Final = 5_000
+# What reads the clock: another result tomorrow, also where two runs a moment apart agree.
+_CLOCK: Final = re.compile(
+    r"\b(?:current_date|current_time|current_timestamp|localtime|localtimestamp)\b"
+    r"|\b(?:now|today|age|transaction_timestamp|get_current_\w+|current_localtime\w*)\s*\(",
+    re.IGNORECASE,
+)
+_APART: Final = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)  # texts and comments
 # After the tables are in. `lock_configuration` comes last: from then on no setting can change.
 _LOCKS: Final = (
     "SET temp_directory = ''",
@@ -54,6 +62,8 @@ def open_database(
 def _refuse_others(database: Any, query: str, duckdb: Any) -> None:
     if len(query) > _LONGEST_QUERY:
         raise ValueError(f"more than {_LONGEST_QUERY} characters")
+    if clock := _CLOCK.search(_APART.sub(" ", query).replace('"', "")):
+        raise ValueError(f"{clock[0].rstrip('( ')} reads the clock: another result tomorrow")
     found = database.extract_statements(query)
     if len(found) != 1:
         raise ValueError(f"one SELECT is allowed, here are {len(found)} statements")
