@@ -114,7 +114,7 @@ def _parse_line(line: str, place: str) -> dict[str, object]:
         json.dumps(value, ensure_ascii=False).encode()
     except json.JSONDecodeError as exc:
         raise InputError(
-            f"not JSON ({exc.msg} at column {exc.colno})",
+            f"not JSON ({exc.msg.removesuffix(' at')} at column {exc.colno})",
             where=place,
             expected="one object a line",
             remedy="mend the line or take it out",

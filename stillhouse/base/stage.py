@@ -42,6 +42,8 @@ def run_stage(
         valued: options that a value follows; ``read_option`` returns it.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
+    # It tells of each model that it loads, with the folder.
+    logging.getLogger("sentence_transformers").setLevel(logging.WARNING)
     name, *arguments = Path(sys.argv[0]).stem, *sys.argv[1:]
     if not sys.stderr.isatty():
         _silence_bars()
