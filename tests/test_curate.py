@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from pydantic import ValidationError
 
 from stillhouse.base.errors import InputError
 from stillhouse.base.questions import Question
@@ -82,6 +83,12 @@ def test_a_pair_that_fails_twice_is_rejected_once_and_says_both() -> None:
 def test_a_threshold_for_a_criterion_that_nobody_judged_is_an_error() -> None:
     with pytest.raises(InputError, match=r"curate\.thresholds\.groundednes`"):
         curate_pairs([ask("How many days?")], params=CurateParams(thresholds={"groundednes": 1.0}))
+
+
+@pytest.mark.parametrize("limit", [-0.1, 3.0])
+def test_a_threshold_that_no_score_can_have_is_an_error(limit: float) -> None:
+    with pytest.raises(ValidationError, match=r"thresholds\.format"):
+        CurateParams(thresholds={"format": limit})
 
 
 def test_a_corpus_without_a_single_fact_is_said_to_be_one() -> None:

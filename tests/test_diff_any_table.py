@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from stillhouse.base.errors import InputError
 from stillhouse.diffing.diff import Diff, make_diff
 from stillhouse.diffing.show import to_json, to_markdown, to_text, write_html
+from stillhouse.diffing.shown import Statistic
 from stillhouse.diffing.tables import find_table
 from stillhouse.history.version import Version
 
@@ -220,3 +222,14 @@ def test_what_stands_in_a_table_does_nothing_to_the_terminal(tmp_path: Path) -> 
     with pytest.raises(InputError) as caught:
         compare(tmp_path, old, old.rename_columns([key, "x"]))
     assert str(caught.value).isprintable()
+
+
+def test_a_figure_that_moved_less_than_its_digits_show_is_not_listed(tmp_path: Path) -> None:
+    diff = compare(tmp_path, *edit(["a", "b"], "c"))
+    figures = (
+        Statistic("rows", 2, 3),
+        Statistic("share of recall", 0.7301, 0.7304, share=True),
+        Statistic("mean format", 0.999, 0.998),
+    )
+    told = "\n".join(to_text(replace(diff, head=replace(diff.head, statistics=figures))))
+    assert "Moved       rows 2 -> 3\n" in told + "\n"

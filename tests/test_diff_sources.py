@@ -116,6 +116,28 @@ def test_another_similarity_is_a_parameter(project: Project) -> None:
     assert "render.logs" in name
 
 
+def test_fewer_passages_for_each_question_of_the_log_are_a_parameter(project: Project) -> None:
+    project.set_params({"render.logs.passages": 1})
+    found = compare(project)
+    assert {(task, causes, name) for _, task, causes, name in found} == {
+        ("production", ("parameters",), "render.logs.passages 3 -> 1")
+    }
+
+
+def test_another_draw_of_instructions_is_sampling(project: Project) -> None:
+    lines = [
+        {**QUIZ, "id": f"quiz-{n}", "instruction": QUIZ["instruction"] + " Go on." * n}
+        for n in range(4)
+    ]
+    write_lines(project.root, "instructions.jsonl", lines)
+    project.step("more to draw from")
+    project.set_params({"render.instructions.seed": 3})
+    found = compare(project)
+    assert {(task, causes, name) for _, task, causes, name in found} == {
+        ("instructions", ("sampling",), "render.instructions.seed 0 -> 3")
+    }
+
+
 def test_an_edited_instruction_is_the_cause(project: Project) -> None:
     other = {**QUIZ, "instruction": "Make up a quiz question about the passage."}
     write_lines(project.root, "instructions.jsonl", [other])

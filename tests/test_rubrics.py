@@ -171,6 +171,7 @@ def test_a_rubric_that_cannot_judge_is_one_sentence(
     ("section", "said"),
     [
         ({"judges": [{"provider": "anthropic"}] * 2}, "two of the judges are the same model"),
+        ({"judges": [{"provider": "anthropic"}], "rubrics": []}, "neither `rubrics` nor `samples`"),
         ({"judges": [{"provider": "anthropic", "share": 2}]}, "a judge has no `share`"),
         ({"judges": [{"provider": "openai"}]}, "needs a `model`"),
         ({"rubrics": ["likelihood"]}, "`likelihood` is taken"),

@@ -153,7 +153,22 @@ class Making:
         others = [
             name for name in sorted(then.keys() | now.keys()) if then.get(name) != now.get(name)
         ]
-        return Why(("document",), {"document": name_some(others or names)})
+        chosen = NOTHING if others else self._choose_otherwise()
+        return (
+            chosen
+            if chosen.causes
+            else Why(("document",), {"document": name_some(others or names)})
+        )
+
+    def _choose_otherwise(self) -> Why:
+        """Return why other passages or instructions were drawn of the same documents."""
+        if plan := self._settings.list_params("render", "render"):
+            cause: Cause = "sampling" if all(".seed" in name for name in plan) else "parameters"
+            return Why((cause,), {cause: name_some(plan)})
+        if self._settings.read_other("render", FOCUS):
+            return Why(("parameters",), {"parameters": FOCUS})
+        code = self._settings.list_code("render")
+        return Why(("code",), {"code": name_some(code)}) if code else NOTHING
 
     def _other_seeds(self) -> frozenset[str]:
         """Return the files of questions that differ, as ``compare_requests`` wants them."""

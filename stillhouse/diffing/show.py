@@ -227,18 +227,20 @@ def _count(counts: Mapping[str, int]) -> str:
 
 
 def _say_statistics(statistics: Sequence[Statistic]) -> str:
-    return "; ".join(_say_statistic(one) for one in statistics if one.a != one.b)
+    """Return the figures that moved as far as their digits show."""
+    told = [
+        (one.name, *(_say_figure(value, one.share) for value in (one.a, one.b)))
+        for one in statistics
+    ]
+    return "; ".join(f"{name} {then} -> {now}" for name, then, now in told if then != now)
 
 
-def _say_statistic(one: Statistic) -> str:
-    def show(value: float | None) -> str:
-        if value is None:
-            return "none"
-        if one.share:
-            return f"{value:.1%}"
-        return f"{value:,.0f}" if value == round(value) else f"{value:,.2f}"
-
-    return f"{one.name} {show(one.a)} -> {show(one.b)}"
+def _say_figure(value: float | None, share: bool) -> str:
+    if value is None:
+        return "none"
+    if share:
+        return f"{value:.1%}"
+    return f"{value:,.0f}" if value == round(value) else f"{value:,.2f}"
 
 
 def _say_answers(impact: Impact | None) -> str:

@@ -6,6 +6,7 @@ so that a cause is read off what was recorded and never guessed.
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
@@ -25,6 +26,9 @@ Difference: TypeAlias = Literal["prompt", "document", "teacher", "parameters", "
 
 # Whose lines or files go with a passage, each in a request of its own.
 MARKING: Final = ("data/seed/instructions.jsonl", "data/seed/schemas")
+
+_PASSAGE: Final = "\0"
+_PASSAGES: Final = re.compile(r"\0(?:\s*\0)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +120,10 @@ def look_at(request: Request) -> Traits:
 
 
 def _leave_out(text: str, passages: Iterable[Passage]) -> str:
+    """Return a text without passages, and without what stands between two: one or three leave the same."""
     for passage in passages:
-        text = text.replace(render_passage(passage.source, passage.section, passage.text), "")
-    return text
+        text = text.replace(render_passage(passage.source, passage.section, passage.text), _PASSAGE)
+    return _PASSAGES.sub("", text)
 
 
 def seed_file(now: Traits) -> str:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -42,7 +42,7 @@ _OF_SOME_TASKS: Final = frozenset({EXECUTES})
 class CurateParams(ThinningParams):
     """What a pair must reach, how much alike two wordings may be, and how many rows stay of what."""
 
-    thresholds: dict[str, float] = Field(default_factory=dict)
+    thresholds: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
     combine: Combine = "min"
     near_duplicate: float = Field(default=0.8, gt=0, le=1)
     copied_words: int = Field(default=8, ge=3)

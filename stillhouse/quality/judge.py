@@ -101,6 +101,12 @@ class JudgeParams(Params):
         return self
 
     @model_validator(mode="after")
+    def _judges_have_work(self) -> "JudgeParams":
+        if self.models and not self.rubrics and not self.samples:
+            raise ValueError("`judges` names models, and neither `rubrics` nor `samples` asks them")
+        return self
+
+    @model_validator(mode="after")
     def _samples_can_differ(self) -> "JudgeParams":
         if not self.samples:
             return self
