@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 import yaml
 
-from stillhouse.base.records import Rejection, split_slot
+from stillhouse.base.records import Chunk, Rejection, Request, split_slot
 from stillhouse.base.tables import read_all
 from stillhouse.diffing.diff import make_diff
 from stillhouse.diffing.tables import TABLES
 from stillhouse.history.resolve import resolve
+from stillhouse.planning.causes import Former, explain_requests
 from tests.trace_project import LEAVE, read_rows
 from tests.versions_project import Project, copy_project, make_history_project
 
@@ -75,6 +76,20 @@ def focus(project: Project, *weights: dict[str, Any]) -> None:
     path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "weights": list(weights)}))
 
 
+def find_former(project: Project) -> Former:
+    requests = read_all(project.root / "data/requests.parquet", Request)
+    chunks = read_all(project.root / "data/corpus/chunks.parquet", Chunk)
+    return Former(requests, [chunk.chunk_id for chunk in chunks], frozenset())
+
+
+def plan_causes(project: Project, former: Former) -> set[str]:
+    """Return the causes that the plan would have told of the requests that are new since then."""
+    requests = read_all(project.root / "data/requests.parquet", Request)
+    stood = {one.request_id for one in former.requests}
+    fresh = {one.request_id for one in requests} - stood
+    return set(explain_requests(requests, fresh, former).counts)
+
+
 PROMPTS, INSTRUCTIONS = "data/seed/prompts.jsonl", "data/seed/instructions.jsonl"
 
 
@@ -117,8 +132,10 @@ def test_another_similarity_is_a_parameter(project: Project) -> None:
 
 
 def test_fewer_passages_for_each_question_of_the_log_are_a_parameter(project: Project) -> None:
+    former = find_former(project)
     project.set_params({"render.logs.passages": 1})
     found = compare(project)
+    assert plan_causes(project, former) == {"parameters"}
     assert {(task, causes, name) for _, task, causes, name in found} == {
         ("production", ("parameters",), "render.logs.passages 3 -> 1")
     }
@@ -131,8 +148,10 @@ def test_another_draw_of_instructions_is_sampling(project: Project) -> None:
     ]
     write_lines(project.root, "instructions.jsonl", lines)
     project.step("more to draw from")
+    former = find_former(project)
     project.set_params({"render.instructions.seed": 3})
     found = compare(project)
+    assert plan_causes(project, former) == {"sampling"}
     assert {(task, causes, name) for _, task, causes, name in found} == {
         ("instructions", ("sampling",), "render.instructions.seed 0 -> 3")
     }

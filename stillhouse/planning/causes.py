@@ -82,9 +82,11 @@ def _find_causes(
                 yield (cause,), look_at(request)
         return
     stay: set[bytes] = set()
+    known, same_corpus = set(former.chunk_ids), True
     fresh: list[Traits] = []
     slots: list[Slot] = []
     for request in requests:
+        same_corpus = same_corpus and known.issuperset(request.chunk_ids)
         name = bytes.fromhex(request.request_id)
         if name not in stood:
             fresh.append(look_at(request))
@@ -98,7 +100,7 @@ def _find_causes(
     for number, now in enumerate(fresh):
         if now.request_id in to_be_sent:
             then = partners.get(number)
-            yield compare_requests(then, now, former.changed) if then else before.place(now), now
+            yield before.compare(then, now, same_corpus) if then else before.place(now), now
 
 
 class _Before:
@@ -129,6 +131,18 @@ class _Before:
         by_slot = {then.slot_id: then for then in self._gone}
         found = ((number, by_slot.get(now.slot_id)) for number, now in enumerate(fresh))
         return {number: then for number, then in found if then is not None}
+
+    def compare(self, then: Traits, now: Traits, same_corpus: bool) -> tuple[Cause, ...]:
+        """Return what a request differs by from the one that stood in its place.
+
+        Where no passage is new, other ones stand there because another number was wanted, and another
+        instruction because another one was drawn: no document is the cause.
+        """
+        causes = compare_requests(then, now, self._former.changed)
+        if not same_corpus or name_seeds(now, self._former.changed):
+            return causes
+        drawn: Cause = "sampling" if then.chunk_ids == now.chunk_ids else "parameters"
+        return tuple(dict.fromkeys(drawn if cause == "document" else cause for cause in causes))
 
     def place(self, now: Traits) -> tuple[Cause, ...]:
         """Return why a request stands where none stood."""
