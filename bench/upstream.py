@@ -155,6 +155,8 @@ def ask(requests: Block) -> Columns:
         "messages": as_messages("user", join([passage, "\n\nWrite five questions about it."])),
         "output_schema": repeat("", count),
         "parameters": join(['{"max_tokens":', tokens, "}"]),
+        "category": repeat("factual", count),
+        "parent_id": repeat("", count),
     }
 
 

@@ -294,7 +294,11 @@ PARAMS = {
     ),
     "a value for a section": Case(
         "generate",
-        edit(P, "generate:\n  tolerate_refusals: 0\n  ask_again: 1", "generate: 220"),
+        edit(
+            P,
+            "generate:\n  tolerate_refusals: 0\n  ask_again: 1\n  evolve:\n    steps: []\n    tasks: {}\n    depth: 1\n    seed: 29",
+            "generate: 220",
+        ),
         "`generate` is 220; expected `key: value` lines",
     ),
     "out of range": Case(

@@ -44,8 +44,12 @@ def build_project(folder: Path) -> Path:
     for name in (*CORE, *OTHER, *HELD_OUT):
         (seed / "documents" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / "data/seed/documents" / name, seed / "documents" / name)
-    for name in ("sources.yaml", "review.jsonl", "prompts.jsonl", "instructions.jsonl"):
+    for name in (
+        "sources.yaml", "review.jsonl", "prompts.jsonl", "instructions.jsonl", "baseline.json",
+    ):  # fmt: skip
         shutil.copy2(ROOT / "data/seed" / name, seed / name)
+    for name in ("tables", "schemas"):
+        shutil.copytree(ROOT / "data/seed" / name, seed / name)
     shrink_questions(seed)
     shrink_focus(seed)
     shrink_params(folder)
