@@ -240,7 +240,7 @@ def test_faults_cost_no_row(project: Path, stub: StubProcess) -> None:
         said = repro(project)
     finally:
         stub.set_plan({})
-    assert sent_in(said) == 85
+    assert sent_in(said) == 153
     assert count_rejections(project, "refused") == 0
 
 

@@ -55,7 +55,8 @@ def _open(path: Path) -> sqlite3.Connection:
 def _lay_out(path: Path | str) -> sqlite3.Connection:
     database = sqlite3.connect(path, timeout=60, isolation_level=None)
     try:
-        database.execute("PRAGMA journal_mode = WAL")
+        # No write-ahead log: whoever only reads (`stillhouse plan`) leaves no file beside it.
+        database.execute("PRAGMA journal_mode = DELETE")
         database.execute("PRAGMA synchronous = NORMAL")
         database.execute(
             "CREATE TABLE IF NOT EXISTS vectors (name TEXT PRIMARY KEY, vector BLOB NOT NULL)"
