@@ -37,7 +37,8 @@ def main() -> None:
         "agreement": describe_agreement(measure_agreement(verdicts)),
     }
     write_json(Path("reports/review.json"), report)
-    say_counts("review", rows=len(rows), verdicts=len(verdicts), kept=kept)
+    lost = {"unknown": len(reviewed.unknown)} if reviewed.unknown else {}
+    say_counts("review", rows=len(rows), verdicts=len(verdicts), **lost, kept=kept)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ from stillhouse.base.records import Judgement, Pair, Rejection, Request, Respons
 from stillhouse.prompts.judging import make_panel, render_all, show_passages
 from stillhouse.prompts.teacher import Member
 from stillhouse.quality.consistency import agrees
+from stillhouse.quality.judge import JudgeParams
+from stillhouse.quality.judging import find_unjudged
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.judging import lay_requests, read_judgements, read_responses
 from stillhouse.teachers.protocol import Failure
@@ -76,8 +78,16 @@ def test_a_pair_none_of_whose_answers_can_be_read_is_rejected_by_each_of_them(tm
         pair.pair_id, "judgement", "refused", f"{JUDGE} on accuracy: 400",
     )  # fmt: skip
     assert (second.reason, second.detail) == (
-        "malformed_answer", f"{JUDGE} on confirm: none of 4 answers given anew could be read",
+        "unconfirmed", f"{JUDGE} on confirm: none of 4 answers given anew could be read",
     )  # fmt: skip
+
+
+def test_a_pair_without_a_confidence_is_judged_all_the_same() -> None:
+    refused, unsure = (
+        Rejection(name, "judgement", "", (), "judge", reason, "so")
+        for name, reason in (("a", "refused"), ("b", "unconfirmed"))
+    )
+    assert find_unjudged([refused, unsure], JudgeParams()) == {"a": "refused: so"}
 
 
 def test_equal_pairs_share_a_request_and_each_has_its_judgement(tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ from stillhouse.prompts.stock import lay_passages
 from stillhouse.prompts.teacher import Member
 from stillhouse.prompts.templates import Parsed, fill
 
+# Why a pair got no confidence: no answer given anew could be read. It was judged all the same.
+UNCONFIRMED: Final = "unconfirmed"
 _EXEMPT: Final = ("replay",)  # the base's own words, kept as they are
 _TAG: Final = re.compile(r"<(?=\\*/?(?:passage|question|answer|conversation)\b)", re.IGNORECASE)
 

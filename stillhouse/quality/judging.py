@@ -6,6 +6,7 @@ from typing import Final
 
 from stillhouse.base.ids import Json
 from stillhouse.base.records import Rejection
+from stillhouse.prompts.judging import UNCONFIRMED
 from stillhouse.quality.judge import JudgeParams
 
 UNJUDGED: Final = "judgement"  # kind of the rejections in data/judging: a pair without a score
@@ -34,10 +35,11 @@ def describe_judge(params: JudgeParams, rubrics: Mapping[str, str]) -> dict[str,
 def find_unjudged(rejections: Iterable[Rejection], params: JudgeParams) -> dict[str, str]:
     """Return why each pair that has to go was not judged, by its id.
 
-    ``rejections`` are those of ``data/judging``. Empty where ``judge.unjudged`` keeps such pairs.
+    ``rejections`` are those of ``data/judging``. Empty where ``judge.unjudged`` keeps such pairs. A pair that
+    only has no confidence is judged, and stays.
     """
     said: dict[str, list[str]] = defaultdict(list)
     for rejection in rejections if params.unjudged == "reject" else ():
-        if rejection.kind == UNJUDGED:
+        if rejection.kind == UNJUDGED and rejection.reason != UNCONFIRMED:
             said[rejection.rejected_id].append(f"{rejection.reason}: {rejection.detail}")
     return {pair_id: "; ".join(details) for pair_id, details in said.items()}

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 from stillhouse.base.records import Judgement, Pair, Rejection, Request, Response
 from stillhouse.base.tables import StoredTable, open_table, write_sorted
 from stillhouse.base.tasks import CONFIRM, is_confirming, name_judging
-from stillhouse.prompts.judging import Asking
+from stillhouse.prompts.judging import UNCONFIRMED, Asking
 from stillhouse.teachers.generate import GenerateParams
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.protocol import Failure
@@ -135,7 +135,7 @@ def _count_agreeing(
     first = samples[0]
     if not answers:
         what = f"{CONFIRM}: none of {len(samples)} answers given anew could be read"
-        return _reject(first, "malformed_answer", what)
+        return _reject(first, UNCONFIRMED, what)
     same = sum(agrees(pair, answer) for answer in answers)
     other = next((answer for answer in answers if not agrees(pair, answer)), None)
     rationale = f"{same} of {len(answers)} answers given anew from the passage agree"
