@@ -14,14 +14,11 @@ from stillhouse.base.stage import read_option, run_stage, say_counts, show_progr
 from stillhouse.base.tables import StoredTable, TableWriter, open_table, read_table, write_table
 from stillhouse.distill.bases import open_base
 from stillhouse.embedding.store import VectorStore
-from stillhouse.execution.sandbox import Limits
-from stillhouse.execution.tables import load_tables
 from stillhouse.prompts.judging import Panel, make_panel, render_all, show_passages
-from stillhouse.prompts.schemas import load_schemas
 from stillhouse.quality.consistency import agrees
 from stillhouse.quality.judge import JudgeParams, judge_pairs
 from stillhouse.quality.likelihood import Reader, judge_likelihood
-from stillhouse.quality.verified import Verifying, gather_verifying, verify_pairs
+from stillhouse.quality.verified import load_verifying, verify_pairs
 from stillhouse.teachers.follow import VARIABLE
 from stillhouse.teachers.follow_judging import read_allowance
 from stillhouse.teachers.generate import Collected, collect_answers
@@ -43,7 +40,6 @@ from stillhouse.teachers.remote import open_journal_remote
 from stillhouse.teachers.roster import list_teachers, make_terms
 
 CORPUS = Path("data/corpus")
-SEED = Path("data/seed")
 PAIRS = Path("data/generated/pairs.parquet")
 REPAY, PLAN = "--allow-repay", "--plan"
 
@@ -59,22 +55,12 @@ def main() -> None:
     with open_table(Path("data/judgements.parquet"), Judgement) as judgements:
         for judgement in judge_pairs(show_progress(pairs, "judge", len(pairs)), chunks, params):
             judgements.add(judgement)
-        for judgement in verify_pairs(pairs, open_verifying(params)):
+        for judgement in verify_pairs(pairs, load_verifying(params)):
             judgements.add(judgement)
         for judgement in read_likelihoods(params, pairs, chunks):
             judgements.add(judgement)
         asked = ask_models(panel, params, chunks, judgements)
     say_counts("judge", pairs=len(pairs), judgements=judgements.count, **asked)
-
-
-def open_verifying(params: JudgeParams) -> Verifying:
-    """Return what answers that can be run are run against, and within which limits."""
-    return gather_verifying(
-        load_tables(SEED / "tables"),
-        load_schemas(SEED / "schemas"),
-        Limits(params.execute_seconds, params.execute_memory_mb),
-        runs_code=params.execute_code,
-    )
 
 
 def read_likelihoods(

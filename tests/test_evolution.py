@@ -200,6 +200,7 @@ def test_every_teacher_is_asked_where_all_answer() -> None:
     ("given", "said"),
     [
         ({"steps": ["deeper"]}, "`steps` needs `tasks`"),
+        ({"tasks": {"recall": 0.1}}, "`tasks` needs `steps`"),
         ({"steps": ["deeper", "deeper"], "tasks": {"recall": 1}}, "names one step twice"),
         ({"tasks": {"abstain": 0.1}}, "rest on no passage"),
         ({"tasks": {"recall": 1.5}}, "less than or equal to 1"),

@@ -21,8 +21,14 @@ from stillhouse.prompts.tables import load_table_subjects
 from stillhouse.prompts.templates import load_prompts
 from stillhouse.quality.curate import CurateParams, curate
 from stillhouse.quality.judge import JudgeParams, judge_pairs
+from stillhouse.quality.review import Verdict, apply_verdicts
 from stillhouse.quality.split import SplitParams, split_rows
-from stillhouse.quality.verified import Verifying, gather_verifying, verify_pairs
+from stillhouse.quality.verified import (
+    Verifying,
+    gather_verifying,
+    refuse_failing,
+    verify_pairs,
+)
 from stillhouse.teachers.answers import parse_answer
 from stillhouse.teachers.offline import answer
 from tests.making import make_chunk, make_document, make_pair, make_request, make_row
@@ -258,6 +264,40 @@ def test_a_pair_of_a_table_that_is_gone_is_one_sentence(seed: Path) -> None:
         InputError, match=r"the table `tables/boats\.csv`, which data/seed does not"
     ):
         list(verify_pairs([pair], material(seed)))
+
+
+@pytest.mark.parametrize(
+    ("task", "slot", "good", "bad", "said"),
+    [
+        ("text_to_sql", SQL_SLOT, "SELECT max(name) FROM boats", "SELECT nam FROM boats", '"nam"'),
+        (
+            "extraction",
+            JSON_SLOT,
+            '{"kind": "desk", "price_eur": 4}',
+            '{"kind": "sofa", "price_eur": 4}',
+            "'sofa' is not",
+        ),
+        ("code", CODE_SLOT, "assert True", "def f(:", "SyntaxError"),
+    ],
+)
+def test_what_a_reviewer_writes_in_place_of_an_answer_is_run_too(
+    seed: Path, task: str, slot: str, good: str, bad: str, said: str
+) -> None:
+    row = make_row(make_answered(task, slot, "the old answer, which nobody runs again"))
+    other = make_row(make_pair("How many boats?", "Three."))
+
+    def fix(text: str) -> tuple[Row, ...]:
+        verdicts = [Verdict(r.row_id, "fix", text, "Ada", "") for r in (row, other)]
+        return apply_verdicts([row, other], verdicts).rows
+
+    refuse_failing(fix(good), material(seed))
+    with pytest.raises(InputError) as caught:
+        refuse_failing(fix(bad), material(seed))
+    told = str(caught.value)
+    assert "a fixed answer fails when it is run: " in told
+    assert said in told
+    assert f"slot {slot}: {bad}" in told
+    assert "data/seed/review.jsonl" in told
 
 
 def test_an_answer_that_fails_is_rejected_with_its_error(seed: Path) -> None:

@@ -62,6 +62,8 @@ class EvolveParams(Params):
         for task in _NOTHING_TO_DEVELOP:
             if task in self.tasks:
                 raise ValueError(f"pairs of `{task}` rest on no passage and cannot be developed")
+        if self.tasks and not self.steps:
+            raise ValueError("`tasks` needs `steps`: files of prompts/evolve, such as [deeper]")
         return self
 
 

@@ -1,22 +1,26 @@
 """Answers that can be run are run: SQL over its table, JSON against its schema, Python.
 
 One judgement of the criterion ``executes`` for each pair of these tasks: 1, or 0 with the error as
-rationale. That a query runs does not say that it answers the question; that it fails says enough.
+rationale. That a query runs does not say that it answers the question; that it fails says enough. What
+a reviewer writes in place of such an answer is run as well.
 """
 
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import Final, TypeVar
 
 from stillhouse.base.errors import InputError
-from stillhouse.base.records import Judgement, Pair
+from stillhouse.base.questions import row_answer
+from stillhouse.base.records import Judgement, Pair, Row
 from stillhouse.execution.code import Interpreter
 from stillhouse.execution.json_schema import Validator
 from stillhouse.execution.sandbox import Limits
 from stillhouse.execution.sql import Database
-from stillhouse.execution.tables import Table
+from stillhouse.execution.tables import Table, load_tables
 from stillhouse.execution.tasks import (
     EXECUTES,
     EXTRACTION,
@@ -25,11 +29,25 @@ from stillhouse.execution.tasks import (
     schema_of,
     table_of,
 )
-from stillhouse.prompts.schemas import Schema
+from stillhouse.prompts.schemas import Schema, load_schemas
+from stillhouse.quality.judge import JudgeParams
+from stillhouse.quality.review import FILE
 
 T = TypeVar("T")
 
 VERIFIER: Final = "verifier/1"
+SEED: Final = Path("data/seed")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Given:
+    """An answer of a verified task: what it is run against, its place, whose it is, and its text."""
+
+    task: str
+    material: str
+    slot_id: str
+    owner: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +72,64 @@ def gather_verifying(
     )
 
 
+def load_verifying(params: JudgeParams) -> Verifying:
+    """Return the material of the seed folder, within the limits of ``judge`` in params.yaml.
+
+    Raises:
+        InputError: a table or schema is unreadable.
+    """
+    return gather_verifying(
+        load_tables(SEED / "tables"),
+        load_schemas(SEED / "schemas"),
+        Limits(params.execute_seconds, params.execute_memory_mb),
+        runs_code=params.execute_code,
+    )
+
+
 def verify_pairs(pairs: Iterable[Pair], material: Verifying) -> Iterator[Judgement]:
     """Yield one judgement for each pair of a verified task; pairs of other tasks are passed over.
-
-    The pairs of one table or schema share a sandbox, and there is one sandbox at a time.
 
     Raises:
         InputError: a pair's table or schema is not there, or programs cannot be confined here.
     """
-    ours = sorted((pair for pair in pairs if pair.task in VERIFIED), key=_sort)
-    for (task, name), group in groupby(ours, key=_material_of):
+    given = [
+        Given(pair.task, _name_material(pair), pair.slot_id, pair.pair_id, pair.response)
+        for pair in pairs
+        if pair.task in VERIFIED
+    ]
+    for one, error in _check(given, material):
+        rationale = error or "it runs"
+        yield Judgement(one.owner, VERIFIER, EXECUTES, float(not error), rationale, request_id="")
+
+
+def refuse_failing(rows: Iterable[Row], material: Verifying) -> None:
+    """Run the answers of rows of verified tasks, whose words are a reviewer's.
+
+    Raises:
+        InputError: one of them fails, or its table or schema is not there.
+    """
+    given = [
+        Given(row.task, _name_material(row), row.slot_id, row.row_id, row_answer(row))
+        for row in rows
+        if row.task in VERIFIED
+    ]
+    for one, error in _check(given, material):
+        if error:
+            raise InputError(
+                f"a fixed answer fails when it is run: {error}",
+                where=f"slot {one.slot_id}: {textwrap.shorten(one.text, 120)}",
+                expected="an answer that runs, as one of the teacher has to",
+                remedy=f"correct its line in {FILE.as_posix()}, or take the verdict back",
+            )
+
+
+def _check(given: Iterable[Given], material: Verifying) -> Iterator[tuple[Given, str]]:
+    """Yield each answer with its error, or nothing; those of one material share a sandbox, one at a time."""
+    for (task, name), group in groupby(sorted(given), key=lambda one: (one.task, one.material)):
         with ExitStack() as stack:
             check = _open(task, name, material, stack)
-            for pair in group:
-                error = check(pair.response)
-                rationale = error or "it runs"
-                yield Judgement(
-                    pair.pair_id, VERIFIER, EXECUTES, float(not error), rationale, request_id=""
-                )
+            for one in group:
+                yield one, check(one.text)
 
 
 def _open(task: str, name: str, material: Verifying, stack: ExitStack) -> Callable[[str], str]:
@@ -109,11 +167,8 @@ def _find(known: Mapping[str, T], name: str, kind: str) -> T:
     return known[name]
 
 
-def _material_of(pair: Pair) -> tuple[str, str]:
-    if pair.task == TEXT_TO_SQL:
-        return pair.task, table_of(pair.slot_id)
-    return pair.task, schema_of(pair.slot_id) if pair.task == EXTRACTION else ""
-
-
-def _sort(pair: Pair) -> tuple[str, str, str, str]:
-    return (*_material_of(pair), pair.slot_id, pair.pair_id)
+def _name_material(answered: Pair | Row) -> str:
+    """Return the table or schema that an answer is held against; nothing for a program."""
+    if answered.task == TEXT_TO_SQL:
+        return table_of(answered.slot_id)
+    return schema_of(answered.slot_id) if answered.task == EXTRACTION else ""
