@@ -29,6 +29,7 @@ from stillhouse.quality.collapse import (
     even_share,
     find_centres,
     mean_similarity,
+    measure_corpus,
     refuses,
 )
 from stillhouse.quality.curate import CurateParams
@@ -189,6 +190,17 @@ def test_self_similarity_is_the_mean_cosine_of_two_different_texts() -> None:
     vectors = np.array([[1, 0], [0, 1], [0.6, 0.8]], dtype=np.float32)
     assert mean_similarity(vectors) == pytest.approx((0 + 0.6 + 0.8) / 3, abs=1e-3)
     assert mean_similarity(vectors[:1]) == 0.0
+
+
+@pytest.mark.filterwarnings("error")
+def test_passages_that_repeat_make_no_clusters_that_nothing_is_in() -> None:
+    three = np.eye(3, dtype=np.float32)
+    vectors = three[[0, 1, 2] * 30]
+    for seed in range(5):
+        centres = find_centres(vectors, 22, seed)
+        assert sorted(map(tuple, centres.tolist())) == sorted(map(tuple, three.tolist()))
+    texts = [f"passage {number % 3}" for number in range(90)]
+    assert measure_corpus(texts, vectors, 30, 0).cluster_entropy == 1.0
 
 
 def test_an_even_spread_has_entropy_one_and_a_single_cluster_none() -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import tracemalloc
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -316,6 +317,23 @@ def test_k_centre_keeps_within_twice_the_best_radius() -> None:
         chosen = select(vectors, np.zeros(9, dtype=np.int64), 3, "k_centre", seed)
         assert len(set(chosen)) == 3
         assert apart[:, chosen].min(axis=1).max() <= 2 * best + 1e-9
+
+
+def test_a_choice_of_few_needs_no_more_room_and_is_the_same_in_blocks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(8)
+    vectors = quantise(rng.standard_normal((6000, 8)))
+    ranks = np.zeros(6000, dtype=np.int64)
+    tracemalloc.start()
+    try:
+        chosen = select(vectors, ranks, 2, "facility_location", 0)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 * 6000 * 6000  # one of three such blocks of 64 bits that it took
+    monkeypatch.setattr("stillhouse.quality.vectors._CELLS", 10**9)
+    assert select(vectors, ranks, 2, "facility_location", 0) == chosen
 
 
 def test_a_target_above_the_pool_keeps_all() -> None:

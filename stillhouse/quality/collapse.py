@@ -5,6 +5,7 @@ of distinct n-grams falls with the length of a text, so that longer and shorter 
 """
 
 import hashlib
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -146,16 +147,22 @@ def mean_similarity(vectors: "Vectors") -> float:
 
 
 def find_centres(vectors: "Vectors", clusters: int, seed: int) -> "npt.NDArray[np.float64]":
-    """Return the centres of k-means with seeded k-means++ starts (Arthur & Vassilvitskii 2007)."""
+    """Return the centres of k-means with seeded k-means++ starts (Arthur & Vassilvitskii 2007).
+
+    At most ``clusters``: each is the nearest one of some vector, and no two are of equal vectors.
+    """
     import numpy as np
     from scipy.cluster.vq import kmeans2
 
     points = vectors.astype(np.float64)
+    clusters = min(clusters, len(np.unique(points, axis=0)))
     if clusters < 2:
         return points.mean(axis=0, keepdims=True) if len(points) else np.zeros((1, 1))
     generator = np.random.default_rng(seed)
-    centres, _ = kmeans2(points, clusters, iter=_ROUNDS, minit="++", rng=generator)
-    found: npt.NDArray[np.float64] = centres
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of an empty cluster, which goes below
+        centres, _ = kmeans2(points, clusters, iter=_ROUNDS, minit="++", rng=generator)
+    found: npt.NDArray[np.float64] = centres[sorted(set(_nearest(vectors, centres)))]
     return found
 
 

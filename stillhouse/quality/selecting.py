@@ -80,13 +80,25 @@ def _choose_facilities(
     np.maximum(near, 0.0, out=near)
     for _ in range(wanted):
         places = [_swap_out(left, rng) for _ in range(min(drawn, len(left)))]
-        cosines = vectors.take(places).compare(vectors)
-        gains = np.rint(np.maximum(cosines - near, 0.0) * 2**30).sum(axis=1)  # whole numbers: exact
-        best = int(gains.argmax())
+        best, cosines = _find_most_gained(vectors, places, near)
         chosen.append(places.pop(best))
-        np.maximum(near, cosines[best], out=near)
+        np.maximum(near, cosines, out=near)
         left += places
     return chosen
+
+
+def _find_most_gained(
+    vectors: Vectors, places: list[int], near: npt.NDArray[np.float64]
+) -> tuple[int, npt.NDArray[np.float64]]:
+    """Return which of some places raises ``near`` most (the first of equal ones), and its cosines to all."""
+    best, most, found = 0, -1.0, near
+    for part in cut(len(places), len(vectors)):
+        cosines = vectors.take(places[part]).compare(vectors)
+        gains = np.rint(np.maximum(cosines - near, 0.0) * 2**30).sum(axis=1)  # whole numbers: exact
+        if gains.max() > most:
+            at = int(gains.argmax())
+            best, most, found = part.start + at, float(gains[at]), cosines[at]
+    return best, found
 
 
 def _swap_out(places: list[int], rng: random.Random) -> int:
