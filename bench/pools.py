@@ -11,14 +11,17 @@ from bench.corruption import KINDS, Pool, corrupt
 from bench.outcomes import CURATED, RANDOM
 from stillhouse.base.errors import InputError
 from stillhouse.base.params import load_section
-from stillhouse.base.questions import Question, read_general, read_gold
-from stillhouse.base.records import Chunk, Pair, Rejection, Request, Row
+from stillhouse.base.questions import Question, question_of, read_measuring, row_question
+from stillhouse.base.records import Chunk, Pair, Request, Row
 from stillhouse.base.tables import read_table
+from stillhouse.base.text import normalise
 from stillhouse.evaluation.records import Item
 from stillhouse.prompts.focus import load_focus
+from stillhouse.quality.contamination import find_copied
 from stillhouse.quality.curate import Curated, CurateParams, curate
 from stillhouse.quality.judge import JudgeParams, judge_pairs
 from stillhouse.quality.rows import Causes, make_row
+from stillhouse.quality.split import RECALL
 
 DATA: Final = Path("data")
 
@@ -52,24 +55,32 @@ class Arm:
 def load_source() -> Source:
     """Return what the last run made of the focus core: asked closed book, neither held out nor copied."""
     chunks = {chunk.chunk_id: chunk for chunk in read_table(DATA / "corpus/chunks.parquet", Chunk)}
-    core = core_sources()
-    held = {row.row_id for row in read_table(DATA / "dataset/test.parquet", Row)}
-    dropped = read_table(DATA / "curated/rejections.parquet", Rejection)
-    held |= {item.rejected_id for item in dropped if item.reason == "contamination"}
-    pairs = [
+    gold = tuple(read_measuring(DATA / "seed/eval"))
+    pairs = drop_asked(read_recall(chunks, core_sources()), gold)
+    requests = read_table(DATA / "requests.parquet", Request)
+    return Source(pairs, {request.request_id: request for request in requests}, chunks, gold)
+
+
+def read_recall(chunks: Mapping[str, Chunk], core: Collection[str]) -> list[Pair]:
+    """Return the pairs about the core documents that are asked closed book."""
+    return [
         pair
         for pair in read_table(DATA / "generated/pairs.parquet", Pair)
-        if pair.task == "recall"
-        and pair.pair_id not in held
-        and chunks[pair.chunk_ids[0]].source in core
+        if pair.task == RECALL and chunks[pair.chunk_ids[0]].source in core
     ]
-    requests = read_table(DATA / "requests.parquet", Request)
-    seed = DATA / "seed/eval"
-    return Source(
-        tuple(pairs),
-        {request.request_id: request for request in requests},
-        chunks,
-        (*read_gold(seed / "gold.jsonl"), *read_general(seed / "general.jsonl")),
+
+
+def drop_asked(pairs: Sequence[Pair], gold: Sequence[Question]) -> tuple[Pair, ...]:
+    """Return the pairs without those that ask what the test set holds out, or copy a gold question."""
+    test = list(read_table(DATA / "dataset/test.parquet", Row))
+    held, asked = {row.row_id for row in test}, {normalise(row_question(row)) for row in test}
+    params = load_section("curate", CurateParams)
+    questions = [question_of(pair.messages, pair.context) for pair in pairs]
+    copies = find_copied(questions, gold, params.copied_words, params.copied_similarity)
+    return tuple(
+        pair
+        for pair, question, copied in zip(pairs, questions, copies, strict=True)
+        if not copied and pair.pair_id not in held and normalise(question) not in asked
     )
 
 

@@ -7,9 +7,9 @@ they come, *curated* puts the next row that judge and curate pass in the place o
 so that the two arms of a seed differ in nothing else. Every arm trains the shipped student's base for
 one pass without abstain and replay rows, and is asked the gold recall and the held-out wordings of its documents.
 
-The verdict is read from gold; its interval is the house's paired bootstrap over facts, and beside it
-stands Student's t over the seeds. Both were fixed before any two arms were compared; the size of an arm
-was chosen on the clean pool alone. Resumable: an arm whose rows, code, recipe and questions were run before is
+The verdict is read from gold. Two intervals stand beside it, the house's paired bootstrap over facts and
+Student's t over the seeds, and a claim has to hold by both. That was fixed before any two arms were
+compared; the size of an arm was chosen on the clean pool alone. Resumable: an arm whose rows, code, recipe and questions were run before is
 not run again. The outcome of each goes to ``.stillhouse/study/selection.jsonl``.
 """
 

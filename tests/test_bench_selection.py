@@ -7,20 +7,33 @@ from pathlib import Path
 import pytest
 
 from bench.outcomes import CURATED, RANDOM, Outcome, compare, print_outcomes
-from bench.pools import Arm, draw_documents, draw_pairs, load_source, make_arms, print_found
+from bench.pools import (
+    Arm,
+    draw_documents,
+    draw_pairs,
+    drop_asked,
+    load_source,
+    make_arms,
+    print_found,
+)
 from bench.selection import Bench, name_arm, run_arm, run_arms
 from stillhouse.base.errors import InputError
+from stillhouse.base.questions import question_of, row_question
+from stillhouse.base.records import Message
 from stillhouse.base.runtime import Runtime
+from stillhouse.base.text import normalise
 from stillhouse.distill.bases import open_base
 from stillhouse.evaluation.answering import Answering
 from stillhouse.evaluation.intervals import Interval
 from stillhouse.evaluation.records import Item
+from tests.making import make_gold
 from tests.test_bench_corruption import PAIRS
 from tests.test_distill_batches import row_of
 from tests.test_distill_train import PARAMS
 from tests.tiny import build_tiny_model
 from tests.trace_project import LEAVE, is_of, make_project_once, read_rows
 
+GOLD_QUESTION = "Which calendar is it that all the summer leave is put into?"
 ROWS = tuple(row_of("recall", f"How long is {n}?", f"{n} days.", f"r{n}") for n in range(4))
 ITEM = Item(
     "gold", "q0", "recall", "core", "", "a.md", "fact", "How long?", "How long?", ("9 days",)
@@ -79,6 +92,11 @@ def test_the_pool_teaches_the_core_and_holds_nothing_that_is_asked_later(
     held = {row.row_id for row in read_rows("data/dataset/test.parquet") if is_of(row, LEAVE)}
     assert held
     assert not held & {pair.pair_id for pair in pairs}
+    tested = {normalise(row_question(r)) for r in read_rows("data/dataset/test.parquet")}
+    assert not tested & {normalise(question_of(pair.messages, "")) for pair in pairs}
+    copy, *_ = (replace(pair, messages=(Message("user", GOLD_QUESTION),)) for pair in pairs)
+    gold = [make_gold(GOLD_QUESTION)]
+    assert drop_asked([copy, *pairs], gold) == pairs
     assert {(pair.task, pair.slot_id.partition("|")[0]) for pair in pairs} == {("recall", LEAVE)}
 
 
