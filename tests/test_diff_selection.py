@@ -1,13 +1,16 @@
 """Each way of thinning changes the dataset as its parameter says, and `stillhouse diff` names it as the cause."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from stages import curate, judge, review, split
+from stillhouse.base.questions import ask_instead, row_question
 from stillhouse.base.records import Judgement, Pair, Row
 from stillhouse.base.tables import read_all, write_table
 from stillhouse.diffing.diff import Diff, make_diff
@@ -17,6 +20,8 @@ from tests.trace_project import LEAVE
 from tests.versions_project import Project, copy_project, make_history_project
 
 CURATED: Final = TABLES["curated"].path
+TRAIN: Final = TABLES["train"].path
+TEST: Final = TABLES["test"].path
 SELECTED: Final = {"curate.select.target": 20}
 
 
@@ -165,3 +170,30 @@ def test_judging_anew_after_an_edit_is_not_taken_for_selection(project: Project)
     project.commit("stricter")
     diff = compare(project)
     assert {cause for change in diff.changes for cause in change.why.causes} == {"judge"}
+
+
+def test_a_row_that_followed_another_ones_question_has_the_cause_of_that_row(
+    project: Project,
+) -> None:
+    """Who asks what a held-out row asks is held out, too; without that row it is taught again."""
+    asked = next(row for row in read_all(project.root / TEST, Row) if row.holdout == "phrasing")
+    path = project.root / CURATED
+    rows = read_all(path, Row)
+    same = next(r for r in rows if r.task == "multi_step" and r.fact_id != asked.fact_id)
+    other = replace(same, prompt=ask_instead(same.prompt, same.context, row_question(asked)))
+    write_table(path, Row, [other if row is same else row for row in rows])
+    project.run([review, split])
+    project.commit("asks the same")
+    assert same.row_id in {row.row_id for row in read_all(project.root / TEST, Row)}
+    verdict = {"row_id": asked.row_id, "verdict": "reject", "reviewer": "Ada"}
+    (project.root / "data/seed/review.jsonl").write_text(f"{json.dumps(verdict)}\n")
+    project.run([review, split])
+    project.commit("reviewed")
+    a, b = (resolve(project.root, name, TRAIN) for name in ("HEAD~1", "HEAD"))
+    diff = make_diff(a, b, TABLES["train"])
+    assert same.row_id in {
+        diff.read(change)[1]["row_id"]  # type: ignore[index]
+        for change in diff.changes
+        if change.kind == "added"
+    }
+    assert {change.why.causes for change in diff.changes} == {("review",)}

@@ -289,7 +289,10 @@ class Explainer:
             return Why((), {}, said)
         if neighbours := self._explain_fact(item, here, there, depth):
             return Why(neighbours.causes, neighbours.names, said)
-        code = self._settings.list_code("split")
+        # A row follows others than those of its fact, too: who asks the same, who gives a fact away.
+        pool, code = self._selecting.explain_pool(), self._settings.list_code("split")
+        if pool.causes:
+            return Why(pool.causes, pool.names, said)
         return Why(("split",), {"split": name_some(code)} if code else {}, said)
 
     def _explain_fact(self, item: Item, here: Upstream, there: Upstream, depth: int) -> Why | None:

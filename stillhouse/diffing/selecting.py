@@ -106,7 +106,7 @@ class Selecting:
         if settings:
             brought |= Why(("filter",), {"filter": name_some(settings)})
         elif not brought.causes and not own.causes:
-            pool = self._explain_pool() if rejection.reason in _OF_ALL else NOTHING
+            pool = self.explain_pool() if rejection.reason in _OF_ALL else NOTHING
             code = self._settings.list_code("curate")
             names: dict[Cause, str] = {"filter": name_some(code) if code else rejection.reason}
             brought = pool if pool.causes else Why(("filter",), names)
@@ -124,14 +124,14 @@ class Selecting:
         own = [name for name in changed if name.startswith(_OWN.get(reason, ("curate",)))]
         return own or changed
 
-    def _explain_pool(self) -> Why:
-        """Return what made other rows come and go, which a filter weighs a row against."""
+    def explain_pool(self) -> Why:
+        """Return what made other rows come and go, which a filter or the split weighs a row against."""
         why = NOTHING
         if self._settings.read_other("ingest", "data/seed/documents"):
             why |= Why(("document",), {"document": "data/seed/documents"})
         if self._settings.read_other("render", "prompts"):
             why |= Why(("prompt",), {"prompt": "prompts"})
-        settings: Mapping[Cause, list[str]] = {
+        settings: dict[Cause, list[str]] = {
             "teacher": self._settings.list_params("render", "teacher"),
             "parameters": self._settings.list_params("render", "render"),
             "judge": [
@@ -143,9 +143,12 @@ class Selecting:
                 ),
             ],
         }
+        settings["filter"] = self._list_filter_settings("")
         for cause, names in settings.items():
             if names:
                 why |= Why((cause,), {cause: name_some(names)})
+        if self._settings.read_other("review", "data/seed/review.jsonl"):
+            why |= Why(("review",))
         return why
 
     def _fell_before(self, rejection: Rejection, here: Upstream) -> bool:
