@@ -112,7 +112,8 @@ def find_rates(
             "n": len(by_kind[kind]),
             "auroc": measure_auroc(right, by_kind[kind]) or 0.0,
             "found_at_10": sum(one < limit for one in by_kind[kind]) / len(by_kind[kind]),
-            f"below_{threshold}": sum(one < threshold for one in by_kind[kind]) / len(by_kind[kind]),
+            f"below_{threshold}": sum(one < threshold for one in by_kind[kind])
+            / len(by_kind[kind]),
         }
         for kind in WRONG
     }
