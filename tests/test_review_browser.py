@@ -312,3 +312,24 @@ def test_a_gold_question_is_reworded_saved_and_taken_back(
         wait_for_count(page, 0)
         assert gold.read_text() == ""
         page.context.close()
+
+
+def test_a_question_that_was_typed_is_there_when_one_comes_back_to_its_row(
+    browser: "Browser", project: Path
+) -> None:
+    with serve(project, "--gold") as served:
+        page = open_page(browser, served)
+        page.keyboard.press("f")
+        page.keyboard.type("Where is it that boats are moored?")
+        page.keyboard.press("Escape")
+        page.keyboard.press("j")
+        assert page.locator("#gold-question").input_value() == ""
+        page.keyboard.press("k")
+        assert page.locator("#gold-question").input_value() == "Where is it that boats are moored?"
+        page.keyboard.press("f")
+        page.keyboard.press("Control+Enter")
+        wait_for_count(page, 1)
+        page.keyboard.press("u")
+        wait_for_count(page, 0)
+        assert page.locator("#gold-question").input_value() == ""
+        page.context.close()

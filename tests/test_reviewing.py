@@ -5,6 +5,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import yaml
 from typer.testing import CliRunner
 
 from stillhouse.base.errors import InputError, MachineError
-from stillhouse.base.questions import Question, read_gold
+from stillhouse.base.questions import Question, read_dev, read_gold
 from stillhouse.base.records import Row
 from stillhouse.cli.main import app
 from stillhouse.prompts.focus import Focus
@@ -230,7 +231,47 @@ def test_a_gold_question_is_filled_in_as_the_exam_reads_it(path: Path) -> None:
     desk.save({**answer, "question": "Which calendar has it?", "kind": "recall", "fact": ""})
     assert [one.question for one in read_gold(path)] == ["Which calendar has it?"]
     desk.undo()
+    assert read_gold(path) == [wanted]
+    desk.undo()
     assert read_gold(path) == []
+
+
+def test_undo_takes_back_what_was_saved_last_and_nothing_else(path: Path) -> None:
+    rows = [held(f"What is thing {n} called?", f"Name {n}.", f"fact {n}") for n in range(3)]
+    desk = open_gold(path, *rows)
+    words = ("Where do boats lie?", "Who keeps the keys?", "Which door is green?")
+
+    def save(place: int, question: str) -> None:
+        row_id = rows[place].row_id
+        desk.save({"row_id": row_id, "question": question, "answers": "x", "kind": "recall"})
+
+    for place, question in enumerate(words):
+        save(place, question)
+    save(0, "At what quay do ships moor?")
+    undone: Any = desk.undo()
+    assert (undone["row_id"], undone["verdict"]["question"]) == (rows[0].row_id, words[0])
+    assert [one.question for one in read_gold(path)] == [*words]
+    assert desk.undo() == {"row_id": rows[2].row_id, "verdict": None}
+    assert [one.question for one in read_gold(path)] == [*words[:2]]
+    again = open_gold(path, *rows)  # nothing was saved at this desk: the last line goes
+    assert again.undo() == {"row_id": rows[1].row_id, "verdict": None}
+
+
+def test_what_is_sealed_is_neither_offered_to_dev_gold_nor_taken_in_its_words(path: Path) -> None:
+    twin = held("How is the calendar named?", "Leeward.", "name")
+    days = held("How many days are there?", "27.5 days.", "days")
+    rows = [NAME, twin, days]
+    assert [*list_candidates(rows, frozenset(), frozenset({NAME.row_id}))] == [days.row_id]
+    name = f"review-{NAME.row_id[:12]}"
+    sealed = replace(
+        make_gold("Which diary has the days off?", name), place="data/seed/eval/gold.jsonl:3"
+    )
+    corpus = Corpus(CHUNKS, FOCUS, (), [sealed], frozenset(), 8, 0.9)
+    desk = GoldDesk(path, {NAME.row_id: NAME}, corpus)
+    answer = {"row_id": NAME.row_id, "answers": "Leeward", "kind": "recall"}
+    with pytest.raises(InputError, match=f"the question {name} asks that in the same words"):
+        desk.save({**answer, "question": "Which diary has the days off?"})
+    assert not path.exists()
 
 
 def test_own_gold_questions_stay_when_others_come_and_go(path: Path) -> None:
@@ -378,3 +419,20 @@ def test_a_line_that_is_appended_while_the_file_is_written_anew_stays(tmp_path: 
     change_lines(path, change)
     other.join(timeout=10)
     assert [json.loads(line)["n"] for line in path.read_text().splitlines()] == [0, 2, 3]
+
+
+@pytest.mark.parametrize("changed", [{}, {"id": "other"}, {"question": "What else is asked here?"}])
+def test_dev_gold_that_repeats_sealed_gold_is_refused(
+    tmp_path: Path, changed: dict[str, str]
+) -> None:
+    sealed = {
+        "id": "g1", "question": "Where is the key?", "answers": ["x"], "kind": "recall",
+        "scope": "core", "fact": "", "sources": [],
+    }  # fmt: skip
+    (tmp_path / "gold.jsonl").write_text(f"{json.dumps(sealed)}\n")
+    (tmp_path / "dev.jsonl").write_text(f"{json.dumps({**sealed, **changed})}\n")
+    with pytest.raises(InputError, match=r"dev\.jsonl:1: .*gold\.jsonl:1: what dev gold shows"):
+        read_dev(tmp_path)
+    fine = {**sealed, "id": "d1", "question": "What else is asked here?"}
+    (tmp_path / "dev.jsonl").write_text(f"{json.dumps(fine)}\n")
+    assert [one.id for one in read_dev(tmp_path)] == ["d1"]

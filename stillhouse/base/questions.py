@@ -8,6 +8,7 @@ from typing import Final
 from stillhouse.base.errors import InputError
 from stillhouse.base.files import read_jsonl
 from stillhouse.base.records import Message, Row
+from stillhouse.base.text import normalise
 
 GOLD_KINDS: Final = ("recall", "multi_step", "exception", "unanswerable")
 SCOPES: Final = ("core", "other", "held_out")
@@ -44,11 +45,26 @@ def read_gold(path: Path) -> list[Question]:
 def read_dev(folder: Path) -> list[Question]:
     """Return dev gold, ``dev.jsonl`` below ``data/seed/eval``: gold that ``plan --focus`` may look at.
 
-    A project that has no such file has no such questions: it came later than projects did. Errors as
-    in ``read_gold``.
+    A project that has no such file has no such questions: it came later than projects did.
+
+    Raises:
+        InputError: as in ``read_gold``; an id or question of it stands in ``gold.jsonl``, too, which
+            nothing but evaluation may look at.
     """
     path = folder / "dev.jsonl"
-    return read_gold(path) if path.exists() else []
+    if not path.exists():
+        return []
+    dev, gold = read_gold(path), read_gold(folder / "gold.jsonl")
+    sealed = {name: one for one in gold for name in (one.id, normalise(one.question))}
+    for one in dev:
+        if twin := sealed.get(one.id) or sealed.get(normalise(one.question)):
+            raise InputError(
+                f"the question {one.id!r} is that of {twin.place}: what dev gold shows is sealed no more",
+                where=one.place,
+                expected="other ids and questions than gold.jsonl has",
+                remedy="take it out of one of the two files",
+            )
+    return dev
 
 
 def read_general(path: Path) -> list[Question]:

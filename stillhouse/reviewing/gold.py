@@ -7,7 +7,7 @@ is none: nobody could know it.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -56,11 +56,15 @@ class Corpus:
 
 @dataclass(frozen=True, slots=True)
 class GoldDesk:
-    """The rows that may become gold questions, in the file ``path``."""
+    """The rows that may become gold questions, in the file ``path``.
+
+    ``saves`` are the rows saved since the desk was opened, each with what stood in its place before.
+    """
 
     path: Path
     rows: Mapping[str, Row]
     corpus: Corpus
+    saves: list[tuple[str, Mapping[str, object] | None]] = field(default_factory=list)
 
     def show(self) -> dict[str, Json]:
         """Return the rows with what is proposed for each, and what was saved of it."""
@@ -92,14 +96,23 @@ class GoldDesk:
             raise InputError("this row is not held out", remedy="load the page again")
         record = self._make_record(row, answer)
         self._refuse_copy(str(record["question"]), str(record["id"]))
-        if any(one.get("row_id") == row.row_id for one in self._lines()):
+        before = next((one for one in self._lines() if one.get("row_id") == row.row_id), None)
+        if before:
             self._rewrite(row.row_id, record)
         else:
             append_line(self.path, record)
+        self.saves.append((row.row_id, before))
         return {"row_id": row.row_id, "verdict": _show_saved(record)}
 
     def undo(self) -> dict[str, Json]:
-        """Take the last question out of the file that came from an offered row; return the row."""
+        """Take back what was saved last; return its row, with the question that stands there again.
+
+        Where nothing was saved since the desk was opened, the file's last question of an offered row goes.
+        """
+        if self.saves:
+            row_id, before = self.saves.pop()
+            self._rewrite(row_id, before)
+            return {"row_id": row_id, "verdict": _show_saved(before)}
         made = [str(one["row_id"]) for one in self._lines() if one.get("row_id") in self.rows]
         if not made:
             raise InputError("there is no question to take back")
@@ -148,12 +161,13 @@ class GoldDesk:
             Question(str(one["id"]), str(one["question"]), (), "recall", "core", "", ())
             for one in self._lines()
         ]
-        others = [one for one in (*corpus.measuring, *saved) if one.id != own]
+        elsewhere = [one for one in corpus.measuring if not one.place.startswith(f"{self.path}:")]
+        others = [*elsewhere, *(one for one in saved if one.id != own)]
         for copied in find_copied([question], others, corpus.run, corpus.similarity):
             if copied is not None:
                 raise InputError(f"the question {copied.gold_id} asks that in the same words")
 
-    def _rewrite(self, row_id: str, record: Mapping[str, Json] | None) -> None:
+    def _rewrite(self, row_id: str, record: Mapping[str, object] | None) -> None:
         """Put a record in the place of a row's last line, or take that line out."""
         new = [json.dumps(record, ensure_ascii=False)] if record else []
 
@@ -166,13 +180,19 @@ class GoldDesk:
         change_lines(self.path, change)
 
 
-def list_candidates(test: Iterable[Row], refused: frozenset[str]) -> dict[str, Row]:
+def list_candidates(
+    test: Iterable[Row], refused: frozenset[str], taken: frozenset[str] = frozenset()
+) -> dict[str, Row]:
     """Return the rows of the test set that may become gold questions, by id: one for each fact.
 
     Args:
         test: the held-out rows.
         refused: ids and slots of rows that reviewers rejected.
+        taken: ids of rows that are questions of the other file already (gold, or dev gold): of their facts
+            no row is offered, for a sealed question in the words of an open one is sealed no more.
     """
+    test = list(test)
+    used = {row.fact_id for row in test if row.row_id in taken and row.fact_id}
     fit = [
         row
         for row in test
@@ -180,6 +200,8 @@ def list_candidates(test: Iterable[Row], refused: frozenset[str]) -> dict[str, R
         and row.holdout in _HELD_OUT
         and is_alone(row)
         and refused.isdisjoint((row.row_id, row.slot_id))
+        and row.row_id not in taken
+        and row.fact_id not in used
     ]
     params = SampleParams(rows=len(fit), by="document", least=0, skip=())
     by_fact: dict[str, Row] = {}

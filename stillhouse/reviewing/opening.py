@@ -1,10 +1,11 @@
 """The desks of the project in the working directory, from the tables and files that lie there."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 from stillhouse.base.errors import InputError
+from stillhouse.base.files import read_jsonl
 from stillhouse.base.git import ask_git
 from stillhouse.base.params import load_section
 from stillhouse.base.questions import read_measuring, row_question
@@ -79,7 +80,8 @@ def open_gold_desk(path: Path) -> GoldDesk:
         run=limits.copied_words,
         similarity=limits.copied_similarity,
     )
-    return GoldDesk(path, list_candidates(read_table(_TEST, Row), refused), corpus)
+    taken = frozenset(_list_made(DEV if path == GOLD else GOLD))
+    return GoldDesk(path, list_candidates(read_table(_TEST, Row), refused, taken), corpus)
 
 
 def read_status() -> Status:
@@ -93,6 +95,13 @@ def read_status() -> Status:
         measure_agreement(verdicts),
         params.max_error_rate,
     )
+
+
+def _list_made(path: Path) -> Iterator[str]:
+    """Yield the ids of the rows that became questions of a file."""
+    for _, record in read_jsonl(path) if path.exists() else ():
+        if row_id := record.get("row_id"):
+            yield str(row_id)
 
 
 def _draw(params: ReviewParams) -> Sample:

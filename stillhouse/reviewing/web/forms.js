@@ -41,12 +41,21 @@ function openFix(row) {
   $("fix-answer").focus();
 }
 
+const GOLD = ["question", "answers", "kind", "fact"];
+// What was typed and not saved yet, by row: it is there again when somebody comes back.
+const drafts = new Map();
+
+function readGold() {
+  return Object.fromEntries(GOLD.map((name) => [name, $(`gold-${name}`).value]));
+}
+
 function fillGold(row) {
   const saved = row.verdict || row;
-  $("gold-question").value = row.verdict ? row.verdict.question : "";
-  $("gold-answers").value = saved.answers.join("\n");
-  fillSelect($("gold-kind"), data.kinds.map((kind) => ({ value: kind, text: kind.replace("_", " ") })), saved.kind);
+  const shown = { ...saved, question: row.verdict ? row.verdict.question : "", answers: saved.answers.join("\n"), ...drafts.get(row.id) };
+  $("gold-question").value = shown.question;
+  $("gold-answers").value = shown.answers;
+  fillSelect($("gold-kind"), data.kinds.map((kind) => ({ value: kind, text: kind.replace("_", " ") })), shown.kind);
   const facts = row.facts.map(({ id, fact }) => ({ value: id, text: `${id}: ${fact}` }));
-  fillSelect($("gold-fact"), [{ value: "", text: "none" }, ...facts], saved.fact);
+  fillSelect($("gold-fact"), [{ value: "", text: "none" }, ...facts], shown.fact);
   openForm("gold");
 }

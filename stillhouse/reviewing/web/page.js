@@ -114,6 +114,7 @@ function save(answer) {
   return act(async () => {
     const saved = await call("/save", { row_id: id, ...answer });
     data.rows.find((one) => one.id === saved.row_id).verdict = saved.verdict;
+    drafts.delete(saved.row_id);
     goOn();
   });
 }
@@ -124,6 +125,7 @@ function undo() {
     const place = data.rows.findIndex((one) => one.id === undone.row_id);
     if (place < 0) return load();
     data.rows[place].verdict = undone.verdict;
+    drafts.delete(undone.row_id);
     at = place;
     show();
     say("Taken back.");
@@ -134,9 +136,7 @@ const reject = () => save({ verdict: "reject", reason: joinReason(chosen, $("not
 const fix = () => save({
   verdict: "fix", question: $("fix-question").value, response: $("fix-answer").value, reason: $("fix-note").value.trim(),
 });
-const saveGold = () => save({
-  question: $("gold-question").value, answers: $("gold-answers").value, kind: $("gold-kind").value, fact: $("gold-fact").value,
-});
+const saveGold = () => save(readGold());
 
 const ACTIONS = [
   { key: "a", name: "accept", text: "Accept", gold: false, act: () => save({ verdict: "accept", reason: "" }) },
@@ -198,5 +198,6 @@ for (const [name, submit] of [["reject", reject], ["fix", fix], ["gold", saveGol
   $(name).addEventListener("submit", (event) => { event.preventDefault(); submit(); });
   $(name).querySelector(".cancel").addEventListener("click", () => (isGold() ? document.activeElement.blur() : closeForms()));
 }
+$("gold").addEventListener("input", () => drafts.set(row().id, readGold()));
 document.addEventListener("keydown", onKey);
 act(load);
