@@ -1,6 +1,7 @@
 """`plan --focus` sees validation rows and dev gold alone, and its weights are what `render` reads."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from stillhouse.evaluation.records import Prediction
 from stillhouse.planning.focus import find_weakness
 from stillhouse.prompts.focus import load_focus
 
+ROOT = Path(__file__).parent.parent
 FOCUS = """# Which documents weigh most.
 version: 1
 core:
@@ -52,9 +54,17 @@ def make_project(root: Path, answers: list[Prediction]) -> Path:
     (root / "data/seed/focus.yaml").write_text(FOCUS)
     (root / "params.yaml").write_text("students: {tiny: {}, other: {}}\n")
     (root / "dvc.yaml").write_text("stages: {}\n")
+    shutil.copytree(ROOT / "prompts", root / "prompts")
+    for source in ("leave.md", "study.md", "vans.md", "few.md", "many.md"):
+        (root / "data/seed/documents").mkdir(exist_ok=True)
+        (root / "data/seed/documents" / source).write_text("Here.")
+    evaluate(root, answers)
+    return root
+
+
+def evaluate(root: Path, answers: list[Prediction]) -> None:
     path = root / "reports/students/tiny/evaluation/predictions.parquet"
     write_table(path, Prediction, answers)
-    return root
 
 
 @pytest.fixture
@@ -110,8 +120,24 @@ def test_writing_keeps_comments_and_what_stands_there_and_multiplies(project: Pa
         (None, "simplified", 0.5),
         ("study.md", None, 1.7),
     ]
+    written = path.read_bytes()
+    code, said = invoke("--focus", "--write")
+    assert (code, "were drawn from these answers already" in said) == (0, True)
+    assert path.read_bytes() == written
+    evaluate(project, [*ANSWERS, predict(99, True)])
     invoke("--focus", "--write")
     assert {w.weight for w in load_focus(path).weights or ()} == {3.0, 0.5, 2.89}
+
+
+def test_nothing_is_weighed_that_render_does_not_know(project: Path) -> None:
+    gone = [
+        *(predict(n, False, "gone.md") for n in range(200, 220)),
+        *(predict(n, False, task="deeper") for n in range(220, 240)),
+    ]
+    evaluate(project, [*(predict(n, True, "study.md") for n in range(20)), *gone])
+    assert {(group.source, group.task) for group in find_weakness(project).groups} == {
+        ("study.md", None), ("leave.md", None), (None, "recall"),
+    }  # fmt: skip
 
 
 def test_a_look_changes_nothing_and_its_json_is_whole(project: Path) -> None:

@@ -14,14 +14,17 @@ from typing import Final
 
 from stillhouse.base.errors import InputError
 from stillhouse.base.files import read_text, rewrite_text
-from stillhouse.base.ids import Json
+from stillhouse.base.ids import Json, content_id
 from stillhouse.base.params import PARAMS, STUDENTS, list_keys
 from stillhouse.base.tables import read_table
 from stillhouse.base.text import fold
 from stillhouse.evaluation.records import Prediction
 from stillhouse.prompts.focus import Focus, load_focus
+from stillhouse.prompts.templates import load_prompts
 
 FOCUS: Final = Path("data/seed/focus.yaml")
+DOCUMENTS: Final = Path("data/seed/documents")
+PROMPTS: Final = Path("prompts")
 SETS: Final = ("validation", "dev")
 # Which task teaches what a kind of gold question asks.
 _TASKS: Final = {
@@ -51,13 +54,18 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Weakness:
-    """What students answered, by document and by task, weakest first; ``weights`` is the new list."""
+    """What students answered, by document and by task, weakest first; ``weights`` is the new list.
+
+    ``answers`` names what was looked at; ``weighed`` says whether the weights were drawn from it before.
+    """
 
     students: tuple[str, ...]
     asked: int
     right: int
     groups: tuple[Group, ...]
     weights: tuple[tuple[str | None, str | None, float], ...]
+    answers: str
+    weighed: bool
 
 
 def find_weakness(root: Path) -> Weakness:
@@ -65,7 +73,9 @@ def find_weakness(root: Path) -> Weakness:
 
     A group's accuracy is drawn towards that of the whole as if it had been asked eight questions more
     (a beta prior), so that two wrong answers out of two make no document the weakest. Weights that
-    stand in ``focus.yaml`` stay, those of weak groups are multiplied: what helped goes on helping.
+    stand in ``focus.yaml`` stay, those of weak groups are multiplied: what helped goes on helping. The
+    same answers raise no weight twice. Documents and tasks that nothing can be asked of (any more), and
+    steps of ``generate.evolve``, get none.
 
     Raises:
         InputError: no student was evaluated, or none on validation rows or dev gold.
@@ -85,21 +95,31 @@ def find_weakness(root: Path) -> Weakness:
             remedy="set `evaluate.exam.validation_rows` (60) in params.yaml or fill "
             "data/seed/eval/dev.jsonl, and run `dvc repro`",
         )
-    focus = load_focus(root / FOCUS)
+    focus, digest = load_focus(root / FOCUS), _name_answers(found)
     held_out = {document.source for document in focus.held_out or ()}
-    groups = tuple(_weigh(answers, held_out))
+    sources = _list_documents(root / DOCUMENTS) - held_out
+    groups = tuple(_weigh(answers, sources, set(load_prompts(root / PROMPTS).by_task)))
+    weighed = focus.weighed == digest
     return Weakness(
         students=tuple(sorted(found)),
         asked=len(answers),
         right=sum(one.correct for one in answers),
         groups=groups,
-        weights=tuple(_merge(focus, groups)),
+        weights=tuple(_merge(focus, () if weighed else groups)),
+        answers=digest,
+        weighed=weighed,
     )
 
 
 def write_weights(root: Path, weakness: Weakness) -> None:
-    """Put the weights into ``focus.yaml``; all else in it, comments included, stays as it is."""
+    """Put the weights into ``focus.yaml``; all else in it, comments included, stays as it is.
+
+    Weights that were drawn from these answers before are left alone.
+    """
     from ruamel.yaml import YAML
+
+    if weakness.weighed:
+        return
 
     path = root / FOCUS
     yaml = YAML()
@@ -108,6 +128,7 @@ def write_weights(root: Path, weakness: Weakness) -> None:
     yaml.indent(mapping=2, sequence=4, offset=2)
     document = yaml.load(read_text(path)) or {}
     document["weights"] = [_to_entry(*one) for one in weakness.weights]
+    document["weighed"] = weakness.answers
     text = StringIO()
     yaml.dump(document, text)
     rewrite_text(path, text.getvalue())
@@ -130,7 +151,8 @@ def to_json(weakness: Weakness, *, written: bool) -> dict[str, Json]:
             for group in weakness.groups
         ],
         "weights": [_to_entry(*one) for one in weakness.weights],
-        "written": written,
+        "weighed_before": weakness.weighed,
+        "written": written and not weakness.weighed,
     }
 
 
@@ -145,7 +167,9 @@ def to_text(weakness: Weakness, *, written: bool) -> Iterator[str]:
         told = f"{group.weight:g}" if group.weight > 1 else "-"
         count = f"{group.right}/{group.asked}"
         yield f"  {name[:_NARROW]:{_NARROW}} {count:>9}  {told:>6}"
-    if written:
+    if weakness.weighed:
+        yield f"The weights in {FOCUS} were drawn from these answers already, and stay: train and evaluate first."
+    elif written:
         yield f"{FOCUS} holds {len(weakness.weights)} weights now; `stillhouse plan` says what they ask for."
     elif any(group.weight > 1 for group in weakness.groups):
         yield f"`stillhouse plan --focus --write` puts these weights into {FOCUS}."
@@ -162,13 +186,27 @@ def _read_students(root: Path) -> Iterator[tuple[str, list[Prediction]]]:
             yield name, [a for a in answers if a.reference == "student" and a.set in SETS]
 
 
-def _weigh(answers: Sequence[Prediction], held_out: set[str]) -> list[Group]:
+def _name_answers(found: Mapping[str, Sequence[Prediction]]) -> str:
+    """Return a short name of what was answered and how, whatever the order."""
+    told = sorted(
+        f"{student} {one.prediction_id} {one.correct}"
+        for student, answers in found.items()
+        for one in answers
+    )
+    return content_id("answers", [*told])[:16]
+
+
+def _list_documents(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def _weigh(answers: Sequence[Prediction], sources: set[str], tasks: set[str]) -> list[Group]:
     by: dict[tuple[str | None, str | None], list[bool]] = defaultdict(list)
     for one in answers:
         task = one.task or _TASKS.get(one.kind, "")
-        if one.document and one.document not in held_out:
+        if one.document in sources:
             by[one.document, None].append(one.correct)
-        if task:
+        if task in tasks:
             by[None, task].append(one.correct)
     mean = sum(one.correct for one in answers) / len(answers)
     groups = [_make_group(*name, right, mean) for name, right in by.items()]

@@ -51,12 +51,16 @@ class FocusWeight(Params):
 
 
 class Focus(Params):
-    """The groups; without a core list, every document that is not held out is core."""
+    """The groups; without a core list, every document that is not held out is core.
+
+    ``weighed`` names the answers that `plan --focus --write` drew ``weights`` from last.
+    """
 
     version: int = Field(default=1, ge=1, le=1)
     core: tuple[FocusDocument, ...] | None = None
     held_out: tuple[FocusDocument, ...] | None = None
     weights: tuple[FocusWeight, ...] | None = None
+    weighed: str | None = None
 
     def weigh(self, source: str, task: str) -> float:
         """Return the product of all weights of a task asked of a source; 1 where there is none."""
