@@ -42,8 +42,9 @@ def main() -> None:
         "agreement": describe_agreement(measure_agreement(verdicts)),
     }
     write_json(Path("reports/review.json"), report)
-    lost = {"unknown": len(reviewed.unknown)} if reviewed.unknown else {}
-    say_counts("review", rows=len(rows), verdicts=len(verdicts), **lost, kept=kept)
+    told = {"unknown": reviewed.unknown, "developed_from_rejected": reviewed.orphans}
+    odd = {name: len(ids) for name, ids in told.items() if ids}
+    say_counts("review", rows=len(rows), verdicts=len(verdicts), **odd, kept=kept)
 
 
 def refuse_failing_fixes(reviewed: Reviewed) -> None:

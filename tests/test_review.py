@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from stillhouse.base.errors import InputError
 from stillhouse.base.fixes import is_fix, name_fix
 from stillhouse.base.questions import row_question
+from stillhouse.base.records import list_ancestors
 from stillhouse.quality.review import (
     Verdict,
     apply_verdicts,
@@ -17,7 +19,7 @@ from stillhouse.quality.review import (
     report_review,
     settle_verdicts,
 )
-from tests.making import LEAVE_TEXT, make_chunk, make_pair, make_row
+from tests.making import LEAVE, LEAVE_TEXT, make_chunk, make_pair, make_row
 
 ROOT = Path(__file__).parent.parent
 ROWS = [
@@ -31,7 +33,7 @@ def test_without_verdicts_rows_stay_as_they_are() -> None:
     assert reviewed.rows == tuple(ROWS)
     assert report_review(reviewed) == {
         "rows": 2, "reviewed": 0, "accept": 0, "reject": 0, "fix": 0,
-        "unknown": [], "decisions": [],
+        "unknown": [], "developed_from_rejected": [], "decisions": [],
     }  # fmt: skip
 
 
@@ -69,6 +71,26 @@ def test_the_last_verdict_on_a_row_holds_and_a_stale_one_is_reported() -> None:
     reviewed = apply_verdicts(ROWS, verdicts)
     assert reviewed.rows == tuple(ROWS)
     assert reviewed.unknown == ("0" * 64,)
+
+
+def test_of_verdicts_on_a_rows_text_and_place_the_stricter_one_decides_where_that_is_chosen() -> (
+    None
+):
+    placed = Verdict(ROWS[0].slot_id, "reject", "", "Ada", "")
+    own = Verdict(ROWS[0].row_id, "accept", "", "Bob", "")
+    for verdicts in ([placed, own], [own, placed]):
+        assert apply_verdicts(ROWS, verdicts, "strictest").rows == (ROWS[1],)
+        assert apply_verdicts(ROWS, verdicts, "last").rows == tuple(ROWS)
+
+
+def test_what_was_developed_from_a_rejected_row_stays_and_is_named() -> None:
+    parent = replace(ROWS[0], slot_id=f"{LEAVE}|Leave|recall|brief|staff|0|0|0")
+    child = replace(ROWS[1], slot_id=f"{parent.slot_id}|deeper|0|0")
+    assert [*list_ancestors(child.slot_id)] == [parent.slot_id]
+    reject = Verdict(parent.row_id, "reject", "", "Ada", "")
+    reviewed = apply_verdicts([parent, child], [reject])
+    assert (reviewed.rows, reviewed.orphans) == ((child,), (child.row_id,))
+    assert report_review(reviewed)["developed_from_rejected"] == [child.row_id]
 
 
 OPEN = make_row(

@@ -360,7 +360,7 @@ def test_the_status_tells_rate_limit_and_dispute_and_ends_with_1_over_the_limit(
     assert found["agreement"]["reviewers"] == {"Ada": count, "Bob": 1}
     assert found["agreement"]["disputed"] == [read_lines(project)[0]["row_id"]]
     text = CliRunner().invoke(app, ["review", "--status"]).stdout
-    assert "the limit is 1.0%: over it" in text
+    assert "the limit of 1.0% is passed, and the gate is red" in text
     assert max(map(len, text.splitlines())) <= 80
 
 

@@ -26,7 +26,8 @@ def review(
         typer.Option("--open/--no-open", help="Open the page; if not given, where a screen is."),
     ] = None,
     status: Annotated[
-        bool, typer.Option("--status", help="Say how far the review is; 1 where over the limit.")
+        bool,
+        typer.Option("--status", help="Say how far the review is; 1 where the gate is red by it."),
     ] = False,
     gold: Annotated[
         bool, typer.Option("--gold", help="Turn held-out rows into gold questions instead.")

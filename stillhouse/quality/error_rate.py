@@ -1,11 +1,13 @@
 """What a sample of reviewed rows says of all rows, and whether reviewers say the same."""
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 from stillhouse.base.ids import Json
-from stillhouse.base.intervals import wilson
+from stillhouse.base.intervals import CONFIDENCE, wilson
 from stillhouse.base.records import Row
 from stillhouse.quality.agreement import measure_alpha
 from stillhouse.quality.review import VERDICTS, Combine, Verdict, find_verdict, settle_verdicts
@@ -64,20 +66,29 @@ def measure_errors(
     """Return the error rate of all rows that the sample was drawn from.
 
     Each stratum's rate counts by the stratum's rows (Cochran 1977, stratified sampling). The interval
-    is Wilson's for as many independent observations as rows of such weights are worth (Kish 1965). Strata
-    that nobody looked at are left out of both.
+    is Wilson's for as many independent observations as rows of such weights are worth (Kish 1965), with
+    the finite population correction (N - n) / (N - 1) of each stratum (Cochran 1977, 2.6): where every
+    row was looked at, nothing is left to doubt. Strata that nobody looked at are left out of both.
     """
     settled = settle_verdicts(verdicts, combine)
-    strata = tuple(_look(s.name, s.rows, s.drawn, settled) for s in sample.strata)
+    strata = tuple(_look(s.name, s.rows, s.drawn, settled, combine) for s in sample.strata)
     seen = [one for one in strata if one.reviewed]
     total, covered = sum(one.rows for one in strata), sum(one.rows for one in seen)
     if not seen:
         return ErrorRate(None, None, None, 0.0, strata)
-    shares = [(one.rows / covered, one.errors / one.reviewed, one.reviewed) for one in seen]
-    rate = sum(weight * wrong for weight, wrong, _ in shares)
-    size = 1 / sum(weight**2 / count for weight, _, count in shares)
-    low, high = wilson(rate, size)
+    rate = sum(one.rows / covered * one.errors / one.reviewed for one in seen)
+    doubt = sum((one.rows / covered) ** 2 / one.reviewed * _left(one) for one in seen)
+    low, high = wilson(rate, 1 / doubt) if doubt else (rate, rate)
     return ErrorRate(rate, low, high, covered / total, strata)
+
+
+def count_needed(limit: float) -> int:
+    """Return how many rows have to be looked at, none of them wrong, to show that a limit in (0, 1] is kept.
+
+    Wilson's upper end of 0 errors in n rows is z² / (n + z²); of few rows in all fewer do.
+    """
+    z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+    return math.ceil(z**2 * (1 - limit) / limit)
 
 
 def measure_agreement(verdicts: Iterable[Verdict]) -> Agreement:
@@ -137,8 +148,15 @@ def describe_agreement(agreement: Agreement) -> dict[str, Json]:
     }
 
 
-def _look(name: str, rows: int, drawn: Sequence[Row], settled: dict[str, Verdict]) -> Looked:
-    found = [verdict for row in drawn if (verdict := find_verdict(row, settled))]
+def _left(one: Looked) -> float:
+    """Return the finite population correction of a stratum: 0 where all of it was looked at."""
+    return (one.rows - one.reviewed) / max(1, one.rows - 1)
+
+
+def _look(
+    name: str, rows: int, drawn: Sequence[Row], settled: dict[str, Verdict], combine: Combine
+) -> Looked:
+    found = [verdict for row in drawn if (verdict := find_verdict(row, settled, combine))]
     errors = sum(verdict.verdict != "accept" for verdict in found)
     return Looked(name, rows, len(drawn), len(found), errors)
 

@@ -18,7 +18,7 @@ from stillhouse.base.fixes import name_fix
 from stillhouse.base.ids import Json
 from stillhouse.base.params import Params
 from stillhouse.base.questions import ask_instead, question_of, row_answer, row_question
-from stillhouse.base.records import Message, Row
+from stillhouse.base.records import Message, Row, list_ancestors
 from stillhouse.quality.sample import SampleParams
 
 VERDICTS: Final = ("accept", "reject", "fix")
@@ -68,11 +68,16 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """The rows that go on, what was decided, and the targets that no row has any more."""
+    """The rows that go on, what was decided, and the targets that no row has any more.
+
+    ``orphans`` are ids of rows that go on although what they were developed from was rejected: they were
+    judged for themselves, and whoever rejected the one may want to look at the other.
+    """
 
     rows: tuple[Row, ...]
     decided: tuple[Decided, ...]
     unknown: tuple[str, ...]
+    orphans: tuple[str, ...] = ()
 
 
 def read_verdicts(path: Path) -> list[Verdict]:
@@ -121,9 +126,17 @@ def settle_verdicts(verdicts: Iterable[Verdict], combine: Combine = "last") -> d
     return settled
 
 
-def find_verdict(row: Row, settled: dict[str, Verdict]) -> Verdict | None:
-    """Return the verdict on a row: one on the row goes before one on its slot."""
-    return settled.get(row.row_id) or settled.get(row.slot_id)
+def find_verdict(
+    row: Row, settled: dict[str, Verdict], combine: Combine = "last"
+) -> Verdict | None:
+    """Return the verdict on a row, of one on its text and one on its place.
+
+    The one on the row's own text holds, or (``strictest``) that on its place where it is stricter.
+    """
+    own, placed = settled.get(row.row_id), settled.get(row.slot_id)
+    if own and placed and combine == "strictest" and _severity(placed) > _severity(own):
+        return placed
+    return own or placed
 
 
 def apply_verdicts(
@@ -140,7 +153,7 @@ def apply_verdicts(
     kept, decided, met = [], [], set[str]()
     for row in rows:
         met |= {row.row_id, row.slot_id}
-        verdict = find_verdict(row, settled)
+        verdict = find_verdict(row, settled, combine)
         result = _apply(row, verdict) if verdict else row
         if verdict:
             new_id = result.row_id if result and result.row_id != row.row_id else ""
@@ -148,7 +161,10 @@ def apply_verdicts(
         if result:
             kept.append(result)
     unknown = tuple(sorted(set(settled) - met))
-    return Reviewed(tuple(kept), tuple(sorted(decided, key=lambda item: item.row_id)), unknown)
+    gone = {item.slot_id for item in decided if item.verdict.verdict == "reject"}
+    orphans = (row.row_id for row in kept if not gone.isdisjoint(list_ancestors(row.slot_id)))
+    decided.sort(key=lambda item: item.row_id)
+    return Reviewed(tuple(kept), tuple(decided), unknown, tuple(sorted(orphans)))
 
 
 def report_review(reviewed: Reviewed) -> dict[str, Json]:
@@ -161,6 +177,7 @@ def report_review(reviewed: Reviewed) -> dict[str, Json]:
         "reviewed": len(reviewed.decided),
         **counts,
         "unknown": list(reviewed.unknown),
+        "developed_from_rejected": list(reviewed.orphans),
         "decisions": [
             {
                 "row_id": item.row_id,

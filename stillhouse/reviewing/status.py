@@ -7,6 +7,7 @@ from stillhouse.base.ids import Json
 from stillhouse.quality.error_rate import (
     Agreement,
     ErrorRate,
+    count_needed,
     describe_agreement,
     describe_errors,
 )
@@ -27,9 +28,9 @@ class Status:
 
     @property
     def over(self) -> bool:
-        """Whether more rows are wrong than the gate bears."""
-        rate = self.errors.rate
-        return self.limit is not None and rate is not None and rate > self.limit
+        """Whether the gate is red by the review: it is not shown that no more rows are wrong than allowed."""
+        high = self.errors.high
+        return self.limit is not None and (high is None or high > self.limit)
 
 
 def make_status(
@@ -68,6 +69,7 @@ def to_text(status: Status) -> Iterator[str]:
         counts = "".join(f"{n:>8,}" for n in (one.rows, one.drawn, one.reviewed, one.errors))
         yield f"  {_cut(one.name, 21):<22}{counts}"
     yield _say_rate(status)
+    yield from _say_limit(status)
     yield from _say_agreement(status.agreement)
 
 
@@ -75,10 +77,23 @@ def _say_rate(status: Status) -> str:
     errors = status.errors
     if errors.rate is None or errors.low is None or errors.high is None:
         return "wrong: not known yet"
-    limit = ""
-    if status.limit is not None:
-        limit = f"; the limit is {status.limit:.1%}: {'over it' if status.over else 'kept'}"
-    return f"wrong: {errors.rate:.1%} (95 %: {errors.low:.1%} to {errors.high:.1%}){limit}"
+    return f"wrong: {errors.rate:.1%} (95 %: {errors.low:.1%} to {errors.high:.1%})"
+
+
+def _say_limit(status: Status) -> Iterator[str]:
+    """Say how the rate stands to the limit; the gate asks that the interval's upper end keeps it."""
+    if status.limit is None:
+        return
+    rate, limit = status.errors.rate, f"the limit of {status.limit:.1%}"
+    if not status.over:
+        yield f"{limit} is kept"
+    elif rate is not None and rate > status.limit:
+        yield f"{limit} is passed, and the gate is red"
+    else:
+        yield f"{limit} is not shown to be kept, and the gate is red: the interval"
+        yield "has to end below it"
+        if status.limit > 0:
+            yield f"  (with no error that takes about {count_needed(status.limit):,} rows)"
 
 
 def _say_agreement(agreement: Agreement) -> Iterator[str]:
