@@ -117,6 +117,16 @@ def test_a_dataset_that_moved_from_its_baseline_raises_the_alarm_of_what_moved(
     assert alarms(measure([change(row) for row in rows])) == set()
 
 
+def test_a_baseline_that_was_measured_otherwise_is_no_measure() -> None:
+    rows = make_rows(2)
+    then = measure(rows)
+    baseline = as_baseline(then).model_copy(update={"settings": dict(then.settings)})
+    assert alarms(measure(rows, baseline)) == set()
+    other = baseline.model_copy(update={"settings": {**then.settings, "opening_words": 2}})
+    with pytest.raises(InputError, match=r"`validate\.opening_words: 2`, and params\.yaml says 4"):
+        measure(rows, other)
+
+
 def test_fewer_wordings_than_the_baseline_raise_the_alarm_of_diversity() -> None:
     rows = make_rows(3)
     baseline = as_baseline(measure(rows))
@@ -268,7 +278,8 @@ def test_every_limit_is_an_expectation_with_its_number_in_the_sentence() -> None
     assert not any(name.startswith("production.") for name in told)
     limits = ValidateParams(production=ProductionLimits(distance_max=0.4))
     assert [e.name for e in expect_all(limits) if e.name.startswith("production.")] == [
-        "production.distance"
+        "production.measured",
+        "production.distance",
     ]
 
 
@@ -301,7 +312,8 @@ def test_setting_a_baseline_writes_the_figures_of_the_dataset_that_is_there(proj
     )
     quality = json.loads(Path("reports/quality.json").read_text())
     written = json.loads(Path("data/seed/baseline.json").read_text())
-    assert written == {name: quality[name] for name in ("train_md5", "figures", "tasks")}
+    kept = ("train_md5", "figures", "tasks", "settings")
+    assert written == {name: quality[name] for name in kept}
     assert read_baseline() == Baseline.model_validate(written)
     assert json.loads(call("show", "--json")[1]) == {"baseline": written, "now": written}
     lines = call("show")[1].splitlines()
@@ -331,6 +343,10 @@ def test_a_dataset_too_small_to_measure_is_no_baseline(project: Path) -> None:
         ("[]", "expected `key: value` lines"),
         ('{"figures": {}}', "is missing"),
         ('{"train_md5": "x", "figures": {}, "tasks": {}}', "`train_md5` is 'x'"),
+        (
+            f'{{"train_md5": "{"0" * 32}", "figures": {{"distinct_1": 1e400}}, "tasks": {{}}}}',
+            r"`figures\.distinct_1` is inf",
+        ),
     ],
 )
 def test_a_baseline_that_cannot_be_read_is_one_sentence(

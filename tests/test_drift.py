@@ -9,7 +9,7 @@ import pytest
 from stillhouse.quality.alarms import measure_quality, report_quality
 from stillhouse.quality.drift import Questions, energy, measure_drift, name_kind
 from stillhouse.quality.expectations import expect_all
-from stillhouse.quality.frames import build_measured
+from stillhouse.quality.frames import build_known, build_measured
 from stillhouse.quality.gate import Validation, run_checks
 from stillhouse.quality.limits import CollapseLimits, ProductionLimits, ValidateParams
 from tests.making import make_request
@@ -91,8 +91,11 @@ PARAMS = ValidateParams(
 
 def fail(prompts: list[str], params: ValidateParams = PARAMS) -> list[str]:
     quality = measure_quality(make_tables(make_rows(1)), prompts, None, embed, params)
-    frame = {"production": build_measured("production", quality.production)}
-    wanted = [item for item in expect_all(params) if item.frame == "production"]
+    frame = {
+        "production": build_measured("production", quality.production),
+        "measured": build_known(quality.production, params.production.prompts_min),
+    }
+    wanted = [item for item in expect_all(params) if item.frame in frame]
     return [check.name for check in run_checks(frame, wanted) if not check.passed]
 
 
@@ -100,7 +103,9 @@ def test_the_gate_stops_where_training_is_far_from_production_and_a_limit_says_s
     strange = wish(3)
     assert fail(strange) == ["production.distance"]
     assert fail(strange, PARAMS.model_copy(update={"production": ProductionLimits()})) == []
-    assert fail([f"For the office: {text}" for text in ask(4, SUBJECTS)][:19]) == []  # too few
+    few = [f"For the office: {text}" for text in ask(4, SUBJECTS)][:19]
+    assert fail(few) == ["production.measured"]  # a limit that nothing is held against is none
+    assert fail(few, PARAMS.model_copy(update={"production": ProductionLimits()})) == []
 
 
 def test_the_report_names_what_production_asks_and_training_does_not() -> None:

@@ -171,6 +171,15 @@ def test_rows_inside_the_boundary_are_preferred_before_better_scored_ones() -> N
     assert {"1", "3"} < kept(run(pairs, judged, select={"target": 3}, boundary=boundary))
 
 
+def test_a_preference_needs_rows_that_compete() -> None:
+    prefer = {"boundary": {"prefer": True}}
+    for limits in ({"select": {"target": 3}}, {"quotas": {"task": {"recall": 0}}}):
+        CurateParams.model_validate({**prefer, **limits})
+    for limits in ({}, {"clusters": {"count": 3}}, {"quotas": {}}):
+        with pytest.raises(ValidationError, match="decides among rows that compete"):
+            CurateParams.model_validate({**prefer, **limits})
+
+
 def test_a_boundary_has_to_be_a_range() -> None:
     with pytest.raises(ValidationError, match="has to be below"):
         CurateParams.model_validate({"boundary": {"low": 0.9}})
@@ -417,7 +426,6 @@ def test_a_threshold_of_verified_tasks_may_stay_where_there_are_none() -> None:
         ({"seed": 5}, None),
         ({"clusters": {"count": 3}}, None),
         ({"boundary": {"low": 0.1}}, None),
-        ({"boundary": {"prefer": True}}, None),
         ({"semantic_duplicate": 1.0}, "filter"),
         ({"boundary": {"outside": "drop"}}, "filter"),
         ({"clusters": {"count": 3, "cap": 9}}, "filter"),

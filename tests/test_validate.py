@@ -73,7 +73,7 @@ def make_tables() -> Tables:
 
 TABLES = make_tables()
 COLUMNS = {"data/dataset/train.parquet": declared_columns(Row)}
-NOTHING_MEASURED = Quality(8, 0, None, None, {}, None, Moved(), None)
+NOTHING_MEASURED = Quality(8, 0, None, None, {}, None, Moved(), None, {})
 NOT_LIMITED = ReviewErrors(None, None, None)
 AGAINST = Against(
     [make_gold("When may I go home?")],

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Final
 from stillhouse.base.ids import Json
 from stillhouse.base.questions import row_answer, row_question
 from stillhouse.base.records import Row
-from stillhouse.quality.baseline import Baseline, Moved, compare_baseline, describe_baseline
+from stillhouse.quality.baseline import (
+    Baseline,
+    Moved,
+    compare_baseline,
+    describe_baseline,
+    name_settings,
+    refuse_other_settings,
+)
 from stillhouse.quality.collapse import (
     EXEMPT,
     Corpus,
@@ -48,6 +55,7 @@ class Quality:
     baseline: Baseline | None
     moved: Moved
     production: Drift | None
+    settings: Mapping[str, int]
 
 
 def measure_quality(
@@ -65,12 +73,17 @@ def measure_quality(
         baseline: what a dataset is held against, or None.
         embed: texts into unit vectors, one row for each.
         params: how much is looked at.
+
+    Raises:
+        InputError: the baseline was measured with other parameters.
     """
+    refuse_other_settings(baseline, params)
     taught = [row for row in tables.train if row.task not in EXEMPT]
     counts = Counter(row.task for row in taught)
+    settings = name_settings(params)
     tasks = {name: round(count / len(taught), 4) for name, count in sorted(counts.items())}
     if len(taught) < FEWEST:
-        return Quality(len(taught), 0, None, None, tasks, baseline, Moved(), None)
+        return Quality(len(taught), 0, None, None, tasks, baseline, Moved(), None, settings)
     limits = params.collapse
     sample = draw_by_hash(taught, lambda row: row.slot_id, limits.rows, limits.seed)
     questions = Questions(
@@ -83,7 +96,9 @@ def measure_quality(
     figures = measure_rows(said, questions.vectors, corpus, params.opening_words)
     moved = compare_baseline(baseline, asdict(figures), tasks)
     drift = _measure_production(questions, prompts, embed, params)
-    return Quality(len(taught), len(sample), figures, corpus, tasks, baseline, moved, drift)
+    return Quality(
+        len(taught), len(sample), figures, corpus, tasks, baseline, moved, drift, settings
+    )
 
 
 def report_quality(quality: Quality, validation: Validation, train_md5: str) -> dict[str, Json]:
@@ -95,6 +110,7 @@ def report_quality(quality: Quality, validation: Validation, train_md5: str) -> 
         "figures": asdict(quality.figures) if quality.figures else {},
         "corpus": _describe_corpus(quality.corpus),
         "tasks": dict(quality.tasks),
+        "settings": dict(quality.settings),
         "baseline": describe_baseline(quality.baseline),
         "moved": asdict(quality.moved) if quality.baseline and quality.figures else {},
         "production": _describe_drift(quality.production),

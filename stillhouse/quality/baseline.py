@@ -6,26 +6,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pydantic import Field
+from pydantic import Field, FiniteFloat
 
 from stillhouse.base.errors import InputError
 from stillhouse.base.files import read_text
 from stillhouse.base.ids import Json
 from stillhouse.base.params import Params, parse_section
+from stillhouse.quality.limits import ValidateParams
 
 BASELINE: Final = Path("data/seed/baseline.json")
 QUALITY: Final = Path("reports/quality.json")
+_KEPT: Final = ("train_md5", "figures", "tasks", "settings")
 
 
 class Baseline(Params):
     """Figures by name, and the share of each task among the rows that teach.
 
-    ``train_md5`` says of which ``data/dataset/train.parquet`` they are.
+    ``train_md5`` says of which ``data/dataset/train.parquet`` they are, ``settings`` with which parameters of
+    ``validate`` they were measured: None in a baseline of before, which does not say.
     """
 
     train_md5: str = Field(pattern="^[0-9a-f]{32}$")
-    figures: dict[str, float]
-    tasks: dict[str, float]
+    figures: dict[str, FiniteFloat]
+    tasks: dict[str, FiniteFloat]
+    settings: dict[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,33 @@ class Moved:
     similarity_rise: float = 0.0
     openings_rise: float = 0.0
     mix_drift: float = 0.0
+
+
+def name_settings(params: ValidateParams) -> dict[str, int]:
+    """Return the parameters that the figures depend on, by their names below ``validate``."""
+    limits = params.collapse
+    return {
+        "collapse.rows": limits.rows,
+        "collapse.seed": limits.seed,
+        "collapse.clusters": limits.clusters,
+        "opening_words": params.opening_words,
+    }
+
+
+def refuse_other_settings(baseline: Baseline | None, params: ValidateParams) -> None:
+    """Raise an ``InputError`` where a baseline was measured with other parameters than a dataset will be."""
+    now = name_settings(params)
+    then = now if baseline is None or baseline.settings is None else baseline.settings
+    name = next((key for key in (*now, *then) if now.get(key) != then.get(key)), "")
+    if not name:
+        return
+    raise InputError(
+        f"the baseline was measured with `validate.{name}: {then.get(name)}`, and "
+        f"params.yaml says {now.get(name)}: the figures of the two cannot be compared",
+        where=str(BASELINE),
+        remedy="write `{}` into the file, run `dvc repro`, then `stillhouse baseline set`; or put the "
+        "parameter back",
+    )
 
 
 def read_baseline(path: Path = BASELINE) -> Baseline | None:
@@ -72,7 +103,7 @@ def take_baseline(path: Path = QUALITY) -> Baseline:
             where=str(path),
             remedy="set the baseline when the dataset is whole",
         )
-    taken = {name: value[name] for name in ("train_md5", "figures", "tasks")}
+    taken = {name: value[name] for name in _KEPT if name in value}
     return parse_section(path.name, Baseline, taken, path)
 
 
@@ -84,6 +115,7 @@ def describe_baseline(baseline: Baseline | None) -> dict[str, Json]:
         "train_md5": baseline.train_md5,
         "figures": dict(baseline.figures),
         "tasks": dict(baseline.tasks),
+        **({} if baseline.settings is None else {"settings": dict(baseline.settings)}),
     }
 
 

@@ -10,6 +10,7 @@ from stillhouse.base.personal import find_card, find_email, find_iban, find_phon
 from stillhouse.base.questions import Question, row_answer, row_question
 from stillhouse.base.records import Row
 from stillhouse.base.text import words
+from stillhouse.quality.alarms import FEWEST
 from stillhouse.quality.baseline import Moved
 from stillhouse.quality.collapse import Figures
 from stillhouse.quality.contamination import find_copied
@@ -114,6 +115,12 @@ def build_measured(about: str, figures: Figures | Moved | Drift | None) -> pd.Da
         f.name: value for f in fields(figures) if _is_number(value := getattr(figures, f.name))
     }
     return make_frame([{"id": about, **numbers}], ["id"])
+
+
+def build_known(drift: Drift | None, fewest: int) -> pd.DataFrame:
+    """Return one line that says whether training could be held against production prompts."""
+    told = f"of {fewest} prompts and {FEWEST} rows that teach too few are there"
+    return make_frame([{"id": told, "measured": drift is not None}], ["id", "measured"])
 
 
 def make_frame(lines: Sequence[Mapping[str, object]], columns: list[str]) -> pd.DataFrame:

@@ -53,6 +53,9 @@ _REMEDIES: Final = {
     "the prompt, or reject such rows in `data/seed/review.jsonl`.",
     "baseline": "The dataset is another one than that of the baseline: `stillhouse baseline show` tells what "
     "moved. Mend it, or accept the new one with `stillhouse baseline set`.",
+    "production.measured": "Add conversations to `data/seed/prompts.jsonl`, lower "
+    "`validate.production.prompts_min`, or take the limits under `validate.production` out until there are "
+    "enough.",
     "production": "Ask about what people ask: add documents, weigh the tasks with `stillhouse plan --focus`, or "
     "raise the limit under `validate.production`. `reports/quality.json` names the prompts that are farthest.",
     "personal": "Take the data out of the document, or reject the rows named here in "

@@ -48,6 +48,17 @@ class ThinningParams(Params):
     select: SelectParams = SelectParams()
     seed: int = 0
 
+    @model_validator(mode="after")
+    def _prefers_among_rows_that_compete(self) -> "ThinningParams":
+        quotas = self.quotas.document or self.quotas.task or self.quotas.category
+        limits = (self.clusters.cap, self.select.target, quotas or None)
+        if self.boundary.prefer and all(one is None for one in limits):
+            raise ValueError(
+                "`boundary.prefer` decides among rows that compete: set `clusters.cap`, `quotas` or "
+                "`select.target`, too"
+            )
+        return self
+
     @property
     def embeds(self) -> bool:
         """Whether anything compares what questions mean."""

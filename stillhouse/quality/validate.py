@@ -76,4 +76,5 @@ def build_frames(
         "collapse": frames.build_measured("train", against.quality.figures),
         "moved": frames.build_measured("train", against.quality.moved),
         "production": frames.build_measured("production", against.quality.production),
+        "measured": frames.build_known(against.quality.production, params.production.prompts_min),
     }

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from stillhouse.quality.expected import Expected, expect_figure
+from stillhouse.quality.expected import Expected, expect_figure, expect_true
 from stillhouse.quality.limits import ValidateParams
 
 # The figure, and its sentence; the limit is the parameter of that name with `_min` or `_max`.
@@ -55,6 +55,13 @@ def expect_variety(params: ValidateParams) -> Iterator[Expected]:
 
 def _expect_production(params: ValidateParams) -> Iterator[Expected]:
     limits = params.production.model_dump()
+    if any(limits[f"{name}_max"] is not None for name in _PRODUCTION):
+        yield expect_true(
+            "production.measured",
+            "Where a limit to production prompts is set, there are enough prompts and rows to measure.",
+            "measured",
+            "measured",
+        )
     for name, meaning in _PRODUCTION.items():
         if (high := limits[f"{name}_max"]) is not None:
             sentence = f"{meaning}. Limit: {high:g}."
