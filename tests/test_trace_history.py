@@ -27,6 +27,7 @@ from stillhouse.cli.main import app
 from stillhouse.history.commits import Commit
 from stillhouse.lineage.provenance import BaseModel, read_provenance
 from stillhouse.tracing import index_file
+from stillhouse.tracing.down import Step
 from stillhouse.tracing.find import Thing
 from stillhouse.tracing.index import Index
 from stillhouse.tracing.models import ModelVerdict
@@ -438,6 +439,20 @@ def test_many_models_are_grouped_affected_first_within_80_columns() -> None:
     assert "and 22 more affected (--json lists all)" in " ".join(lines)
     few = list(describe_trace(Trace(thing, (), (), (), "affected", tuple(models[:2]), ())))
     assert sum("affected: trained on 3 rows of it (experiment-" in line for line in few) == 2
+
+
+def test_a_conversation_is_told_with_all_its_turns() -> None:
+    said = [("system", "Be brief."), ("user", "Is leave booked?"), ("assistant", "In Leeward."), ("user", "And vans?")]  # fmt: skip
+    facts = {
+        "messages": [{"role": role, "content": text} for role, text in said],
+        "response": "Too.",
+    }
+    thing = Thing("row", "d" * 64, "row")
+    lines = describe_trace(
+        Trace(thing, (Step("row", "d" * 64, facts),), (), (), "clean", (), ())  # type: ignore[arg-type]
+    )
+    told = " ".join(" ".join(lines).split())
+    assert "Is leave booked? / In Leeward. / And vans? -> Too." in told
 
 
 def test_the_synthetic_history_of_the_benchmark_is_traced_and_the_same_each_time(

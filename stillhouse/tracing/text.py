@@ -142,7 +142,7 @@ def _tell(step: Step) -> str:
         case "answer":
             return str(facts["text"])
         case "pair" | "row" | "parent":
-            return f"{_last_turn(facts)} -> {facts['response']}"
+            return f"{_turns(facts)} -> {facts['response']}"
         case "review":
             return _join(facts["verdict"], f"by {facts['reviewer']}", facts["reason"])
         case "split":
@@ -157,11 +157,12 @@ def _rows(facts: Mapping[str, Json]) -> str:
     return "" if rows is None else f"{rows:,} {'row' if rows == 1 else 'rows'}"
 
 
-def _last_turn(facts: Mapping[str, Json]) -> str:
+def _turns(facts: Mapping[str, Json]) -> str:
+    """Return what was said up to the answer: the question, or all turns of a conversation."""
     messages = facts["messages"]
     assert isinstance(messages, Sequence)
-    last = messages[-1] if messages else {}
-    return str(last["content"]) if isinstance(last, Mapping) and "content" in last else ""
+    turns = [one for one in messages if isinstance(one, Mapping) and one.get("role") != "system"]
+    return " / ".join(str(one["content"]) for one in turns if "content" in one)
 
 
 def _describe_down(traced: Trace) -> Iterator[str]:
