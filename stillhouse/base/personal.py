@@ -15,8 +15,10 @@ _GAP: Final = " \u00a0\u202f"  # spaces within a number, those that do not break
 # bound (RFC 5321, 4.5.3.1.1) keeps a pasted blob of one long word from being tried at every sign to its end.
 _EMAIL: Final = re.compile(r"[\w.+-]{1,64}+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
 _PHONE: Final = re.compile(
+    # Neither the end of a longer number with hyphens nor the middle of a date (2024/01/15) begins one.
+    r"(?<![\w.])(?<!\d-)(?!(?<=\d/)\d\d/)"
     # +44 20 7946 0000, +1.415.555.2671: a plus and 9 to 15 digits (E.164).
-    rf"(?<![\w.])(?:\+\d(?:[{_GAP}()/.-]{{0,2}}\d){{7,13}}"
+    rf"(?:\+\d(?:[{_GAP}()/.-]{{0,2}}\d){{7,13}}"
     # 020 7946 0000, (020) 7946-0000: a 0 first; no dots, which dates have.
     rf"|\(?0\d(?:[{_GAP}()/-]{{0,2}}\d){{7,13}}"
     # (415) 555-2671, 415-555-2671: area code and exchange begin with 2 to 9 (North American plan).
