@@ -242,6 +242,17 @@ def test_clusters_are_the_same_for_a_seed() -> None:
         ("I cannot answer that.", True),
         ("27.5 days; the handbook does not say more.", False),
         ("Batteries.", False),
+        ("I cannot help with that.", True),
+        ("I’m sorry, but I can’t assist with that request.", True),
+        ("I am unable to provide legal advice.", True),
+        ("We must respectfully decline to comment.", True),
+        ("As an AI, I have no view on that.", True),
+        ("No information is given.", True),
+        ("No handbook says so, and I cannot find it elsewhere.", True),
+        ("No, the policy does not say that staff must pay.", False),
+        ("Yes: whoever is unable to say when asks the desk.", False),
+        ("Staff who cannot help with a case pass it on.", False),
+        ("I could not help but notice the door.", False),
     ],
 )
 def test_an_answer_declines_by_its_words_and_gives_no_figure(answer: str, refusing: bool) -> None:

@@ -5,6 +5,7 @@ of distinct n-grams falls with the length of a text, so that longer and shorter 
 """
 
 import hashlib
+import re
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
 WORDS_COUNTED: Final = 5000
 EXEMPT: Final = ("abstain", "replay")  # tasks whose rows teach nothing of the documents
 _ROUNDS: Final = 50  # of k-means, which has settled long before
+# Who declines to do what was asked, in the first person; what a document leaves open is in DECLINES.
+_REFUSES: Final = re.compile(
+    r"\b(?:i|we)(?:(?: am|'m| are|'re) (?:un|not )able to| can ?not| can't| could(?: not|n't)| will not| won't"
+    r"|(?: must| have to)?(?: respectfully)? decline to)(?: \w+ly)? (?:help(?! but)|assist|provide|give|offer"
+    r"|share|discuss|advise|comply|fulfil|do (?:that|this|so)|comment|respond)\b"
+    r"|\bas an ai\b"
+)
+_ANSWERS: Final = re.compile(r"(?:yes|no)(?:[,.;:!]| *[-–—]|$)")  # "No handbook says so." is none
 T = TypeVar("T")
 
 
@@ -178,9 +187,14 @@ def even_share(labels: Iterable[int], clusters: int) -> float:
 
 
 def refuses(answer: str) -> bool:
-    """Say whether an answer declines: it uses words of declining and holds no figure."""
+    """Say whether an answer declines: it uses words of declining or refusing, and holds no figure.
+
+    What begins with yes or no answers, whatever else it says.
+    """
     said = normalise(answer)
-    return bool(DECLINES.search(said)) and not any(char.isdigit() for char in said)
+    if _ANSWERS.match(said) or any(char.isdigit() for char in said):
+        return False
+    return bool(DECLINES.search(said) or _REFUSES.search(said))
 
 
 def _nearest(vectors: "Vectors", centres: "npt.NDArray[np.float64]") -> list[int]:
