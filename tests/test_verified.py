@@ -147,6 +147,13 @@ def test_a_schema_may_name_its_documents_and_the_teacher_sees_nothing_of_that(se
             "leads out of the schema",
         ),
         ('{"type": "object", "properties": {"a": {}}, "x-sources": "a"}', "is no list of texts"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"$ref": "#", "type": "object", "properties": {"a": {}}}', "itself without end"),
+        (
+            '{"type": "object", "properties": {"a": {"$ref": "#/$defs/b"}}, "$defs": {"c": {}}}',
+            r"`\$ref: #/\$defs/b` leads to nothing",
+        ),
+        ('{"type": "object", "properties": {"a": {"$ref": "#b"}}}', "leads to nothing"),
     ],
 )
 def test_a_file_that_is_no_schema_of_an_object_is_refused(
@@ -155,6 +162,22 @@ def test_a_file_that_is_no_schema_of_an_object_is_refused(
     (tmp_path / "bad.json").write_text(text)
     with pytest.raises(InputError, match=said):
         load_schemas(tmp_path)
+
+
+def test_references_within_a_schema_may_have_any_form(tmp_path: Path) -> None:
+    body = {
+        "type": "object",
+        "properties": {
+            "a": {"$ref": "#/$defs/b"},
+            "b": {"$ref": "#named"},
+            "c": {"$ref": "#/properties/a"},
+            "d": {"$id": "own", "$ref": "#/$defs/e", "$defs": {"e": {"type": "string"}}},
+            "f": {"type": "array", "items": {"$ref": "#"}},
+        },
+        "$defs": {"b": {"type": "string"}, "c": {"$anchor": "named"}},
+    }
+    (tmp_path / "good.json").write_text(json.dumps(body))
+    assert [schema.body for schema in load_schemas(tmp_path)] == [body]
 
 
 def test_no_folder_and_no_file_ask_nothing(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ def open_schema(schema: Any) -> Callable[[str], Any]:
     """Return what reads a text as JSON and checks it; no reference leads out of the schema.
 
     Raises:
-        ValueError: the schema is none, or refers to something outside itself.
+        ValueError: the schema is none, or refers to something outside itself or to nothing.
     """
     from jsonschema import Draft202012Validator, SchemaError
     from referencing import Registry
@@ -22,6 +22,8 @@ def open_schema(schema: Any) -> Callable[[str], Any]:
         raise ValueError(f"no JSON Schema: {exc.message}") from exc
     if foreign := find_foreign(schema):
         raise ValueError(f"`$ref: {foreign}` leads out of the schema")
+    if lost := find_lost(schema):
+        raise ValueError(f"`$ref: {lost}` leads to nothing")
     validator = Draft202012Validator(schema, registry=Registry())
     validator.is_valid(None)  # whatever it imports late
 
@@ -57,6 +59,36 @@ def find_foreign(schema: Any) -> str:
                 return found
     elif isinstance(schema, list):
         return next((found for part in schema if (found := find_foreign(part))), "")
+    return ""
+
+
+def find_lost(schema: Any) -> str:
+    """Return the first reference within the schema that leads to nothing, or nothing."""
+    from referencing import Registry
+    from referencing.jsonschema import DRAFT202012
+
+    whole = DRAFT202012.create_resource(schema)
+    return _find_lost(schema, Registry().resolver_with_root(whole))
+
+
+def _find_lost(part: Any, resolver: Any) -> str:
+    from referencing.exceptions import Unresolvable
+    from referencing.jsonschema import DRAFT202012
+
+    if isinstance(part, list):
+        return next((found for one in part if (found := _find_lost(one, resolver))), "")
+    if not isinstance(part, dict):
+        return ""
+    if isinstance(part.get("$id"), str):  # what stands below refers to this part
+        resolver = resolver.in_subresource(DRAFT202012.create_resource(part))
+    for key, value in part.items():
+        if key in ("$ref", "$dynamicRef") and isinstance(value, str):
+            try:
+                resolver.lookup(value)
+            except Unresolvable:
+                return value
+        if found := _find_lost(value, resolver):
+            return found
     return ""
 
 

@@ -19,6 +19,8 @@ SECTION: Final = "JSON Schema"
 SOURCES: Final = (
     "x-sources"  # globs of documents' paths; without it, the labels in a passage decide
 )
+_TOO_DEEP: Final = "it is nested too deeply, or refers to itself without end"
+_FLATTEN: Final = "write it with fewer levels"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ def _load(path: Path) -> Schema:
         body = json.loads(read_text(path))
     except ValueError as exc:
         raise InputError(f"it is no JSON ({exc})", where=where) from exc
+    except RecursionError as exc:
+        raise InputError(_TOO_DEEP, where=where, remedy=_FLATTEN) from exc
     if not isinstance(body, dict) or body.get("type") != "object" or not body.get("properties"):
         raise InputError("no schema of an object", where=where, expected='"type": "object"')
     sources = body.get(SOURCES, [])
@@ -80,9 +84,11 @@ def _load(path: Path) -> Schema:
     kept = _drop_marks(body)
     try:
         open_schema(kept)
-    except (ValueError, RecursionError) as exc:
+        shown = json.dumps(kept, ensure_ascii=False)
+    except ValueError as exc:
         raise InputError(str(exc), where=where, expected="a schema within itself") from exc
-    shown = json.dumps(kept, ensure_ascii=False)
+    except RecursionError as exc:
+        raise InputError(_TOO_DEEP, where=where, remedy=_FLATTEN) from exc
     return Schema(path.stem, kept, shown, tuple(sources), tuple(_list_labels(kept)))
 
 
