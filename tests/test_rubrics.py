@@ -268,6 +268,17 @@ def test_an_answer_given_anew_may_be_empty() -> None:
         ("Hand in the form.", "The form is handed in.", True),
         ("You may take it.", "You may not take it.", False),
         ("By a letter to the manager.", "Orally at the desk.", False),
+        ("27 days.", "Within 27 weeks.", False),
+        ("27 days of leave", "It is 27 a year.", True),
+        ("Take 27\u00a0days.", "1 day, then 27 days", True),
+        ("27 working days", "27 days", True),
+        ("27 working days", "27 calendar days", False),
+        ("12 nurses", "12 drivers", False),
+        ("At most 5 kg.", "5 kilograms", True),
+        ("27 weeks a year", "27 years", False),
+        ("In 2019 it began.", "2019 saw it begin.", True),
+        ("Rule 12 applies.", "Rule 12 says that.", True),
+        ("It is -18 degrees.", "It is -18 metres.", False),
     ],
 )
 def test_an_answer_given_anew_agrees_by_its_values_and_words(

@@ -6,6 +6,7 @@ from stillhouse.base.questions import question_of
 from stillhouse.base.records import Pair
 from stillhouse.base.text import words
 from stillhouse.quality.claims import extract_claims, gather_evidence, value_set
+from stillhouse.quality.units import have_other_units, list_units
 
 _DENIALS: Final = frozenset(
     {"no", "not", "never", "none", "nobody", "nothing", "cannot", "without"}
@@ -17,7 +18,8 @@ def agrees(pair: Pair, answer: str) -> bool:
     """Say whether an answer given anew says what a pair's own answer says.
 
     Numbers, codes and names decide where both have some beside those of the question: one's have to be
-    among the other's. Else at least half of the words of the shorter one have to be in the other. One
+    among the other's, and a number that both have has to be of the same unit where both tell one: "27 days"
+    are not "27 weeks" (nor are "14 days" "2 weeks"). Else at least half of the words of the shorter one have to be in the other. One
     that denies what the other does not deny is another answer. An empty one never agrees.
     """
     if not answer.strip() or _denies(pair.response) != _denies(answer):
@@ -25,7 +27,8 @@ def agrees(pair: Pair, answer: str) -> bool:
     asked = value_set(question_of(pair.messages, pair.context))
     mine, theirs = value_set(pair.response) - asked, value_set(answer) - asked
     if mine and theirs:
-        return mine <= theirs or theirs <= mine
+        units = list_units(pair.response), list_units(answer)
+        return (mine <= theirs or theirs <= mine) and not have_other_units(*units, mine & theirs)
     return _overlap(pair.response, answer) >= _ALIKE
 
 
