@@ -39,7 +39,7 @@ def main() -> None:
     report = {
         **report_review(reviewed),
         **describe_errors(errors, params.max_error_rate),
-        "agreement": describe_agreement(measure_agreement(verdicts)),
+        "agreement": describe_agreement(measure_agreement(verdicts, rows)),
     }
     write_json(Path("reports/review.json"), report)
     told = {"unknown": reviewed.unknown, "developed_from_rejected": reviewed.orphans}

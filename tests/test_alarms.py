@@ -352,6 +352,7 @@ def test_a_dataset_too_small_to_measure_is_no_baseline(project: Path) -> None:
     [
         ("", "not valid JSON"),
         ("[]", "expected `key: value` lines"),
+        (f'{{"figures": {{"a": {"1" * 5000}}}}}', "not valid JSON"),
         ('{"figures": {}}', "is missing"),
         ('{"train_md5": "x", "figures": {}, "tasks": {}}', "`train_md5` is 'x'"),
         (

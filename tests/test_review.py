@@ -73,14 +73,20 @@ def test_the_last_verdict_on_a_row_holds_and_a_stale_one_is_reported() -> None:
     assert reviewed.unknown == ("0" * 64,)
 
 
-def test_of_verdicts_on_a_rows_text_and_place_the_stricter_one_decides_where_that_is_chosen() -> (
-    None
-):
+def test_verdicts_on_a_rows_text_and_on_its_place_are_verdicts_on_one_row() -> None:
     placed = Verdict(ROWS[0].slot_id, "reject", "", "Ada", "")
     own = Verdict(ROWS[0].row_id, "accept", "", "Bob", "")
     for verdicts in ([placed, own], [own, placed]):
         assert apply_verdicts(ROWS, verdicts, "strictest").rows == (ROWS[1],)
-        assert apply_verdicts(ROWS, verdicts, "last").rows == tuple(ROWS)
+    assert apply_verdicts(ROWS, [placed, own], "last").rows == tuple(ROWS)
+    assert apply_verdicts(ROWS, [own, placed], "last").rows == (ROWS[1],)
+    for combine in ("last", "strictest"):  # of one person the last holds
+        again = [
+            Verdict(ROWS[0].row_id, "reject", "", "Ada", ""),
+            replace(placed, verdict="accept"),
+        ]
+        assert apply_verdicts(ROWS, again, combine).rows == tuple(ROWS)  # type: ignore[arg-type]
+    assert apply_verdicts(ROWS, [placed, replace(placed, target="gone")]).unknown == ("gone",)
 
 
 def test_what_was_developed_from_a_rejected_row_stays_and_is_named() -> None:

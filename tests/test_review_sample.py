@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -116,6 +117,10 @@ def test_before_any_verdict_nothing_is_known_and_strata_not_looked_at_are_not_sp
     errors = measure_errors(sample, [judge(one, "fix")])
     assert errors.rate == 1.0
     assert errors.covered == 0.09
+    assert errors.high == 1.0
+    few = measure_errors(sample, [judge(one, "accept")])
+    assert few.high is not None
+    assert few.high > 0.91  # whatever was not looked at may be wrong
     assert errors.reviewed == 1
 
 
@@ -132,7 +137,8 @@ def test_agreement_names_the_rows_in_dispute_and_counts_each_reviewer_once_a_row
         judge(ROWS[1], "accept"), judge(ROWS[1], "reject", "Bob"),
         judge(ROWS[2], "accept"),
     ]  # fmt: skip
-    agreement = measure_agreement(verdicts)
+    verdicts[3] = replace(verdicts[3], target=ROWS[1].slot_id)
+    agreement = measure_agreement(verdicts, ROWS)
     assert agreement.reviewers == {"Ada": 3, "Bob": 2}
     assert (agreement.shared, agreement.agreed) == (2, 1)
     assert agreement.disputed == (ROWS[1].row_id,)

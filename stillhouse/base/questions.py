@@ -8,7 +8,7 @@ from typing import Final
 from stillhouse.base.errors import InputError
 from stillhouse.base.files import read_jsonl
 from stillhouse.base.records import Message, Row
-from stillhouse.base.text import normalise
+from stillhouse.base.text import words
 
 GOLD_KINDS: Final = ("recall", "multi_step", "exception", "unanswerable")
 SCOPES: Final = ("core", "other", "held_out")
@@ -55,9 +55,9 @@ def read_dev(folder: Path) -> list[Question]:
     if not path.exists():
         return []
     dev, gold = read_gold(path), read_gold(folder / "gold.jsonl")
-    sealed = {name: one for one in gold for name in (one.id, normalise(one.question))}
+    sealed = {name: one for one in gold for name in _spell(one)}
     for one in dev:
-        if twin := sealed.get(one.id) or sealed.get(normalise(one.question)):
+        if twin := next((sealed[name] for name in _spell(one) if name in sealed), None):
             raise InputError(
                 f"the question {one.id!r} is that of {twin.place}: what dev gold shows is sealed no more",
                 where=one.place,
@@ -201,6 +201,11 @@ def _choice(record: dict[str, object], key: str, allowed: Sequence[str], place: 
             f"`{key}` is {value!r}", where=place, expected="one of " + ", ".join(allowed)
         )
     return value
+
+
+def _spell(question: Question) -> tuple[str, tuple[str, ...]]:
+    """Return what two questions may not share: the id, and the words without signs and case."""
+    return question.id, tuple(words(question.question))
 
 
 def _refuse_repeats(placed: list[tuple[Question, str]]) -> list[Question]:

@@ -153,5 +153,5 @@ def _load(path: Path, remedy: str) -> object:
         raise InputError("file not found", where=str(path), remedy=remedy)
     try:
         return json.loads(read_text(path))
-    except json.JSONDecodeError as exc:
+    except ValueError as exc:  # a number of thousands of digits, too
         raise InputError(f"not valid JSON ({exc})", where=str(path), remedy=remedy) from exc

@@ -10,7 +10,7 @@ from stillhouse.base.ids import Json
 from stillhouse.base.intervals import CONFIDENCE, wilson
 from stillhouse.base.records import Row
 from stillhouse.quality.agreement import measure_alpha
-from stillhouse.quality.review import VERDICTS, Combine, Verdict, find_verdict, settle_verdicts
+from stillhouse.quality.review import VERDICTS, Combine, Verdict, aim_at_rows, settle_verdicts
 from stillhouse.quality.sample import Sample
 
 _DIGITS = 6
@@ -31,7 +31,8 @@ class Looked:
 class ErrorRate:
     """The share of rows that people reject or mend, with its 95 % interval; None before any verdict.
 
-    ``covered`` is the share of all rows whose stratum somebody looked at: the rate speaks of those.
+    ``covered`` is the share of all rows whose stratum somebody looked at: the rate speaks of those, the
+    interval of all.
     """
 
     rate: float | None
@@ -68,10 +69,11 @@ def measure_errors(
     Each stratum's rate counts by the stratum's rows (Cochran 1977, stratified sampling). The interval
     is Wilson's for as many independent observations as rows of such weights are worth (Kish 1965), with
     the finite population correction (N - n) / (N - 1) of each stratum (Cochran 1977, 2.6): where every
-    row was looked at, nothing is left to doubt. Strata that nobody looked at are left out of both.
+    row was looked at, nothing is left to doubt. Strata that nobody looked at are left out of the rate, and
+    widen the interval by what they may be: none of their rows wrong, or all.
     """
-    settled = settle_verdicts(verdicts, combine)
-    strata = tuple(_look(s.name, s.rows, s.drawn, settled, combine) for s in sample.strata)
+    settled = settle_verdicts(aim_at_rows(verdicts, sample.in_order()), combine)
+    strata = tuple(_look(s.name, s.rows, s.drawn, settled) for s in sample.strata)
     seen = [one for one in strata if one.reviewed]
     total, covered = sum(one.rows for one in strata), sum(one.rows for one in seen)
     if not seen:
@@ -79,7 +81,8 @@ def measure_errors(
     rate = sum(one.rows / covered * one.errors / one.reviewed for one in seen)
     doubt = sum((one.rows / covered) ** 2 / one.reviewed * _left(one) for one in seen)
     low, high = wilson(rate, 1 / doubt) if doubt else (rate, rate)
-    return ErrorRate(rate, low, high, covered / total, strata)
+    share = covered / total
+    return ErrorRate(rate, low * share, high * share + (1 - share), share, strata)
 
 
 def count_needed(limit: float) -> int:
@@ -91,10 +94,10 @@ def count_needed(limit: float) -> int:
     return math.ceil(z**2 * (1 - limit) / limit)
 
 
-def measure_agreement(verdicts: Iterable[Verdict]) -> Agreement:
-    """Return how far the reviewers agree where several looked at one row."""
+def measure_agreement(verdicts: Iterable[Verdict], rows: Iterable[Row]) -> Agreement:
+    """Return how far the reviewers agree where several looked at one row, by its text or its place."""
     said: dict[str, dict[str, str]] = defaultdict(dict)
-    for verdict in verdicts:
+    for verdict in aim_at_rows(verdicts, rows):
         said[verdict.target][verdict.reviewer] = verdict.verdict
     shared = {target: own for target, own in said.items() if len(own) > 1}
     disputed = sorted(target for target, own in shared.items() if len(set(own.values())) > 1)
@@ -153,10 +156,8 @@ def _left(one: Looked) -> float:
     return (one.rows - one.reviewed) / max(1, one.rows - 1)
 
 
-def _look(
-    name: str, rows: int, drawn: Sequence[Row], settled: dict[str, Verdict], combine: Combine
-) -> Looked:
-    found = [verdict for row in drawn if (verdict := find_verdict(row, settled, combine))]
+def _look(name: str, rows: int, drawn: Sequence[Row], settled: Mapping[str, Verdict]) -> Looked:
+    found = [settled[row.row_id] for row in drawn if row.row_id in settled]
     errors = sum(verdict.verdict != "accept" for verdict in found)
     return Looked(name, rows, len(drawn), len(found), errors)
 

@@ -126,17 +126,20 @@ def settle_verdicts(verdicts: Iterable[Verdict], combine: Combine = "last") -> d
     return settled
 
 
-def find_verdict(
-    row: Row, settled: dict[str, Verdict], combine: Combine = "last"
-) -> Verdict | None:
-    """Return the verdict on a row, of one on its text and one on its place.
+def aim_at_rows(verdicts: Iterable[Verdict], rows: Iterable[Row]) -> list[Verdict]:
+    """Return the verdicts in order, each on a place (``slot_id``) as one on the row that stands there.
 
-    The one on the row's own text holds, or (``strictest``) that on its place where it is stricter.
+    So that what one person said of a row's text and of its place is one verdict, the later one, and
+    what two said of them is about one row. Targets of no row stay as they are.
     """
-    own, placed = settled.get(row.row_id), settled.get(row.slot_id)
-    if own and placed and combine == "strictest" and _severity(placed) > _severity(own):
-        return placed
-    return own or placed
+    placed: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        placed[row.slot_id].append(row.row_id)
+    return [
+        replace(verdict, target=row_id)
+        for verdict in verdicts
+        for row_id in placed.get(verdict.target, [verdict.target])
+    ]
 
 
 def apply_verdicts(
@@ -149,18 +152,18 @@ def apply_verdicts(
     Raises:
         InputError: a fix asks a question of several lines beside a passage.
     """
-    settled = settle_verdicts(verdicts, combine)
-    kept, decided, met = [], [], set[str]()
+    rows = list(rows)
+    settled = settle_verdicts(aim_at_rows(verdicts, rows), combine)
+    kept, decided = [], []
     for row in rows:
-        met |= {row.row_id, row.slot_id}
-        verdict = find_verdict(row, settled, combine)
+        verdict = settled.get(row.row_id)
         result = _apply(row, verdict) if verdict else row
         if verdict:
             new_id = result.row_id if result and result.row_id != row.row_id else ""
             decided.append(Decided(row.row_id, new_id, row.slot_id, verdict))
         if result:
             kept.append(result)
-    unknown = tuple(sorted(set(settled) - met))
+    unknown = tuple(sorted(set(settled) - {row.row_id for row in rows}))
     gone = {item.slot_id for item in decided if item.verdict.verdict == "reject"}
     orphans = (row.row_id for row in kept if not gone.isdisjoint(list_ancestors(row.slot_id)))
     decided.sort(key=lambda item: item.row_id)

@@ -15,7 +15,13 @@ from stillhouse.evaluation.values import common_words
 from stillhouse.prompts.focus import load_focus
 from stillhouse.quality.curate import CurateParams
 from stillhouse.quality.error_rate import measure_agreement, measure_errors
-from stillhouse.quality.review import FILE, ReviewParams, read_verdicts, settle_verdicts
+from stillhouse.quality.review import (
+    FILE,
+    ReviewParams,
+    aim_at_rows,
+    read_verdicts,
+    settle_verdicts,
+)
 from stillhouse.quality.sample import Sample, draw_sample
 from stillhouse.reviewing.gold import Corpus, GoldDesk, list_candidates
 from stillhouse.reviewing.status import Status, make_status
@@ -69,7 +75,8 @@ def open_gold_desk(path: Path) -> GoldDesk:
     """Return the desk where held-out rows become gold questions in a file; errors as above."""
     limits, chunks = load_section("curate", CurateParams), _read_chunks()
     params = load_section("review", ReviewParams)
-    settled = settle_verdicts(read_verdicts(FILE), params.combine)
+    test = read_all(_TEST, Row)
+    settled = settle_verdicts(aim_at_rows(read_verdicts(FILE), test), params.combine)
     refused = frozenset(one for one, verdict in settled.items() if verdict.verdict == "reject")
     corpus = Corpus(
         chunks=chunks,
@@ -81,18 +88,20 @@ def open_gold_desk(path: Path) -> GoldDesk:
         similarity=limits.copied_similarity,
     )
     taken = frozenset(_list_made(DEV if path == GOLD else GOLD))
-    return GoldDesk(path, list_candidates(read_table(_TEST, Row), refused, taken), corpus)
+    return GoldDesk(path, list_candidates(test, refused, taken), corpus)
 
 
 def read_status() -> Status:
     """Return how far the review of the sample is, and what it says so far; errors as above."""
     params = load_section("review", ReviewParams)
-    sample, verdicts = _draw(params), read_verdicts(FILE)
+    sample = _draw(params)
+    drawn = sample.in_order()
+    verdicts = aim_at_rows(read_verdicts(FILE), drawn)
     return make_status(
         sample,
         verdicts,
         measure_errors(sample, verdicts, params.combine),
-        measure_agreement(verdicts),
+        measure_agreement(verdicts, drawn),
         params.max_error_rate,
     )
 

@@ -15,6 +15,7 @@ from stillhouse.quality.review import (
     VERDICTS,
     WITHDRAW,
     Verdict,
+    aim_at_rows,
     mend_row,
     read_verdicts,
 )
@@ -55,7 +56,7 @@ class VerdictDesk:
 
     def show(self) -> dict[str, Json]:
         """Return the rows of the sample that this reviewer decided or is still to decide."""
-        verdicts = read_verdicts(self.path)
+        verdicts = aim_at_rows(read_verdicts(self.path), self.sample.in_order())
         own = {one.target: one for one in verdicts if one.reviewer == self.reviewer}
         others = count_reviewers(verdicts, but=self.reviewer)
         rows = [
