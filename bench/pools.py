@@ -17,7 +17,7 @@ from stillhouse.base.tables import read_table
 from stillhouse.base.text import normalise
 from stillhouse.evaluation.records import Item
 from stillhouse.prompts.focus import load_focus
-from stillhouse.quality.contamination import find_copied
+from stillhouse.quality.contamination import find_copied_in
 from stillhouse.quality.curate import Curated, CurateParams, curate
 from stillhouse.quality.judge import JudgeParams, judge_pairs
 from stillhouse.quality.rows import Causes, make_row
@@ -76,7 +76,8 @@ def drop_asked(pairs: Sequence[Pair], gold: Sequence[Question]) -> tuple[Pair, .
     held, asked = {row.row_id for row in test}, {normalise(row_question(row)) for row in test}
     params = load_section("curate", CurateParams)
     questions = [question_of(pair.messages, pair.context) for pair in pairs]
-    copies = find_copied(questions, gold, params.copied_words, params.copied_similarity)
+    prompts = ((pair.messages, pair.context) for pair in pairs)
+    copies = find_copied_in(prompts, gold, params.copied_words, params.copied_similarity)
     return tuple(
         pair
         for pair, question, copied in zip(pairs, questions, copies, strict=True)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from stillhouse.base.errors import InputError
 from stillhouse.base.questions import Question
-from stillhouse.base.records import Chunk, Pair, Request
+from stillhouse.base.records import Chunk, Message, Pair, Request
 from stillhouse.quality.curate import Curated, CurateParams, curate
 from stillhouse.quality.judge import JudgeParams, judge_pairs
 from tests.making import make_chunk, make_gold, make_pair, make_request
@@ -214,6 +214,36 @@ def test_a_question_beside_its_passage_is_compared_too() -> None:
     pair = ask("How many days of leave are there?", context=LEAVE.text)
     (drop,) = curate_pairs([pair], [make_gold("How many days of leave are there?")]).rejections
     assert drop.reason == "contamination"
+
+
+def test_a_copy_in_an_earlier_turn_of_a_conversation_is_contamination() -> None:
+    pair = converse("How many days of leave are there?", "How many days of leave are paid?")
+    (drop,) = curate_pairs([pair], [make_gold("How many days of leave are there?")]).rejections
+    said = "the same question as gold-001, in turn 1 of the user's"
+    assert (drop.reason, drop.detail) == ("contamination", said)
+
+
+def test_what_the_passage_or_the_assistant_says_in_an_earlier_turn_is_no_copy() -> None:
+    passage = "How many days of leave are there for full-time staff? 27.5."
+    pair = converse(f"Passage:\n{passage}\n\nQuestion: What is it about?", "Are they paid?")
+    gold = [
+        make_gold("How many days of leave are there for full-time staff?"),
+        make_gold("What may I tell you about that?", "gold-002"),
+    ]
+    assert curate_pairs([replace(pair, context=passage)], gold).rejections == ()
+
+
+def converse(*asked: str, fact: str = "days", slot: str = "") -> Pair:
+    pair = ask(asked[-1], fact=fact, slot=slot or " ".join(asked))
+    turns = (
+        turn
+        for question in asked[:-1]
+        for turn in (
+            Message("user", question),
+            Message("assistant", "What may I tell you about that?"),
+        )
+    )
+    return replace(pair, messages=(*turns, *pair.messages))
 
 
 def test_a_good_pair_does_not_give_way_to_one_that_falls_itself() -> None:

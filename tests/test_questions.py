@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stillhouse.base.errors import InputError
-from stillhouse.base.questions import Question, question_of, read_general, read_gold
+from stillhouse.base.questions import Question, list_questions, question_of, read_general, read_gold
 from stillhouse.base.records import Message
 from stillhouse.prompts.passages import ask_with_passage
 
@@ -65,3 +65,19 @@ def test_the_bare_question_is_found_beside_a_passage_and_without_one() -> None:
     shown = [Message("user", ask_with_passage(passage, "How long is leave?"))]
     assert question_of(shown, passage) == "How long is leave?"
     assert question_of([Message("user", "How long is leave?")], "") == "How long is leave?"
+
+
+def test_a_conversation_asks_in_every_turn_of_its_user_and_never_by_the_passage() -> None:
+    passage = "# Leave\n\nStaff have 27.5 days."
+    shown = Message("user", ask_with_passage(passage, "How long is leave?"))
+    turns = [
+        Message("system", "Be brief."),
+        Message("user", " Hello.\nI am new. "),
+        shown,
+        Message("assistant", "27.5 days."),
+        Message("user", "Is it paid?"),
+    ]
+    asked = ("Hello.\nI am new.", "How long is leave?", "Is it paid?")
+    assert list_questions(turns, passage) == asked
+    assert list_questions([shown], passage) == ("How long is leave?",)
+    assert list_questions([Message("assistant", "Hello.")], "") == ()

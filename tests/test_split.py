@@ -1,11 +1,12 @@
 """Splitting: what is held out, that nothing of it leaks, and that rows stay where they are."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from stillhouse.base.questions import question_of
-from stillhouse.base.records import Row
+from stillhouse.base.records import Message, Row
 from stillhouse.quality.split import Split, SplitParams, split_rows
 from tests.making import make_chunk, make_document, make_pair, make_row
 
@@ -120,6 +121,18 @@ def test_a_row_that_gives_a_held_out_fact_away_is_held_out_with_its_own_fact() -
 
 def is_held(row: Row, rows: Sequence[Row], seed: int) -> bool:
     return row.row_id in {held.row_id for held in split(rows, seed=seed, holdout_facts=0.5).test}
+
+
+def test_a_conversation_that_asks_a_held_out_question_in_any_turn_is_held_out() -> None:
+    rows = make_fact_rows(None, 0)
+    (held,) = split(rows, validation_facts=0.0).test
+    chat = make_row(make_pair("Is it much?", "Yes.", [CHUNKS[CORE.document_id]], task="production"))
+    turns = (*held.prompt, Message("assistant", "Value."), *chat.prompt)
+    chat = replace(chat, prompt=turns)
+    assert places(split([*rows, chat], validation_facts=0.0))[chat.row_id] == ("test", "phrasing")
+    other = next(row for row in rows if row.row_id != held.row_id)
+    kept = replace(chat, prompt=(*other.prompt, *turns[1:]))
+    assert places(split([*rows, kept], validation_facts=0.0))[kept.row_id] == ("train", "")
 
 
 def test_the_same_question_in_another_task_follows_the_held_out_phrasing() -> None:

@@ -150,6 +150,17 @@ def test_a_held_out_question_that_is_asked_in_train_is_caught() -> None:
     assert failures(run(tables)) == {"leakage.question": (ROWS[4].row_id,)}
 
 
+def test_what_an_earlier_turn_of_a_conversation_asks_leaks_as_well() -> None:
+    def add_turn(row: Row, asked: str) -> Row:
+        return replace(row, prompt=(Message("user", asked), says_hello, *row.prompt))
+
+    says_hello = Message("assistant", "Hello.")
+    tables = change_train(lambda row: add_turn(row, "what  leave is there in 1?"))
+    assert failures(run(tables)) == {"leakage.question": (ROWS[4].row_id,)}
+    tables = change_train(lambda row: add_turn(row, "When may I go home??"))
+    assert failures(run(tables)) == {"leakage.gold": (tables.train[0].row_id,)}
+
+
 def test_one_order_for_data_about_two_passages_is_no_leak_and_about_one_is() -> None:
     ordered = [
         replace(asks(row, "Give it as JSON."), task="extraction", context=context)

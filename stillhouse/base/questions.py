@@ -93,6 +93,23 @@ def question_of(messages: Sequence[Message], context: str) -> str:
     return lines[-1].strip().removeprefix("Question:").strip() if lines else ""
 
 
+def list_questions(messages: Sequence[Message], context: str) -> tuple[str, ...]:
+    """Return all that the user of a conversation says, turn by turn; the last is ``question_of``.
+
+    The passage is no question in whichever turn it is shown.
+    """
+    said = [turn for turn in messages if turn.role == "user"]
+    earlier = (_bare(turn, context) for turn in said[:-1])
+    return (*earlier, question_of(said, context)) if said else ()
+
+
+def _bare(turn: Message, context: str) -> str:
+    shown = context.strip()
+    return (
+        question_of((turn,), context) if shown and shown in turn.content else turn.content.strip()
+    )
+
+
 def ask_instead(messages: Sequence[Message], context: str, question: str) -> tuple[Message, ...]:
     """Return a prompt that asks ``question`` where it asked another one: ``question_of`` of it.
 

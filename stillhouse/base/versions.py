@@ -16,7 +16,7 @@ DRAWS: Final = 1  # which passages a fraction of the plan asks about
 ANSWER_FORMAT: Final = 1  # a teacher's JSON answer -> pairs
 OFFLINE_TEACHER: Final = 4  # what the offline teacher answers to a request
 JUDGE: Final = 2  # scores of the offline judge
-FILTERS: Final = 2  # what curate rejects
+FILTERS: Final = 3  # what curate rejects
 PROVENANCE: Final = 1  # layout of models/<student>/provenance.json
 JOURNAL: Final = 3  # layout of journal.sqlite; older ones are brought up when they are opened
 
@@ -35,6 +35,7 @@ BUMPS: Final[Mapping[str, Mapping[int, str]]] = {
     "FILTERS": {
         2: 'A row whose question holds all of a short measuring question, such as behind "Please tell me:", '
         "is a copy of it; near-duplicates are found exactly, where MinHash missed a few below 0.7.",
+        3: "A conversation that copies a measuring question in an earlier turn is dropped as well.",
     },
     "JUDGE": {
         2: "A number below zero is another value than the same number above it.",

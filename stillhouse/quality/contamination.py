@@ -5,12 +5,12 @@ is what a memorised test betrays, so only wording is compared.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
-from stillhouse.base.questions import Question, question_of
-from stillhouse.base.records import Chunk, Pair
+from stillhouse.base.questions import Question, list_questions, question_of
+from stillhouse.base.records import Chunk, Message, Pair
 from stillhouse.base.text import normalise, words
 from stillhouse.quality.claims import STOPWORDS
 
@@ -51,6 +51,32 @@ def find_copied(
                 or _find_whole(question, whole)
                 or near
             )
+
+
+def find_copied_in(
+    prompts: Iterable[tuple[Sequence[Message], str]],
+    gold: Sequence[Question],
+    run: int,
+    similarity: float,
+) -> Iterator[Copied | None]:
+    """Yield, for each prompt in order, the measuring question that the user copies in any turn, or None.
+
+    ``prompts`` are messages, each with the passage shown in them. Of several turns that copy the last one
+    is told. Else as ``find_copied``.
+    """
+    asked = [list_questions(messages, context) for messages, context in prompts]
+    found = find_copied([turn for turns in asked for turn in turns], gold, run, similarity)
+    for turns in asked:
+        hits = [next(found) for _ in turns]
+        yield _tell_last(hits)
+
+
+def _tell_last(hits: Sequence[Copied | None]) -> Copied | None:
+    last = next((place for place in reversed(range(len(hits))) if hits[place]), -1)
+    hit = hits[last] if hits else None
+    if hit is None or last == len(hits) - 1:
+        return hit
+    return replace(hit, detail=f"{hit.detail}, in turn {last + 1} of the user's")
 
 
 def find_same_facts(

@@ -10,14 +10,14 @@ from pydantic import Field
 from stillhouse.base.errors import InputError
 from stillhouse.base.ids import Json
 from stillhouse.base.personal import name_personal
-from stillhouse.base.questions import Question, question_of
+from stillhouse.base.questions import Question
 from stillhouse.base.records import Chunk, Judgement, Pair, Rejection, Request, Row
 from stillhouse.base.scores import Combine, explain_low
 from stillhouse.embedding.embed import MODEL
 from stillhouse.execution.tasks import EXECUTES
 from stillhouse.quality.boundary import CRITERION as CONFIDENCE
 from stillhouse.quality.boundary import find_confidences
-from stillhouse.quality.contamination import find_copied
+from stillhouse.quality.contamination import find_copied_in
 from stillhouse.quality.curated_report import describe_curated
 from stillhouse.quality.duplicates import (
     Collision,
@@ -211,8 +211,8 @@ def _reject_personal(pairs: Iterable[Pair]) -> Iterable[Rejection]:
 def _reject_copied(
     pairs: Sequence[Pair], gold: Sequence[Question], params: CurateParams
 ) -> Iterable[Rejection]:
-    asked = [question_of(pair.messages, pair.context) for pair in pairs]
-    copies = find_copied(asked, gold, params.copied_words, params.copied_similarity)
+    prompts = ((pair.messages, pair.context) for pair in pairs)
+    copies = find_copied_in(prompts, gold, params.copied_words, params.copied_similarity)
     for pair, copied in zip(pairs, copies, strict=True):
         if copied is not None:
             yield _rejection(pair, "contamination", copied.detail)

@@ -13,11 +13,11 @@ from stillhouse.base.text import words
 from stillhouse.quality.alarms import FEWEST
 from stillhouse.quality.baseline import Moved
 from stillhouse.quality.collapse import Figures
-from stillhouse.quality.contamination import find_copied
+from stillhouse.quality.contamination import find_copied_in
 from stillhouse.quality.coverage import Covered
 from stillhouse.quality.drift import Drift
 from stillhouse.quality.review_errors import ReviewErrors
-from stillhouse.quality.split import DOCUMENT, FACT, name_question
+from stillhouse.quality.split import DOCUMENT, FACT, name_question, name_questions
 from stillhouse.quality.tables import Tables
 
 
@@ -28,7 +28,7 @@ def build_rows(
 
     ``closed`` are the ids of the documents that no row may come from.
     """
-    train = {name_question(row) for row in tables.train}
+    train = {asked for row in tables.train for asked in name_questions(row)}
     facts = {row.fact_id for row in tables.test if row.holdout == FACT and row.fact_id}
     documents = {d for row in tables.test if row.holdout == DOCUMENT for d in row.document_ids}
     lines = [
@@ -45,7 +45,8 @@ def build_rows(
         for row in rows
     ]
     frame = make_frame(lines, ["id", "question"])
-    copies = find_copied(frame["question"].tolist(), gold, run, similarity)
+    prompts = ((row.prompt, row.context) for rows in tables.parts().values() for row in rows)
+    copies = find_copied_in(prompts, gold, run, similarity)
     return frame.assign(copied=[hit.detail if hit else "" for hit in copies])
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from stillhouse.base.questions import question_of
+from stillhouse.base.questions import list_questions
 from stillhouse.base.records import Chunk, Pair, Request
 from stillhouse.quality.boundary import Confidences
 from stillhouse.quality.duplicates import Merit
@@ -46,5 +46,4 @@ class Material:
 
 def text_of(pair: Pair) -> str:
     """Return what of a pair is embedded: its question without the passage, of a conversation all of them."""
-    earlier = [turn.content for turn in pair.messages[:-1] if turn.role == "user"]
-    return "\n".join([*earlier, question_of(pair.messages, pair.context)])
+    return "\n".join(list_questions(pair.messages, pair.context))

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from stillhouse.base.ids import content_id
 from stillhouse.base.params import Params
-from stillhouse.base.questions import question_of
+from stillhouse.base.questions import list_questions, question_of
 from stillhouse.base.records import Row, list_ancestors, split_slot
 from stillhouse.base.text import normalise
 from stillhouse.execution.tasks import VERIFIED
@@ -162,16 +162,18 @@ def _hold_out_questions(rows: Iterable[Row], params: SplitParams) -> Places:
 
 
 def _follow_questions(rows: Sequence[Row], places: Places) -> Places:
-    """Send rows of train after a held-out row that asks the very same question."""
+    """Send rows of train after a held-out row that asks what they ask in any turn, word for word."""
     followed: dict[str, Place] = {}
     for row in rows:
         place = places.get(row.row_id)
         if place and (place.part == "test" or name_question(row) not in followed):
             followed[name_question(row)] = Place(place.part, PHRASING)
     return {
-        row.row_id: followed[name_question(row)]
+        row.row_id: followed[asked]
         for row in rows
-        if row.row_id not in places and name_question(row) in followed
+        if row.row_id not in places
+        for asked in name_questions(row)  # where turns ask several, the last one decides
+        if asked in followed
     }
 
 
@@ -210,6 +212,12 @@ def name_question(row: Row) -> str:
     """Return what a row asks; one request for data is another with each passage that it goes with."""
     asked = question_of(row.prompt, row.context)
     return normalise(f"{asked}\n{row.context}" if row.task in VERIFIED else asked)
+
+
+def name_questions(row: Row) -> tuple[str, ...]:
+    """Return what a row asks in each turn of its user's; the last is ``name_question``."""
+    earlier = list_questions(row.prompt, row.context)[:-1]
+    return (*map(normalise, earlier), name_question(row))
 
 
 def _draw(seed: int, *parts: str) -> float:

@@ -8,7 +8,7 @@ from stillhouse.base.errors import InputError
 from stillhouse.base.files import read_jsonl
 from stillhouse.base.git import ask_git
 from stillhouse.base.params import load_section
-from stillhouse.base.questions import read_measuring, row_question
+from stillhouse.base.questions import list_questions, read_measuring
 from stillhouse.base.records import Chunk, Row
 from stillhouse.base.tables import read_all, read_table
 from stillhouse.evaluation.values import common_words
@@ -81,7 +81,11 @@ def open_gold_desk(path: Path) -> GoldDesk:
     corpus = Corpus(
         chunks=chunks,
         focus=load_focus(Path("data/seed/focus.yaml")),
-        asked=[row_question(row) for row in read_table(_CURATED, Row)],
+        asked=[
+            asked
+            for row in read_table(_CURATED, Row)
+            for asked in list_questions(row.prompt, row.context)
+        ],
         measuring=read_measuring(EVAL),
         common=common_words(_join_documents(chunks.values())),
         run=limits.copied_words,
