@@ -12,6 +12,7 @@ from stillhouse.base.errors import InputError
 from stillhouse.base.questions import Question
 from stillhouse.base.records import Chunk, Message, Pair, Request
 from stillhouse.quality.curate import Curated, CurateParams, curate
+from stillhouse.quality.duplicates import find_near_duplicates
 from stillhouse.quality.judge import JudgeParams, judge_pairs
 from tests.making import make_chunk, make_gold, make_pair, make_request
 
@@ -244,6 +245,15 @@ def converse(*asked: str, fact: str = "days", slot: str = "") -> Pair:
         )
     )
     return replace(pair, messages=(*turns, *pair.messages))
+
+
+def test_conversations_that_end_alike_about_other_things_are_no_near_duplicates() -> None:
+    leave, jury = "How long is annual leave?", "How long is jury service?"
+    first = converse(leave, "Is it paid?", fact="", slot="1")
+    other = converse(jury, "Is it paid?", fact="", slot="2")
+    again = converse(leave, "Is it paid??", fact="", slot="3")
+    found = list(find_near_duplicates([again, other, first], 0.9))
+    assert [(hit.pair, hit.other) for hit in found] == [(again, first)]
 
 
 def test_a_good_pair_does_not_give_way_to_one_that_falls_itself() -> None:

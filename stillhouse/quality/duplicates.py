@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from stillhouse.base.questions import question_of
+from stillhouse.base.questions import list_questions
 from stillhouse.base.records import Pair
 from stillhouse.base.text import normalise
 from stillhouse.quality.claims import value_set
@@ -55,12 +55,13 @@ def find_near_duplicates(pairs: Iterable[Pair], threshold: float) -> Iterator[Co
     """Yield each pair whose question is worded almost like that of a kept one with a lower slot id.
 
     Both must have the same answer, passage and fact id, or none. Similarity is the Jaccard index of
-    the questions' three-word shingles, in (0, 1]; no pair above the threshold is missed.
+    the questions' three-word shingles, in (0, 1]; no pair above the threshold is missed. Of a conversation
+    all that its user says counts.
     """
     from stillhouse.quality.near import find_twins
 
     ordered = sorted(pairs, key=by_slot)
-    asked = [question_of(pair.messages, pair.context) for pair in ordered]
+    asked = ["\n".join(list_questions(pair.messages, pair.context)) for pair in ordered]
     for place, twin in find_twins(asked, mark_alike(ordered), threshold).items():
         kept = ordered[twin.place]
         detail = f"question {twin.similarity:.2f} similar to {name(kept)}, same answer"
