@@ -126,17 +126,35 @@ def test_copies_and_light_edits_of_gold_are_found(seed: int) -> None:
         assert found is None or found.gold_id == f"gold-{place // len(LIGHT)}"
 
 
-def test_a_short_gold_question_inside_of_another_is_a_copy_and_its_words_elsewhere_are_not() -> (
+def test_a_short_gold_question_among_words_of_courtesy_is_a_copy_and_its_words_elsewhere_are_not() -> (
     None
 ):
     gold = [make_gold("Where do horses stand?"), make_gold("Why so?", "gold-002")]
     asked = [
-        "Quick one: where do horses stand on board?",
+        "Quick question: where do horses stand exactly?",
         "Where do the horses stand?",
         "Why so late?",
     ]
     found = [one and one.detail for one in find_copied(asked, gold, RUN, 1.0)]
     assert found == ['holds all of gold-001: "where do horses stand"', None, None]
+
+
+@pytest.mark.parametrize(
+    ("asked", "copies"),
+    [
+        ("What is the notice period?", True),
+        ("Please tell me: what is the notice period?", True),
+        ("Can you say what is the notice period exactly, thanks", True),
+        ("According to the handbook, what is the notice period?", True),
+        ("I joined in May. What is the notice period? Many thanks in advance!", True),
+        ("What is the notice period for senior managers in Lyon?", False),
+        ("For senior managers, what is the notice period?", False),
+        ("For senior managers: what is the notice period", False),
+    ],
+)
+def test_a_short_gold_question_of_another_subject_is_no_copy(asked: str, copies: bool) -> None:
+    gold = [make_gold("What is the notice period?")]
+    assert [one is not None for one in find_copied([asked], gold, RUN, SIMILARITY)] == [copies]
 
 
 def test_the_same_facts_in_other_words_stay() -> None:

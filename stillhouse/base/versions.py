@@ -36,7 +36,8 @@ BUMPS: Final[Mapping[str, Mapping[int, str]]] = {
         2: 'A row whose question holds all of a short measuring question, such as behind "Please tell me:", '
         "is a copy of it; near-duplicates are found exactly, where MinHash missed a few below 0.7.",
         3: "A conversation that copies a measuring question in an earlier turn is dropped as well; conversations "
-        "are near-duplicates by all that their users say, no longer by the last question alone.",
+        "are near-duplicates by all that their users say, no longer by the last question alone; a short measuring question "
+        "within a longer one is copied only where nothing but stop words and courtesy is beside it.",
     },
     "JUDGE": {
         2: "A number below zero is another value than the same number above it.",

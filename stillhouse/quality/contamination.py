@@ -4,6 +4,7 @@ The same fact in other words is no contamination: teaching it is what the traini
 is what a memorised test betrays, so only wording is compared.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,15 @@ from stillhouse.quality.claims import STOPWORDS
 
 _BATCH: Final = 1024
 _WHOLE: Final = 4  # words of a measuring question that is looked for whole, at least
+# Words around a question that make it no other one: "Please tell me: ...", "..., thanks".
+_NO_SUBJECT: Final = STOPWORDS.union([
+    "according", "again", "answer", "answers", "ask", "asking", "briefly", "dear", "document",
+    "exactly", "good", "handbook", "hello", "hey", "hi", "i'd", "i'm", "just", "kindly", "know",
+    "let", "morning", "passage", "please", "precisely", "question", "quick", "quickly", "say",
+    "sentence", "sorry", "tell", "thank", "thanks", "want", "wonder", "wondering", "word",
+    "words",
+])  # fmt: skip
+_SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+|\n+")
 _SHARED: Final = 2  # content words of two questions about one fact, at least
 
 
@@ -34,7 +44,8 @@ def find_copied(
     """Yield, for each question in order, the measuring question that it copies, or None.
 
     A copy is equal after normalising, or shares ``run`` words in a row, or holds all of a shorter measuring
-    question of four words or more in a row ("Please tell me: ..."), or has an edit similarity (Indel
+    question of four words or more in a row and in that sentence nothing else but stop words and courtesy
+    ("Please tell me: ..."; "... for senior managers" is another question), or has an edit similarity (Indel
     distance, in [0, 1]) of at least ``similarity``. Cost: questions x gold for the last, and
     gold is small; linear for the others.
     """
@@ -144,11 +155,13 @@ def _index_short(gold: Sequence[Question], run: int) -> Mapping[int, Mapping[str
 
 
 def _find_whole(question: str, whole: Mapping[int, Mapping[str, str]]) -> Copied | None:
-    tokens = words(question)
-    for length, known in whole.items():
-        for gram in _runs(tokens, length):
-            if gram in known:
-                return Copied(known[gram], 1.0, f'holds all of {known[gram]}: "{gram}"')
+    for sentence in dict.fromkeys([question, *_SENTENCE_END.split(question)]):
+        tokens = words(sentence)
+        for length, known in whole.items():
+            for place, gram in enumerate(_runs(tokens, length)):
+                beyond = tokens[:place] + tokens[place + length :]
+                if gram in known and _NO_SUBJECT.issuperset(beyond):
+                    return Copied(known[gram], 1.0, f'holds all of {known[gram]}: "{gram}"')
     return None
 
 
