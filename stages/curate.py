@@ -1,5 +1,6 @@
 """curate: judged pairs into rows; what is dropped goes to its own table, with the reason."""
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from stillhouse.quality.vectors import Floats
 
 DATA = Path("data")
 EVAL = DATA / "seed" / "eval"
+log = logging.getLogger(__name__)
 
 
 def main() -> None:
@@ -32,13 +34,17 @@ def main() -> None:
     unread = read_table(DATA / "judging" / "rejections.parquet", Rejection)
     pairs = read_all(DATA / "generated" / "pairs.parquet", Pair)
     chunks = read_table(DATA / "corpus" / "chunks.parquet", Chunk)
+    params = load_section("curate", CurateParams)
+    for criterion in sorted(panel.rubrics.by_criterion.keys() - params.thresholds.keys()):
+        if panel.judges:
+            log.warning("no threshold in curate.thresholds: %s drops no pair", criterion)
     curated = curate(
         pairs,
         {request.request_id: request for request in read_requests()},
         {chunk.chunk_id: chunk for chunk in chunks},
         read_table(DATA / "judgements.parquet", Judgement),
         read_measuring(EVAL),
-        load_section("curate", CurateParams),
+        params,
         judge,
         panel.rubrics.sha256,
         find_unjudged(unread, judge),

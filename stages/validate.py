@@ -25,7 +25,7 @@ from stillhouse.base.tables import declared_columns, read_all, stored_columns
 from stillhouse.embedding.embed import Embedder
 from stillhouse.prompts.focus import load_focus
 from stillhouse.prompts.logs import load_logs
-from stillhouse.quality.agreement import describe_agreement, list_rulings
+from stillhouse.quality.agreement import describe_judges, list_rulings
 from stillhouse.quality.alarms import measure_quality, report_quality
 from stillhouse.quality.baseline import read_baseline
 from stillhouse.quality.coverage import count_coverage, report_coverage, write_coverage
@@ -121,7 +121,7 @@ def describe(
     write_json(REPORTS / "quality.json", report_quality(against.quality, validation, train_md5))
     slots = {pair.slot_id: pair.pair_id for pair in tables.pairs}
     rulings = list_rulings(read_verdicts(SEED / "review.jsonl"), slots)
-    agreement = describe_agreement(tables.judgements, rulings, curate_params.thresholds)
+    agreement = describe_judges(tables.judgements, rulings, curate_params.thresholds)
     write_json(REPORTS / "judges.json", agreement)
 
 

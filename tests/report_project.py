@@ -127,7 +127,6 @@ def write_reports(root: Path) -> None:
         root / "reports/judges.json",
         {
             "criteria": {"accuracy": {**accuracy, "people": [people]}},
-            "reviewers": {"alpha": 0.66},
         },
     )
     write_json(
@@ -138,6 +137,7 @@ def write_reports(root: Path) -> None:
             "high": 0.11,
             "max_error_rate": 0.12,
             "sample": {"reviewed": 80},
+            "agreement": {"alpha": 0.66},
         },
     )
     half = {"from": 0.5, "to": 0.55, "pairs": 10, "rows": 0}

@@ -46,6 +46,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         keep("evolved", generate__evolve=EVOLVE)
         keep("more", generate__evolve={**EVOLVE, "tasks": {"recall": 1.0}})
         keep("deeper", generate__evolve={**EVOLVE, "tasks": {"recall": 1.0}, "depth": 2})
+        keep("fewer", generate__evolve={**EVOLVE, "depth": 2})
         keep("seeded", generate__evolve={**EVOLVE, "depth": 2, "seed": 30})
         made.edit("prompts/evolve/steps.md", "Check your working.", "Check it twice.")
         keep("step-edited")
@@ -125,8 +126,12 @@ def test_another_round_adds_rows_by_its_parameter(project: Project) -> None:
 
 
 def test_another_draw_is_sampling_and_a_smaller_share_parameters(project: Project) -> None:
-    diff = compare(project, "deeper", "seeded")
-    assert {causes for _, causes in count(diff)} == {("parameters",)}  # share and seed both changed
+    fewer = compare(project, "deeper", "fewer")
+    assert {causes for _, causes in count(fewer)} == {("parameters",)}
+    assert name_all(fewer, "parameters") == {"generate.evolve.tasks.recall 1.0 -> 0.6"}
+    drawn = compare(project, "fewer", "seeded")
+    assert {causes for _, causes in count(drawn)} == {("sampling",)}
+    assert name_all(drawn, "sampling") == {"generate.evolve.seed 29 -> 30"}
 
 
 def test_an_edited_step_is_named_and_touches_only_what_took_it(project: Project) -> None:

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 
 import pytest
 
+from stillhouse.base.params import load_section
 from stillhouse.base.records import Pair
 from stillhouse.base.text import words
 from stillhouse.quality import near
+from stillhouse.quality.curate import CurateParams
 from stillhouse.quality.duplicates import find_near_duplicates
 from stillhouse.quality.near import Twin, find_twins
 from tests.making import make_pair
@@ -104,7 +106,7 @@ def plant(seed: int) -> tuple[list[Pair], set[str]]:
 @pytest.mark.parametrize("seed", range(5))
 def test_planted_near_copies_are_found_and_other_wordings_of_the_fact_stay(seed: int) -> None:
     pairs, copies = plant(seed)
-    found = list(find_near_duplicates(pairs, 0.85))
+    found = list(find_near_duplicates(pairs, load_section("curate", CurateParams).near_duplicate))
     hits = {hit.pair.pair_id for hit in found}
     assert len(copies) > 100
     assert len(hits & copies) / len(hits) >= 0.99

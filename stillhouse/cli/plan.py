@@ -41,7 +41,7 @@ def plan(
 ) -> None:
     """Say what the next `dvc repro` will ask and cost.
 
-    Nothing is sent, run or written, and no key is needed. `STILLHOUSE_PLAN=FILE dvc repro` sends
+    Nothing is sent or run, and no key is needed; only `--out` and `--focus --write` write. `STILLHOUSE_PLAN=FILE dvc repro` sends
     nothing that the plan in FILE does not hold.
 
     Example: stillhouse plan --out plan.json

@@ -101,7 +101,6 @@ _TABLES: Final = (
     Table("skipped", "data/corpus/skipped.parquet", ("rejected_id",), Rejection),
 )  # fmt: skip
 TABLES: Final[Mapping[str, Table]] = {table.name: table for table in _TABLES}
-ROW_TABLES: Final = ("train", "validation", "test", "reviewed", "curated")
 
 
 def find_table(name: str) -> Table:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -11,7 +11,6 @@ from stillhouse.base.errors import InputError, suggest
 from stillhouse.base.params import Params, load_yaml, parse_section
 
 Group = Literal["core", "other", "held_out"]
-GROUPS: Final[tuple[Group, ...]] = ("core", "other", "held_out")
 
 
 class FocusFact(Params):

@@ -128,12 +128,6 @@ def render_all(
         yield from render_judging(pair, passages, panel)
 
 
-def count_rubrics(panel: Panel) -> int:
-    """Return by how many requests a pair is judged at most."""
-    rounds = len(panel.judges) * len(panel.rubrics.by_criterion)
-    return rounds + (panel.samples if panel.rubrics.confirm is not None else 0)
-
-
 def _look_at(pair: Pair, passages: Mapping[str, str]) -> _Seen:
     """Return what is shown: the pair's passages, or else the text that the student is shown."""
     shown = "\n\n".join(passages[name] for name in pair.chunk_ids if name in passages)

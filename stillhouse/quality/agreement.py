@@ -68,7 +68,7 @@ def measure_alpha(ratings: Sequence[Mapping[str, float]], scale: Scale) -> float
     return round(float(krippendorff.alpha(table, level_of_measurement=scale)), _DIGITS)
 
 
-def describe_agreement(
+def describe_judges(
     judgements: Iterable[Judgement],
     rulings: Sequence[Ruling] = (),
     thresholds: Mapping[str, float] | None = None,
@@ -77,7 +77,7 @@ def describe_agreement(
 
     ``thresholds`` by criterion make of a score a pass (at or above) or a failure; of a criterion without
     one, every score is a pass. People saw only rows that passed every filter: their agreement with a
-    judge is about these alone.
+    judge is about these alone. How far they agree with each other stands in ``reports/review.json``.
     """
     limits = thresholds or {}
     scores: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
@@ -91,7 +91,6 @@ def describe_agreement(
             criterion: _describe_criterion(by_judge, people, limits.get(criterion, 0.0))
             for criterion, by_judge in sorted(scores.items())
         },
-        "reviewers": _describe_people(people),
     }
 
 
@@ -179,16 +178,6 @@ def measure_auroc(good: Sequence[float], bad: Sequence[float]) -> float | None:
 
     wins = mannwhitneyu(list(good), list(bad), alternative="two-sided", method="asymptotic")
     return round(float(wins.statistic) / (len(good) * len(bad)), _DIGITS)
-
-
-def _describe_people(people: Mapping[str, Mapping[str, bool]]) -> dict[str, Json]:
-    ratings = [{who: float(ok) for who, ok in said.items()} for _, said in sorted(people.items())]
-    return {
-        "pairs": len(ratings),
-        "names": sorted({who for said in ratings for who in said}),
-        "seen_by_several": sum(len(said) > 1 for said in ratings),
-        "alpha": measure_alpha(ratings, "nominal"),
-    }
 
 
 def _count_alike(alike: int, total: int) -> dict[str, Json]:

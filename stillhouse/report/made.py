@@ -137,7 +137,7 @@ def build_made(reports: Reports) -> Made:
             for name, share in production.get("kinds", {}).items()
         ),
         judged=tuple(_judge(*one) for one in reports.judges.get("criteria", {}).items()),
-        reviewers=reports.judges.get("reviewers") or {},
+        reviewers=reports.review.get("agreement") or {},
         boundary=_bound(curated.get("confidence") or {}),
         selection=curated.get("coverage") or {},
         same_facts=curated.get("gold") or {},
