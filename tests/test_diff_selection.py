@@ -197,3 +197,24 @@ def test_a_row_that_followed_another_ones_question_has_the_cause_of_that_row(
         if change.kind == "added"
     }
     assert {change.why.causes for change in diff.changes} == {("review",)}
+
+
+def test_a_criterion_of_a_model_without_a_threshold_is_said_to_drop_nothing(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    judge_of = [{"provider": "openai", "model": "m"}]
+    project.set_params({"judge.judges": judge_of, "judge.rubrics": ["accuracy", "groundedness"]})
+    with caplog.at_level("WARNING"):
+        project.run([curate])
+    told = [record.getMessage() for record in caplog.records]
+    assert told == ["no threshold in curate.thresholds: accuracy drops no pair"]
+    caplog.clear()
+    path = project.root / "data/judgements.parquet"
+    first = read_all(path, Judgement)
+    more = [
+        Judgement(pair.pair_id, "m", "accuracy", 1.0, "right", "") for pair in pairs_of(project)
+    ]
+    write_table(path, Judgement, [*first, *more])
+    project.set_params({"curate.thresholds.accuracy": 0.75})
+    project.run([curate])
+    assert not caplog.records
