@@ -116,7 +116,7 @@ def test_calls_that_may_come_have_a_price_where_their_teacher_has_one(
 
 
 def test_without_steps_nothing_is_looked_at(project: Project, tmp_path: Path) -> None:
-    project.set_params({"generate.evolve.steps": []})
+    project.set_params({"generate.evolve": {**EVOLVE, "steps": [], "tasks": {}}})
     (project.root / REQUESTS).unlink()
     assert foresee(project, tmp_path / "first") == Evolving((), (), 0, foresee_nothing())
 
