@@ -21,7 +21,7 @@ import yaml
 
 from stillhouse.base.records import Row
 from stillhouse.base.tables import read_all
-from tests.test_pipeline import OTHER, build_project, commit, edit, run
+from tests.small_project import OTHER, build_project, commit, edit, run
 
 GONE: Final = OTHER[0]
 DOCUMENT: Final = "people/annual-leave.md"

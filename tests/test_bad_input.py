@@ -3,6 +3,7 @@
 Each line of the tables breaks one thing in a copy of a small finished project and runs a real stage.
 """
 
+import compileall
 import errno
 import json
 import os
@@ -52,6 +53,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(
             ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.part")
         )
+    for name in ("stillhouse", "stages"):  # once for all copies, whose stages write no bytecode
+        assert compileall.compile_dir(folder / name, quiet=1)
     write_seed(folder / "data/seed")
     write_params(folder)
     build_tiny_model(folder / "tiny-student")

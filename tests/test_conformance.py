@@ -9,24 +9,26 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-import yaml
 
-from tests.test_pipeline import (
+from tests.small_project import (
     ROOT,
-    build_project,
     clean_environment,
     commit,
+    copy_shared,
     count_of,
     count_task,
     edit,
+    edit_params,
+    fail,
+    find_shared,
     hashed_outs,
     run,
+    sent_in,
     stages_run,
 )
 
@@ -41,12 +43,12 @@ pytestmark = pytest.mark.slow
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project that ran, is committed, and was pushed to a remote; its teacher counts as paid."""
     place = tmp_path_factory.mktemp("original")
-    folder = build_project(place / "project")
+    folder = copy_shared(tmp_path_factory, place / "project")
     reader = folder / "stillhouse/teachers/reader.py"
     edit(reader, "costs: Final = False", "costs: Final = True")
     run(folder, "dvc", "remote", "add", "--default", "store", str(place / "store"))
     run(folder, "dvc", "repro")
-    commit(folder, "The first run")
+    commit(folder, "Its teacher counts as paid")
     run(folder, "dvc", "push", "--all-commits")
     return folder
 
@@ -68,26 +70,6 @@ def edit_prompt(folder: Path) -> None:
     edit(folder / PROMPT, "You ", "You do ")
 
 
-def edit_params(folder: Path, change: Callable[[dict[str, dict[str, object]]], object]) -> None:
-    path = folder / "params.yaml"
-    params = yaml.safe_load(path.read_text())
-    change(params)
-    path.write_text(yaml.safe_dump(params, sort_keys=False))
-
-
-def fail(folder: Path, *command: str) -> str:
-    """Run a command that must fail; return what it printed."""
-    path = f"{Path(sys.executable).parent}:{clean_environment()['PATH']}"
-    done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, check=False,
-        env={**clean_environment(), "PATH": path},
-    )  # fmt: skip
-    said = done.stdout + done.stderr
-    assert done.returncode != 0, said
-    assert "Traceback" not in said
-    return said
-
-
 def count_answers(folder: Path) -> int:
     with closing(sqlite3.connect(folder / ".stillhouse/journal.sqlite")) as base:
         (count,) = base.execute("SELECT count(*) FROM answers").fetchone()
@@ -107,10 +89,6 @@ def read_plain(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def sent_in(said: str) -> int:
-    return count_of(said, "sent")
-
-
 def test_the_workspace_runs_nothing_that_did_not_change(project: Path) -> None:
     assert stages_run(run(project, "dvc", "repro")) == []
     edit_params(project, lambda params: params["runtime"].update(checkpoint_minutes=7))
@@ -118,7 +96,8 @@ def test_the_workspace_runs_nothing_that_did_not_change(project: Path) -> None:
     assert stages_run(run(project, "dvc", "repro")) == []
 
 
-def test_no_output_knows_where_it_was_made(original: Path) -> None:
+def test_no_output_knows_where_it_was_made(tmp_path_factory: pytest.TempPathFactory) -> None:
+    original = find_shared(tmp_path_factory)
     place = str(original).encode()
     outs = [original / out for out in hashed_outs(original)]
     files = [path for out in outs for path in ([out] if out.is_file() else out.rglob("*"))]

@@ -7,8 +7,7 @@ import yaml
 
 from stillhouse.base.contradictions import check_contradictions
 from stillhouse.base.errors import InputError
-from tests.test_conformance import edit_params, fail
-from tests.test_pipeline import build_project
+from tests.small_project import build_project, edit_params, fail
 
 
 def settings(provider: str, method: str) -> dict[str, object]:

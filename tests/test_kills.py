@@ -14,18 +14,26 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pytest
-import yaml
 
 from stillhouse.lineage.doctor_repository import check_lock, check_running
-from tests.test_pipeline import build_project, clean_environment, hashed_outs, run
+from tests.small_project import (
+    build_project,
+    clean_environment,
+    copy_shared,
+    edit_params,
+    hashed_outs,
+    run,
+)
 
 KILLS = int(os.environ.get("STILLHOUSE_KILLS", "4"))
 SEED = 20
 STAGES = ("ingest", "generate", "train@tiny", "register@tiny")
 VICTIMS = ("stage", "dvc", "both")
+GUESS = 5.0  # seconds for which a stage lives that the undisturbed run had no need of
 PATIENCE = 20.0  # seconds in which a stage must have followed its DVC
 
 pytestmark = pytest.mark.slow
@@ -142,22 +150,21 @@ def mend(folder: Path) -> None:
 def undisturbed(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[dict[str, str], dict[str, float]]:
-    """Return the hash of each out, and the seconds for which each stage's process lived."""
-    folder = build(tmp_path_factory.mktemp("whole") / "project")
+    """Return the hash of each out, and the seconds for which the process of each stage that ran lived.
+
+    Only training and what follows it run: what goes before is that of the shared project.
+    """
+    folder = copy_shared(tmp_path_factory, tmp_path_factory.mktemp("whole") / "project")
+    edit_params(folder, train_longer)
     repro = Repro(folder)
     lived = repro.lifetimes()
     assert repro.end() == 0, "".join(repro.output)
     return hashed_outs(folder), lived
 
 
-def build(folder: Path) -> Path:
-    build_project(folder)
-    path = folder / "params.yaml"
-    params = yaml.safe_load(path.read_text())
+def train_longer(params: dict[str, dict[str, Any]]) -> None:
     params["runtime"]["checkpoint_minutes"] = 1e-6  # at every logged step
     params["students"]["tiny"]["epochs"] = 2
-    path.write_text(yaml.safe_dump(params, sort_keys=False))
-    return folder
 
 
 def kill_often(folder: Path, stage: str, lived: float, draw: random.Random) -> list[str]:
@@ -190,9 +197,13 @@ def test_a_pipeline_that_is_killed_again_and_again_ends_with_the_same_bytes(
 ) -> None:
     assert len(STAGES) <= KILLS
     hashes, lived = undisturbed
-    folder = build(tmp_path / "project")
+    folder = build_project(tmp_path / "project")
+    edit_params(folder, train_longer)
     draw = random.Random(SEED)
-    killed = {stage: kill_often(folder, stage, lived[stage_of(stage)], draw) for stage in STAGES}
+    killed = {
+        stage: kill_often(folder, stage, lived.get(stage_of(stage), GUESS), draw)
+        for stage in STAGES
+    }
     assert {stage: len(victims) for stage, victims in killed.items()} == dict.fromkeys(
         STAGES, KILLS // len(STAGES)
     ), killed

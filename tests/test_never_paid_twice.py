@@ -22,17 +22,19 @@ import yaml
 from stillhouse.base.records import Rejection
 from stillhouse.base.tables import read_all
 from tests.claude_project import KEY, connect_to
-from tests.stub_teacher.process import StubProcess, start_stub
-from tests.test_conformance import edit_params, fail, sent_in
-from tests.test_pipeline import (
+from tests.small_project import (
     build_project,
     clean_environment,
     commit,
     count_of,
     count_task,
     edit,
+    edit_params,
+    fail,
     run,
+    sent_in,
 )
+from tests.stub_teacher.process import StubProcess, start_stub
 
 PROMPT = "prompts/simplified.md"
 TASK = "simplified"

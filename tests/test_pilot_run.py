@@ -23,7 +23,7 @@ from stillhouse.pilot.pilot import prepare_pilot
 from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.params import load_journal
 from stillhouse.teachers.remote import open_journal_remote
-from tests.test_pipeline import build_project, clean_environment, count_of, run
+from tests.small_project import build_project, clean_environment, count_of, run
 
 PILOT = (sys.executable, "-c", "from stillhouse.cli.main import app; app()", "pilot")
 TREE = ".stillhouse/pilot/tree"

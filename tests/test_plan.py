@@ -37,7 +37,7 @@ from stillhouse.teachers.protocol import Failure, Reply, Source, Usage, take_all
 from stillhouse.teachers.remote import open_journal_remote
 from stillhouse.teachers.roster import make_terms
 from tests.asking import write_answer
-from tests.test_pipeline import build_project, commit, edit, run
+from tests.small_project import build_project, commit, edit, run
 
 PROMPT = "prompts/simplified.md"
 DOCUMENT = "data/seed/documents/people/training-and-study.md"
