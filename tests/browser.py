@@ -4,14 +4,15 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, BrowserContext
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_PATIENCE = 120_000  # milliseconds; beside other work on two cores, 30,000 were once too few
 
 
 @contextmanager
@@ -25,3 +26,10 @@ def open_browser(*arguments: str) -> Iterator["Browser"]:
         browser = driver.chromium.launch(executable_path=found, args=["--no-sandbox", *arguments])
         yield browser
         browser.close()
+
+
+def new_context(browser: "Browser", **options: Any) -> "BrowserContext":
+    """Return a context of its own, which waits long enough for a busy machine."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(_PATIENCE)
+    return context

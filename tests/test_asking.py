@@ -373,9 +373,9 @@ def test_a_second_ctrl_c_leaves_what_is_on_its_way_and_counts_it_as_spent(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     begun = time.monotonic()
-    pool = Pool(tmp_path / "l", seconds=25)
+    pool = Pool(tmp_path / "l", seconds=90)
     assert interrupt(tmp_path, pool, lines=4, times=2) == 130
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 60
     assert "Traceback" not in capfd.readouterr().err
     with Journal(tmp_path / "j") as mine:
         assert mine.find_answered(NAMES) == set()
@@ -385,9 +385,9 @@ def test_a_second_ctrl_c_leaves_what_is_on_its_way_and_counts_it_as_spent(
 
 def test_a_free_teacher_is_interrupted_at_once(tmp_path: Path) -> None:
     begun = time.monotonic()
-    pool = Pool(tmp_path / "l", seconds=25, costs=False)
+    pool = Pool(tmp_path / "l", seconds=90, costs=False)
     assert interrupt(tmp_path, pool, lines=4, times=1) == 130
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 60
 
 
 # --- memory --------------------------------------------------------------------------------------

@@ -1,6 +1,5 @@
 """The page of an audit in a browser: it asks nobody, and its rows, filter and sorting work."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,11 +9,10 @@ import pytest
 from stillhouse.auditing.audit import audit
 from stillhouse.auditing.audit_page import render_audit
 from tests.audit_project import EVIL, LEAVE, make_audited
+from tests.browser import new_context, open_browser
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
-
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture(scope="module")
@@ -36,19 +34,13 @@ def seen() -> list[str]:
 
 @pytest.fixture(scope="module")
 def page(html: Path, seen: list[str]) -> Iterator["Page"]:
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
-    if browser is None:
-        pytest.skip(f"none of the browsers {', '.join(_BROWSERS)} is installed")
-    with api.sync_playwright() as runner:
-        window = runner.chromium.launch(executable_path=browser, args=["--no-sandbox"])
-        shown = window.new_page()
+    with open_browser() as browser:
+        shown = new_context(browser).new_page()
         shown.on("request", lambda one: seen.append(one.url))
         shown.on("console", lambda one: seen.append(f"{one.type}: {one.text}"))
         shown.on("pageerror", lambda one: seen.append(f"error: {one}"))
         shown.goto(html.as_uri())
         yield shown
-        window.close()
 
 
 def list_documents(page: "Page") -> list[str]:

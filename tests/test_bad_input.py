@@ -835,7 +835,7 @@ def test_an_interrupted_stage_ends_with_130_and_one_line(project: Path) -> None:
     process = start(project, "stages.ingest")
     end = open_when_read(project / "params.yaml")
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=180)
     os.close(end)
     assert stderr.strip().splitlines() == [
         "interrupted: nothing was written half; run it again to go on"
@@ -851,7 +851,7 @@ def test_a_stage_that_is_interrupted_while_it_imports_says_so_in_one_line(projec
     assert process.stdout is not None
     assert process.stdout.readline() == "here\n"
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=180)
     assert stderr.strip().splitlines() == [
         "interrupted: nothing was written half; run it again to go on"
     ]

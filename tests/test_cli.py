@@ -133,10 +133,10 @@ def test_a_terminal_without_a_character_gets_the_rest(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
-    stdout, stderr = start(project, "summary").communicate(timeout=60)
+    stdout, stderr = start(project, "summary").communicate(timeout=180)
     assert stdout.startswith("tiny answers 70% (95% interval 60?80%) of 100 questions")
     assert stderr == ""
-    stdout, _ = start(project, "summary", "--json").communicate(timeout=60)
+    stdout, _ = start(project, "summary", "--json").communicate(timeout=180)
     assert "60–80%" in json.loads(stdout)["students"][0]["sentence"]
 
 
@@ -221,7 +221,7 @@ def test_retry_forgets_the_refusals_that_are_named(project: Path) -> None:
 def test_a_full_disk_behind_the_results_is_one_sentence(arguments: list[str]) -> None:
     with Path("/dev/full").open("w") as full:
         done = start(Path(), *arguments, stdout=full)
-        _, stderr = done.communicate(timeout=60)
+        _, stderr = done.communicate(timeout=180)
     assert stderr.startswith("error: no space is left on the disk; free some")
     assert (done.returncode, len(stderr.splitlines())) == (2, 1)
 
@@ -238,7 +238,7 @@ def test_an_interrupted_command_ends_with_130_and_one_line(project: Path) -> Non
             assert process.poll() is None
             time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=60)
+    stdout, stderr = process.communicate(timeout=180)
     os.close(end)
     assert (process.returncode, stdout) == (130, "")
     assert stderr == "interrupted: nothing was written half; run it again to go on\n"

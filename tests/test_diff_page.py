@@ -25,7 +25,7 @@ from stillhouse.diffing.page import (
 )
 from stillhouse.diffing.shown import Counts, Difference, Head, Side, Statistic
 from stillhouse.diffing.words import diff_words
-from tests.browser import open_browser
+from tests.browser import new_context, open_browser
 from tests.difference_rows import make_head, make_rows
 
 ROWS = tuple(make_rows(700, words=30))
@@ -56,7 +56,7 @@ def _write(path: Path, head: Head, rows) -> str:
 
 def _open(browser, address: str, **options):
     """Yield the page of an address, all texts read; whatever it asks or complains about fails the test."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
+    context = new_context(browser, viewport={"width": 1280, "height": 900}, **options)
     page = context.new_page()
     page.asked, said = [], []
     page.on("request", lambda request: page.asked.append(request.url))
@@ -122,7 +122,7 @@ def test_the_policy_lets_in_our_own_script_and_style_and_no_other(address: str) 
 
 
 def test_the_figures_are_read_without_a_script(browser, address: str) -> None:
-    context = browser.new_context(java_script_enabled=False)
+    context = new_context(browser, java_script_enabled=False)
     page = context.new_page()
     page.goto(address)
     head = make_head(iter(ROWS))
@@ -395,7 +395,7 @@ def test_the_pages_words_are_those_of_the_command_line(browser) -> None:
     texts += [[r.old.response, r.new.response] for r in ROWS if r.old and r.new]
     vast = "".join(f"Rule {n} gives {n * 7 % 1000} days.\n" for n in range(4000))
     texts.append([vast, vast.replace("7 days", "7 weeks")])
-    page = browser.new_page()
+    page = new_context(browser).new_page()
     page.add_script_tag(content=(FOLDER / "words.js").read_text())
     found = page.evaluate("texts => texts.map(([old, now]) => diffWords(old, now))", texts)
     page.close()

@@ -17,7 +17,7 @@ from stages import review
 from stillhouse.base.records import Row
 from stillhouse.base.tables import read_all
 from stillhouse.quality.review import read_verdicts
-from tests.browser import open_browser
+from tests.browser import new_context, open_browser
 from tests.review_project import REVIEW, Served, make_review_project, read_lines, start_review
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def serve(project: Path, *arguments: str) -> Iterator[Served]:
 
 def open_page(browser: "Browser", served: Served) -> "Page":
     """Open the link in a browser of its own; whatever goes wrong in it ends the test."""
-    page = browser.new_context().new_page()
+    page = new_context(browser).new_page()
     page.on("pageerror", lambda error: pytest.fail(str(error)))
     page.goto(served.url)
     page.locator("#count", has_text=" of ").wait_for()
@@ -183,7 +183,7 @@ def test_the_token_leaves_the_address_and_the_page_can_be_loaded_again(
 def test_a_second_browser_without_the_token_gets_nothing(browser: "Browser", project: Path) -> None:
     with serve(project) as served:
         first = open_page(browser, served)
-        second = browser.new_context().new_page()
+        second = new_context(browser).new_page()
         for address in (served.origin, f"{served.origin}/?token=x", f"{served.origin}/rows"):
             answer = second.goto(address)
             assert answer is not None
@@ -268,7 +268,7 @@ def test_another_page_of_the_same_browser_changes_and_reads_nothing(
 
 def test_a_name_that_leads_to_this_machine_is_refused(browser: "Browser", project: Path) -> None:
     with serve(project) as served:
-        page = browser.new_context().new_page()
+        page = new_context(browser).new_page()
         answer = page.goto(served.url.replace("127.0.0.1", "evil.test"))
         assert answer is not None
         assert answer.status == 403
@@ -279,7 +279,7 @@ def test_a_name_that_leads_to_this_machine_is_refused(browser: "Browser", projec
 def test_no_page_can_frame_the_review(browser: "Browser", project: Path, tmp_path: Path) -> None:
     with serve(project) as served, serve_elsewhere(tmp_path) as port:
         (tmp_path / "index.html").write_text(f'<iframe src="{served.url}"></iframe>')
-        page = browser.new_context().new_page()
+        page = new_context(browser).new_page()
         page.goto(f"http://127.0.0.1:{port}/")
         page.wait_for_timeout(500)
         assert all(frame.locator("#keys button").count() == 0 for frame in page.frames)

@@ -417,7 +417,7 @@ def test_a_line_that_is_appended_while_the_file_is_written_anew_stays(tmp_path: 
         return [line for line in lines if line != '{"n": 1}']
 
     change_lines(path, change)
-    other.join(timeout=10)
+    other.join(timeout=120)
     assert [json.loads(line)["n"] for line in path.read_text().splitlines()] == [0, 2, 3]
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 import psutil
 
 ROOT: Final = Path(__file__).parents[2]
-_PATIENCE: Final = 30.0
+_PATIENCE: Final = 120.0
 _OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
