@@ -6,6 +6,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import anthropic
 import httpx2
@@ -557,6 +558,17 @@ def test_a_slow_answer_outlasts_a_short_patience():
         wait_until(lambda: stub.state()["answered"] == 1)
         assert client.messages.create(**params()).stop_reason == "end_turn"
         assert stub.state()["paid_twice"] == 1
+
+
+def test_a_plan_that_holds_keeps_every_answer_until_the_next():
+    holding = start_stub(plan={"hold": True})
+    with holding as stub, connect(stub, timeout=60) as client, ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(client.messages.create, **params())
+        wait_until(lambda: stub.state()["calls"] == 1)
+        time.sleep(0.3)
+        assert stub.state()["answered"] == 0
+        stub.set_plan({})
+        assert asked.result(60).stop_reason == "end_turn"
 
 
 def test_equal_plans_meet_equal_faults_in_another_process_and_order():

@@ -35,7 +35,7 @@ Faults (--plan, POST /stub/plan; every key may be left out)
     {"seed": 1, "shares": {"429": 0.02, "500": 0.01, "529": 0.02, "slow": 0, "cut": 0, "truncated_json": 0,
      "wrong_schema": 0, "refusal": 0, "content_filter": 0, "batch_api_error": 0, "batch_invalid": 0,
      "batch_expired": 0, "batch_canceled": 0}, "slow_seconds": 5, "retry_after": null, "forever_400": 0,
-     "forever_400_containing": "", "die_after": null, "only_first_attempts": true}
+     "forever_400_containing": "", "die_after": null, "hold": false, "only_first_attempts": true}
     Whether attempt k (1, 2, …) of a request meets a fault is a hash of (seed, fingerprint, k): equal runs
     meet equal faults in any order. Attempts that --max-concurrent or a limit per minute turned away do
     not count. `only_first_attempts`: every later attempt of a request is spared the shares.
@@ -49,6 +49,7 @@ Faults (--plan, POST /stub/plan; every key may be left out)
     forever_400: below 1 a share of the distinct requests by hash, else the number of distinct requests
     (the first that come, so which ones depends on the order); …_containing: those whose text holds it.
     die_after: the call after so many (counted from when the plan was set) ends the process by os._exit(70).
+    hold: no model call is answered until another plan is set that does not hold.
 
 What is counted (/stub/state)
     calls: POSTs to a model endpoint, whatever became of them (a batch is one). answered: whole answers,

@@ -27,6 +27,7 @@ class Plan:
     forever_400: float = 0
     forever_400_containing: str = ""
     die_after: int | None = None
+    hold: bool = False
     only_first_attempts: bool = True
 
     def find_fault(self, fingerprint: str, attempt: int, kinds: tuple[str, ...]) -> str:

@@ -40,6 +40,7 @@ class Stub:
         self._ledger = Ledger(options.prices, options.log, options.resume)
         self._limits = Limits(options)
         self._prefixes = Prefixes(options.cache_seconds)
+        self._free = asyncio.Event()
         self._set_plan(faults.read_plan(dict(options.plan)))
         self._batches = Batches(
             options, self._ledger, self._prefixes, lambda: (self._plan, self._doomed)
@@ -134,6 +135,7 @@ class Stub:
             wait += options.jitter * draw("jitter", fingerprint, attempt)
         if wait:
             await asyncio.sleep(wait)
+        await self._free.wait()
         if fault == "500":
             raise ApiError(500, "api_error", "Internal server error")
         return fault
@@ -227,6 +229,10 @@ class Stub:
 
     def _set_plan(self, plan: faults.Plan) -> None:
         self._plan = plan
+        if plan.hold:
+            self._free.clear()
+        else:
+            self._free.set()
         # What a plan doomed by number is doomed no longer under the next one; a log's count stays.
         self._doomed = faults.Doomed(plan, set(self._ledger.doomed))
         self._calls_of_plan = 0
