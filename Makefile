@@ -3,7 +3,7 @@
 #   make run      the whole pipeline (`dvc repro`), then the result in one sentence
 #   make quick    the same with fewer facts and steps, in a copy: a first look in minutes
 #   make test     the tests            make check    types, lint, layers: what CI runs
-#   make bench    speed against peers  make study    curated rows against random, the recipe's ablations (long, resumable)
+#   make bench    speed against peers  make study    curated rows against random, the recipe's ablations, ways to distil (long, resumable)
 #   make story    five edits, each run, committed, compared and traced, in a project of its own (minutes)
 #   make clean    remove outputs; never the journal, whose answers may have cost money
 #
@@ -68,6 +68,7 @@ study: install-dev
 	dvc repro split
 	python -m bench.selection
 	python -m bench.study
+	python -m bench.frontier
 
 # Only what git ignores: the .gitignore files beside the outputs are tracked.
 clean:

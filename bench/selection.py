@@ -26,7 +26,7 @@ import stages  # noqa: F401 - how threads wait is set before torch is imported
 import stillhouse
 from bench.outcomes import POOLS, Outcome, print_outcomes
 from bench.pools import DATA, Arm, core_sources, load_source, make_arms, print_found
-from bench.study import STUDY, append_result, read_results
+from bench.study import STUDY, run_missing
 from stillhouse.base.home import home
 from stillhouse.base.ids import content_id
 from stillhouse.base.params import load_section
@@ -35,10 +35,12 @@ from stillhouse.base.records import Chunk, Row
 from stillhouse.base.runtime import Runtime, choose_device, load_runtime, use_threads
 from stillhouse.base.tables import read_all
 from stillhouse.distill.bases import Base, open_base, weights_sha256
+from stillhouse.distill.batches import Targets
 from stillhouse.distill.encode import Encoded, encode_rows
+from stillhouse.distill.loading import load_tokenizer
 from stillhouse.distill.params import Student
 from stillhouse.distill.students import save_student
-from stillhouse.distill.train import load_tokenizer, train_student
+from stillhouse.distill.train import train_student
 from stillhouse.evaluation.answering import Answering, answer_with, load_model
 from stillhouse.evaluation.evaluate import EvaluateParams
 from stillhouse.evaluation.exam import ExamParams, Material, build_exam
@@ -124,15 +126,10 @@ def run_arms(
     arms: Iterable[Arm], bench: Bench, path: Path, run: Callable[[Arm, Bench], Outcome]
 ) -> list[Outcome]:
     """Return the outcome of every arm; those that ``path`` holds already are not run again."""
-    done, outcomes = read_results(path), list[Outcome]()
-    for arm in arms:
-        key = name_arm(arm, bench)
-        if key not in done:
-            done[key] = {"key": key, **run(arm, bench)}
-            append_result(done[key], path)
-            print(_tell(done[key]), flush=True)
-        outcomes.append(done[key])
-    return outcomes
+    keyed = ((name_arm(arm, bench), arm) for arm in arms)
+    return run_missing(
+        keyed, path, lambda arm: run(arm, bench), lambda told: print(_tell(told), flush=True)
+    )
 
 
 def name_arm(arm: Arm, bench: Bench) -> str:
@@ -173,7 +170,7 @@ def run_arm(arm: Arm, bench: Bench) -> Outcome:
         bench.base.folder,
         train=encode_arm(arm, bench),
         validation=(),
-        distributions=None,
+        targets=Targets(),
         params=params,
         runtime=bench.runtime,
     )

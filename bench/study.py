@@ -7,13 +7,16 @@ The outcome goes to ``.stillhouse/study/results.jsonl``; what it taught belongs 
 import json
 import os
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 from stillhouse.base.ids import content_id
 from stillhouse.scaffold.copies import Settings, copy_tree, hash_tree, run_in
 
 STUDY = Path(".stillhouse/study")
 RESULTS = STUDY / "results.jsonl"
+Arm = TypeVar("Arm")
 STUDENT = "students.smollm2"
 
 # One knob away from the shipped recipe, each; `shipped` itself with further seeds.
@@ -90,6 +93,23 @@ def append_result(record: dict[str, object], path: Path = RESULTS) -> None:
         file.write(json.dumps(record, sort_keys=True).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+def run_missing(
+    arms: Iterable[tuple[str, Arm]],
+    path: Path,
+    run: Callable[[Arm], dict[str, object]],
+    tell: Callable[[dict[str, object]], None],
+) -> list[dict[str, object]]:
+    """Return the outcome of every (key, arm); those that ``path`` holds are not run again, others are told."""
+    done, outcomes = read_results(path), list[dict[str, object]]()
+    for key, arm in arms:
+        if key not in done:
+            done[key] = {"key": key, **run(arm)}
+            append_result(done[key], path)
+            tell(done[key])
+        outcomes.append(done[key])
+    return outcomes
 
 
 def print_table(records: list[dict[str, object]]) -> None:

@@ -29,9 +29,10 @@ from stillhouse.base.tables import read_all
 from stillhouse.distill.bases import open_base
 from stillhouse.distill.batches import collate, plan_batches
 from stillhouse.distill.encode import Encoded, encode_rows
+from stillhouse.distill.loading import load_model, load_tokenizer
 from stillhouse.distill.params import BatchMix
-from stillhouse.distill.train import load_model, load_student, load_tokenizer
-from stillhouse.distill.trainer import StudentTrainer
+from stillhouse.distill.train import load_student
+from stillhouse.distill.trainer import Mix, StudentTrainer
 
 STEPS, WARM, ROUNDS, WIDTH = 12, 2, 2, 12
 FUSED, PLAIN, OURS = "SFTTrainer, fused", "SFTTrainer, plain", "StudentTrainer"
@@ -97,7 +98,7 @@ def measure(
             disable_tqdm=True,
         )
         kind: Callable[..., SFTTrainer] = StudentTrainer if ours else SFTTrainer
-        more = {"replay_weight": 0.0} if ours else {}
+        more = {"mix": Mix(0.0)} if ours else {}
         trainer = kind(
             model=load_model(base)
             if who == FUSED
@@ -145,11 +146,15 @@ def _compare(one: Measured, other: Measured) -> float:
 def _batches(rows: list[Encoded], pad: int) -> list[dict[str, torch.Tensor]]:
     mix = BatchMix(taught=WIDTH, abstain=0.0, replay=0)
     plan = plan_batches(rows, mix, epochs=1, seed=0)[:STEPS]
-    return [collate([rows[index] for index in batch], pad, None) for batch in plan]
+    return [collate([rows[index] for index in batch], pad) for batch in plan]
 
 
 def _strip(batch: dict[str, torch.Tensor], ours: bool) -> dict[str, torch.Tensor]:
-    return {name: value for name, value in batch.items() if ours or name != "soft_mask"}
+    return {
+        name: value
+        for name, value in batch.items()
+        if ours or not name.endswith("_mask") or name == "attention_mask"
+    }
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from stillhouse.evaluation.exam import Material, build_exam
 from stillhouse.evaluation.records import Prediction
 from stillhouse.evaluation.references import Examinee
 from stillhouse.evaluation.speed import measure_speed
+from stillhouse.evaluation.thinking import Thinker, reasons_first, widen
 from stillhouse.execution.tables import load_tables
 
 DATA = Path("data")
@@ -47,16 +48,22 @@ def main() -> None:
     )
     references = read_all(DATA / "references.parquet", Prediction)
     model = load_model(folder, params.answering, runtime)
-    sha256, short_and_long = weights_sha256(folder), answer_both(model, params.answering)
-    student = Examinee(base, sha256, *short_and_long)
+    thinker = Thinker(model, params.answering, params.reasoning_tokens)
+    thinks = reasons_first(folder)
+    short_and_long = (
+        (thinker.answer, thinker.answer_long) if thinks else answer_both(model, params.answering)
+    )
+    student = Examinee(base, weights_sha256(folder), *short_and_long)
     done = evaluate(name, student, exam, references, params)
+    metrics = {**done.metrics, **({"reasoning": thinker.describe()} if thinks else {})}
     write_table(reports / "evaluation" / "predictions.parquet", Prediction, done.predictions)
     write_text(reports / "plots" / "accuracy.csv", write_accuracy(done.metrics))
     short = [item.prompt for item in exam.general or exam.test]
     original = open_base(base, home() / "bases").folder
-    speed = measure_speed(model, folder, original, short, params.answering)
+    timed = widen(params.answering, params.reasoning_tokens) if thinks else params.answering
+    speed = measure_speed(model, folder, original, short, timed)
     write_json(reports / "speed.json", speed)
-    write_json(reports / "metrics.json", done.metrics)
+    write_json(reports / "metrics.json", metrics)
     right = sum(prediction.correct for prediction in done.predictions)
     say_counts(f"evaluate@{name}", asked=len(done.predictions), right=right)
 

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from stillhouse.base.byte_store import ByteStore
 from stillhouse.base.home import home
 from stillhouse.base.params import load_section
 from stillhouse.base.records import Chunk, Document, Judgement, Pair, Rejection, Request, Response
@@ -13,7 +14,6 @@ from stillhouse.base.runtime import load_runtime
 from stillhouse.base.stage import read_option, run_stage, say_counts, show_progress
 from stillhouse.base.tables import StoredTable, TableWriter, open_table, read_table, write_table
 from stillhouse.distill.bases import open_base
-from stillhouse.embedding.store import VectorStore
 from stillhouse.prompts.judging import Panel, make_panel, render_all, show_passages
 from stillhouse.quality.consistency import agrees
 from stillhouse.quality.judge import JudgeParams, judge_pairs
@@ -76,7 +76,7 @@ def read_likelihoods(
         show_passages(read_table(CORPUS / "documents.parquet", Document), chunks.values()),
         params.likelihood,
         lambda: Reader(base.folder, runtime),
-        VectorStore(home() / "likelihood.sqlite"),
+        ByteStore(home() / "likelihood.sqlite"),
         base.sha256,
     )
 

@@ -6,7 +6,7 @@ One document and one answer hold markup that must never become part of a page.
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -122,7 +122,9 @@ def write_gate(root: Path, *, passed: bool = True) -> None:
     write_json(root / GATE, {"passed": passed, "tables": tables, "checks": checks, "versions": {}})
 
 
-def train(root: Path, student: str, base: BaseModel = BASE) -> Path:
+def train(
+    root: Path, student: str, base: BaseModel = BASE, teachers: Sequence[BaseModel] = ()
+) -> Path:
     """Write a student's folder as ``train`` leaves it, over the tables that lie there."""
     folder = root / "models" / student
     folder.mkdir(parents=True)
@@ -134,7 +136,7 @@ def train(root: Path, student: str, base: BaseModel = BASE) -> Path:
     upstream = {name: md5_file(root / name) for name in list_tables(root)}
     write_provenance(
         folder, student=student, guard=guard, train=TRAIN, base=base,
-        parameters={"epochs": 2.0, "batch": {"taught": 8}}, upstream=upstream,
+        parameters={"epochs": 2.0, "batch": {"taught": 8}}, upstream=upstream, teachers=teachers,
     )  # fmt: skip
     return folder
 

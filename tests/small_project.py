@@ -50,6 +50,7 @@ def build_project(folder: Path) -> Path:
         shutil.copy2(ROOT / "data/seed/documents" / name, seed / "documents" / name)
     for name in (
         "sources.yaml", "review.jsonl", "prompts.jsonl", "instructions.jsonl", "baseline.json",
+        "nothing.txt",
     ):  # fmt: skip
         shutil.copy2(ROOT / "data/seed" / name, seed / name)
     for name in ("tables", "schemas"):

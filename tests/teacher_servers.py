@@ -102,7 +102,7 @@ def serve(
         finally:
             await runner.cleanup()
 
-    with _in_thread(run) as port:
+    with run_in_thread(run) as port:
         yield Server(f"http{'s' if context else ''}://127.0.0.1:{port}", calls)
 
 
@@ -149,7 +149,7 @@ def run_proxy(target: int, *, lets_through: bool = True) -> Iterator[Proxy]:
         finally:
             server.close()
 
-    with _in_thread(run) as port:
+    with run_in_thread(run) as port:
         yield Proxy(port, lines, authorizations)
 
 
@@ -197,7 +197,7 @@ async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @contextmanager
-def _in_thread(run: Callable[[], AbstractAsyncContextManager[int]]) -> Iterator[int]:
+def run_in_thread(run: Callable[[], AbstractAsyncContextManager[int]]) -> Iterator[int]:
     """Keep an asynchronous server running in a thread; yield its port."""
     ready, ports = threading.Event(), []
     loop, closing = asyncio.new_event_loop(), asyncio.Event()

@@ -2,8 +2,9 @@ import json
 
 import pytest
 
+from stillhouse.base.questions import ask_with_passage
 from stillhouse.base.records import Message, Pair, Rejection, split_slot
-from stillhouse.prompts.passages import Passage, ask_with_passage, render_passage
+from stillhouse.prompts.passages import Passage, render_passage
 from stillhouse.teachers.answers import name_fact, parse_answer
 from tests.asking import make_request, make_response, write_answer
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from stillhouse.history.mlflow import Registered
 from stillhouse.lineage.provenance import BaseModel, read_provenance
 from stillhouse.quality.highlight import find_answer
 from tests.audit_project import (
+    BASE,
     GATE,
     LEAVE,
     NASTY,
@@ -355,6 +357,7 @@ def test_a_damaged_provenance_ends_with_1_and_one_sentence(project: Path) -> Non
         ("files", {"model.safetensors": ["a"]}),
         ("upstream", {"data/requests.parquet": {}}),
         ("base", {"name": "x", "sha256": 1, "origin": "y"}),
+        ("teachers", [{"name": "x", "sha256": "0", "origin": None}]),
     ],
 )
 def test_a_provenance_that_no_training_writes_is_one_sentence(
@@ -502,6 +505,20 @@ def test_the_page_tells_what_was_inherited(project: Path) -> None:
     with audit(project, "second") as found:
         page = render_audit(found)
     assert "Inherited with the weights of first: 2 documents, 28 rows, verified" in page
+
+
+def test_whose_probabilities_were_learned_is_told_everywhere(project: Path) -> None:
+    first = BaseModel("models/first", weights(project), "the student <first>")
+    train(project, "second", teachers=[BASE, first])
+    record(project, "first", "second")
+    assert ask("second")["probabilities"] == [asdict(BASE), asdict(first)]
+    told = " ".join(run("second").stdout.split())
+    assert f"learned of models/first, sha256 {first.sha256[:16]}, the student <first>" in told
+    with audit(project, "second") as found:
+        page = render_audit(found)
+    assert page.count("Learned the probabilities of") == 2
+    assert first.sha256 in page
+    assert "the student &lt;first&gt;" in page
 
 
 def test_a_copy_of_a_student_outside_of_models_is_known_as_a_base(project: Path) -> None:

@@ -646,7 +646,7 @@ def tear_student(folder: Path) -> None:
 
 
 def tear_capture(folder: Path) -> None:
-    path = folder / "data/distributions/tiny"
+    path = folder / "data/distributions/tiny/replay"
     path.mkdir(parents=True)
     (path / "manifest.json").write_text('{"origin": {')
 

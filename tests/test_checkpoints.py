@@ -17,7 +17,7 @@ from stillhouse.distill.encode import Encoded
 from stillhouse.distill.params import Lora, Student
 from stillhouse.distill.train import Trained, train_student
 from stillhouse.distill.trainer import StudentTrainer
-from tests.test_distill_train import PARAMS, RUNTIME, base, capture, rows
+from tests.test_distill_train import PARAMS, RUNTIME, base, capture_replay, rows
 
 __all__ = ("base", "rows")  # fixtures
 
@@ -32,7 +32,7 @@ def train(
     base: Path, rows: list[Encoded], params: Student, checkpoints: Checkpoints | None
 ) -> Trained:
     return train_student(
-        base, train=rows, validation=rows[:4], distributions=capture(base, rows),
+        base, train=rows, validation=rows[:4], targets=capture_replay(base, rows),
         params=params, runtime=RUNTIME, checkpoints=checkpoints,
     )  # fmt: skip
 

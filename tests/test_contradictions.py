@@ -22,6 +22,9 @@ def test_claude_has_no_token_probabilities_to_learn_from(method: str) -> None:
         check_contradictions(settings("anthropic", method))
     check_contradictions(settings("anthropic", "sft"))
     check_contradictions(settings("huggingface", method))
+    named = settings("anthropic", method)
+    named["students"]["small"]["soft"] = {"teacher": "smollm2-135m-instruct"}  # type: ignore[index]
+    check_contradictions(named)
 
 
 @pytest.mark.parametrize(

@@ -1,25 +1,20 @@
 import dataclasses
+import itertools
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from stillhouse.base.errors import DriftError, InputError
+from stillhouse.base.errors import InputError
 from stillhouse.base.records import Message, Row
-from stillhouse.distill.batches import IGNORED, collate, plan_batches
-from stillhouse.distill.distributions import (
-    Distributions,
-    Origin,
-    read_distributions,
-    write_distributions,
-)
+from stillhouse.distill.batches import IGNORED, Targets, collate, plan_batches
+from stillhouse.distill.distributions import Captured, Distributions
 from stillhouse.distill.encode import Encoded, encode_rows
+from stillhouse.distill.loading import load_tokenizer
 from stillhouse.distill.params import BatchMix
-from stillhouse.distill.train import load_tokenizer
 from tests.tiny import build_tiny_model
-
-ORIGIN = Origin(base="tiny", weights_sha256="w", tokenizer_sha256="t", vocabulary=100, top_k=3)
 
 
 def row_of(task: str, question: str, answer: str, row_id: str = "r") -> Row:
@@ -81,7 +76,7 @@ def test_a_kind_without_rows_is_left_out_of_the_batches() -> None:
 
 
 def test_labels_cover_the_completion_alone() -> None:
-    batch = collate([encoded("recall", 6), encoded("recall", 4)], pad=0, distributions=None)
+    batch = collate([encoded("recall", 6), encoded("recall", 4)], pad=0)
     assert batch["labels"].tolist() == [
         [IGNORED, IGNORED, 4, 5, IGNORED, IGNORED],
         [IGNORED, IGNORED, IGNORED, 5, 6, 7],
@@ -106,64 +101,50 @@ def test_the_end_of_a_replay_answer_that_was_cut_is_not_learned_as_a_word(tmp_pa
         load_tokenizer(tmp_path),
         200,
     )
-    learned = [collate([row], 0, None)["labels"][0, row.start :].tolist() for row in rows]
+    learned = [collate([row], 0)["labels"][0, row.start :].tolist() for row in rows]
     assert [labels[-1] == IGNORED for labels in learned] == [True, False, False]
     assert [IGNORED in labels[:-1] for labels in learned] == [False, False, False]
 
 
+def captured(*rows: Encoded) -> Distributions:
+    """Distributions of rows whose ids count up, token by token and row by row."""
+    found = SimpleNamespace(rows={row.row_id: None for row in rows})
+    count = {row.row_id: len(row.input_ids) - row.start for row in rows}
+    starts = dict(zip(count, itertools.accumulate(count.values(), initial=0), strict=False))
+
+    def of_row(row_id: str) -> Captured:
+        ids = torch.arange(starts[row_id], starts[row_id] + count[row_id])[:, None].expand(-1, 3)
+        return Captured(ids, -ids.half(), -ids[:, :2].float(), torch.zeros(len(ids), 0, 0))
+
+    found.of_row = of_row
+    return found  # type: ignore[return-value]
+
+
 def test_to_a_distribution_the_end_of_a_cut_answer_is_a_token_as_any_other() -> None:
     rows = [dataclasses.replace(encoded("replay", 6, "a"), cut=cut) for cut in (False, True)]
-    ids = torch.arange(9).reshape(3, 3)
-    captured = Distributions(ORIGIN, ids, -ids.float(), {"a": (0, 3)})
-    whole, cut = (collate([row], 0, captured) for row in rows)
+    targets = Targets(replay=captured(rows[0]))
+    whole, cut = (collate([row], 0, targets) for row in rows)
     assert rows[0].tokens_id == rows[1].tokens_id
     assert whole.keys() == cut.keys()
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
+
+
+def test_what_is_captured_lies_where_its_tokens_are() -> None:
+    """Taught rows are learned as words and as a distribution, replay rows as a distribution alone."""
+    rows = [encoded("recall", 8, "a"), encoded("replay", 6, "b"), encoded("recall", 4, "c")]
+    targets = Targets(captured(rows[1]), captured(rows[0], rows[2]))
+    batch = collate(rows, 0, targets)
+    assert batch["taught_mask"].int().tolist() == [
+        [0, 0, 1, 1, 0, 0, 0, 0], [0] * 8, [0, 0, 0, 0, 1, 1, 1, 1],
+    ]  # fmt: skip
+    assert batch["replay_mask"].int().tolist() == [[0] * 8, [0, 0, 0, 1, 1, 1, 0, 0], [0] * 8]
+    assert torch.equal(batch["labels"] != IGNORED, batch["taught_mask"])
+    assert batch["taught_ids"][:, 0].tolist() == [4, 5, 0, 1, 2, 3]  # the short row comes first
+    assert batch["replay_ids"][:, 0].tolist() == [0, 1, 2]
+    assert batch["taught_tails"].shape == (6, 2)
 
 
 def test_a_row_that_does_not_fit_is_refused_and_never_cut(tmp_path: Path) -> None:
     build_tiny_model(tmp_path)
     with pytest.raises(InputError, match="expected at most 10"):
         encode_rows([row_of("recall", "word " * 50, "x")], load_tokenizer(tmp_path), 10)
-
-
-def captured(tmp_path: Path) -> list[Encoded]:
-    rows = [encoded("replay", 6, "a"), encoded("replay", 4, "b")]
-    ids = torch.arange(15).reshape(5, 3)
-    write_distributions(tmp_path, ORIGIN, rows, ids, -ids.float())
-    return rows
-
-
-def test_a_captured_row_comes_back_with_its_own_tokens(tmp_path: Path) -> None:
-    rows = captured(tmp_path)
-    ids, log_probs = read_distributions(tmp_path, ORIGIN, rows).of_row("b")
-    assert ids.tolist() == [[9, 10, 11], [12, 13, 14]]
-    assert log_probs.tolist() == [[-9.0, -10.0, -11.0], [-12.0, -13.0, -14.0]]
-
-
-@pytest.mark.parametrize("field", ["base", "weights_sha256", "tokenizer_sha256", "vocabulary"])
-def test_distributions_of_another_origin_are_refused(tmp_path: Path, field: str) -> None:
-    rows = captured(tmp_path)
-    other = dataclasses.replace(ORIGIN, **{field: 7 if field == "vocabulary" else "other"})
-    with pytest.raises(DriftError, match=field):
-        read_distributions(tmp_path, other, rows)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"input_ids": (2, 3, 4, 5, 6, 8)},  # another token
-        {"input_ids": (2, 3, 4, 5, 6)},  # truncated
-        {"start": 2},  # shifted
-    ],
-)
-def test_a_row_with_other_tokens_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
-    row = dataclasses.replace(captured(tmp_path)[0], **change)
-    with pytest.raises(DriftError, match="other tokens"):
-        read_distributions(tmp_path, ORIGIN, [row])
-
-
-def test_a_row_that_was_never_captured_is_refused(tmp_path: Path) -> None:
-    captured(tmp_path)
-    with pytest.raises(InputError, match="not captured"):
-        read_distributions(tmp_path, ORIGIN, [encoded("replay", 6, "c")])

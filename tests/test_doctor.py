@@ -42,6 +42,7 @@ PARTS = (
 SEEDS = (
     "focus.yaml",
     "everyday.jsonl",
+    "nothing.txt",
     "unanswered.jsonl",
     "prompts.jsonl",
     "instructions.jsonl",
@@ -471,6 +472,7 @@ def test_foreach_stages_are_read_one_by_one(project: Path) -> None:
     params(lambda p: p["students"].update(second={"model": "x"}))()
     stages = {stage.name: stage for stage in read_stages(project)}
     assert stages["train@second"].params == ("students.second",)
+    assert "data/seed/nothing.txt" in stages["train@smollm2"].deps
     assert stages["train@second"].outs[0] == Out("models/second", cached=True, persisted=False)
     (registered,) = stages["register@smollm2"].outs
     assert not registered.cached

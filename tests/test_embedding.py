@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stillhouse.base.byte_store import ByteStore
 from stillhouse.base.runtime import Runtime
 from stillhouse.embedding.embed import DIMENSIONS, Embedder
-from stillhouse.embedding.store import VectorStore
 
 RUNTIME = Runtime(device="cpu")
 TEXTS = ["How many days of leave?", "Who signs the form?", "word " * 400, "", "Zeit für Tee"]
@@ -37,15 +37,15 @@ def test_a_memory_that_is_broken_counts_as_none(tmp_path: Path, broken: bytes | 
     elif broken == "folder":
         path.mkdir()
     else:
-        first = VectorStore(path)
+        first = ByteStore(path)
         first.write({str(n): bytes(4_000) for n in range(200)})
         first._database.close()
         path.write_bytes(path.read_bytes()[:4096] + b"x" * 600_000)
-    store = VectorStore(path)
+    store = ByteStore(path)
     assert store.read(["a"]) == {}
     store.write({"a": b"vector"})
     kept = {} if broken == "folder" else {"a": b"vector"}
-    assert VectorStore(path).read(["a"]) == kept
+    assert ByteStore(path).read(["a"]) == kept
 
 
 def test_like_texts_lie_closer_than_unlike_ones():

@@ -12,7 +12,7 @@ from stillhouse.teachers.huggingface import LocalModel
 from stillhouse.teachers.protocol import Failure
 from tests.asking import make_request
 from tests.test_teacher_huggingface import stir
-from tests.tiny import build_tiny_model
+from tests.tiny import POSITIONS, build_tiny_model
 
 QUESTIONS = [f"What {'else ' * number}is the capital of Italy?" for number in range(12)]
 REQUESTS = [
@@ -77,11 +77,11 @@ def test_an_answer_that_is_cut_off_says_so(folder: Path) -> None:
 
 
 def test_a_prompt_that_does_not_fit_fails_for_good(folder: Path) -> None:
-    long = make_request(messages=(Message("user", "word " * 600),))
+    long = make_request(messages=(Message("user", "word " * POSITIONS),))
     (failure,) = ask(folder, [long], 1).values()
     assert isinstance(failure, Failure)
     assert failure.permanent
-    assert "exceed the window of 512" in failure.error
+    assert f"exceed the window of {POSITIONS}" in failure.error
 
 
 def test_nothing_is_loaded_when_nothing_is_asked() -> None:

@@ -133,7 +133,8 @@ def test_nothing_of_the_bundled_firm_is_in_the_package_or_in_a_project(tmp_path:
     site = install(tmp_path) / "site"
     packaged = {path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()}
     assert {name for name in packaged if "data/seed" in name} == {
-        f"stillhouse/repository/data/seed/{name}.jsonl" for name in ("everyday", "instructions")
+        f"stillhouse/repository/data/seed/{name}"
+        for name in ("everyday.jsonl", "instructions.jsonl", "nothing.txt")
     }
     assert not any(name.startswith("tests/") for name in packaged)
     files = build_files(Choices("x"))

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from stillhouse.base.byte_store import ByteStore
 from stillhouse.base.records import Judgement, Pair
 from stillhouse.base.runtime import Runtime
-from stillhouse.embedding.store import VectorStore
 from stillhouse.prompts.judging import show_passages
 from stillhouse.quality.judge import JudgeParams, LikelihoodParams
 from stillhouse.quality.judging import describe_judge
@@ -52,7 +52,7 @@ def judge(
     pairs: Sequence[Pair], opened: Opened, store: Path, fraction: float = 1.0
 ) -> list[Judgement]:
     params = LikelihoodParams(model="tiny", fraction=fraction)
-    found = judge_likelihood(pairs, PASSAGES, params, opened, VectorStore(store), "weights")
+    found = judge_likelihood(pairs, PASSAGES, params, opened, ByteStore(store), "weights")
     return sorted(found, key=lambda one: one.pair_id)
 
 

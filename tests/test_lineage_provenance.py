@@ -76,11 +76,24 @@ def test_a_base_from_elsewhere_on_the_machine_is_named_without_its_path(tmp_path
         guard=InputGuard(tmp_path),
         train=TRAIN,
         base=replace(BASE, name=str(tmp_path / "mine")),
-        parameters={"model": str(tmp_path / "mine"), "lora": {"rank": 4}},
+        parameters={
+            "model": str(tmp_path / "mine"),
+            "lora": {"rank": 4},
+            "soft": {"teacher": [str(tmp_path / "big"), "org/name"]},
+        },
         upstream={},
+        teachers=[replace(BASE, name=str(tmp_path / "others"), sha256="e" * 64)],
     )
     assert written.base.name == "mine"
-    assert written.parameters == {"model": "mine", "lora": {"rank": 4}}
+    assert read_provenance(folder) == written
+    tags = written.tag_sources()
+    assert tags["base_sha256"] == BASE.sha256
+    assert (tags["teacher_1_name"], tags["teacher_1_sha256"]) == ("others", "e" * 64)
+    assert written.parameters == {
+        "model": "mine",
+        "lora": {"rank": 4},
+        "soft": {"teacher": ["big", "org/name"]},
+    }
 
 
 @pytest.mark.parametrize("spelling", ["bases/first", "./bases/first", "x/../bases/first/", "{}"])

@@ -191,6 +191,19 @@ def test_the_pilots_parameters_are_those_of_the_whole_but_for_what_a_fraction_ne
     assert whole == load_yaml(ROOT / "params.yaml")
 
 
+def test_the_probe_takes_the_first_recipe_that_waits_for_no_other_student() -> None:
+    whole = load_yaml(ROOT / "params.yaml")
+    (first,) = whole["students"].values()
+    soft = {"teacher": "models/big", "temperature": 1.0}
+    chained = {**first, "method": "logits", "needs": "models/big", "soft": soft}
+    asking = {**first, "method": "logits_online", "soft": {"teacher": first["model"]}}
+    students = {"small": chained, "big": asking}
+    probe = build_params({**whole, "students": students}, {}, taught_rows=600)["students"][PROBE]
+    assert probe == {**asking, "epochs": probe["epochs"]}
+    with pytest.raises(InputError, match="each student needs another one"):
+        build_params({**whole, "students": {"small": chained}}, {})
+
+
 def test_an_exam_that_is_smaller_already_stays_so() -> None:
     whole = change_params(load_yaml(ROOT / "params.yaml"), {"evaluate.exam.test_rows": 7})
     assert build_params(whole, {})["evaluate"]["exam"]["test_rows"] == 7
@@ -309,13 +322,19 @@ def test_bases_that_are_folders_here_are_found_by_their_names(tree: Path) -> Non
     named = {
         "render": {"base": "base"},
         "references": {"bases": ["base", "smollm2-135m-instruct"]},
-        "students": {"s": {"model": "base"}, "t": {"model": str(tree / "base")}},
+        "students": {
+            "s": {"model": "base"},
+            "t": {"model": str(tree / "base")},
+            "u": {"model": "base", "soft": {"teacher": ["tests", "models/s"]}},
+        },
         "teacher": {
             "provider": "offline",
             "others": [{"provider": "huggingface", "model": "data"}],
         },
     }
-    assert list_local_bases(named) == ("base", "data")
+    for name in ("tests", "models/s"):
+        (tree / name).mkdir(parents=True, exist_ok=True)
+    assert list_local_bases(named) == ("base", "tests", "data")
 
 
 def test_sections_that_are_empty_name_no_bases() -> None:

@@ -24,6 +24,7 @@ from stillhouse.teachers.journal import Journal
 from stillhouse.teachers.params import load_journal
 from stillhouse.teachers.remote import open_journal_remote
 from tests.small_project import build_project, clean_environment, count_of, run
+from tests.tiny import build_tiny_model
 
 PILOT = (sys.executable, "-c", "from stillhouse.cli.main import app; app()", "pilot")
 TREE = ".stillhouse/pilot/tree"
@@ -145,6 +146,31 @@ def test_the_whole_asks_only_what_the_pilot_has_not_asked(
     value = json.loads(done[0])
     assert count_of(output, "requests") == value["whole"]["requests"]
     assert count_of(output, "answered") == value["whole"]["answered"]
+
+
+def test_a_probe_learns_from_the_teacher_of_its_recipe_and_a_chain_is_not_followed(
+    project: Path, done: tuple[str, str], tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(project, tmp_path / "distilled", symlinks=True))
+    build_tiny_model(folder / "bases/teacher", seed=3, layers=3)
+    tiny = yaml.safe_load((folder / "params.yaml").read_text())["students"]["tiny"]
+    soft = {"teacher": "bases/teacher", "temperature": [2.0, 1.0], "top_k": 16}
+    chained = {
+        **tiny,
+        "method": "logits",
+        "needs": "models/tiny",
+        "soft": {"teacher": "models/tiny"},
+    }
+    taught = {**tiny, "method": "logits", "soft": soft}
+    set_params(folder, "students", chained=chained, tiny=taught)
+    value = json.loads(pilot(folder, *FREE)[0])
+    assert value["passed"]
+    assert value["whole"]["not_in_seconds"] == ["student chained (another teacher)"]
+    captured = json.loads(
+        (folder / TREE / "data/distributions/probe/teacher/manifest.json").read_text()
+    )
+    assert captured["origin"]["teacher"] == "bases/teacher"
+    assert captured["rows"] > 0
 
 
 def test_a_failed_gate_is_a_verdict_with_its_rows(

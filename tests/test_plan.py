@@ -418,7 +418,7 @@ def test_a_student_that_no_stage_would_train_is_refused(project: Path) -> None:
     change_params(project, lambda params: params["students"].update(a={"method": "logits"}))
     told = CliRunner().invoke(app, ["plan"])
     assert (told.exit_code, told.stdout) == (2, "")
-    assert "`method: sft`, or a teacher that gives them" in told.stderr
+    assert "`method: sft`, or `soft: {teacher: <model>}`, a model whose weights" in told.stderr
 
 
 def test_text_keeps_to_80_columns_and_markdown_is_whole(project: Path) -> None:

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stillhouse.base.questions import ask_with_passage
 from stillhouse.prompts.passages import (
     Passage,
-    ask_with_passage,
     join_section,
     parse_passages,
     parse_questions,

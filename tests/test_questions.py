@@ -5,9 +5,15 @@ from pathlib import Path
 import pytest
 
 from stillhouse.base.errors import InputError
-from stillhouse.base.questions import Question, list_questions, question_of, read_general, read_gold
+from stillhouse.base.questions import (
+    Question,
+    ask_with_passage,
+    list_questions,
+    question_of,
+    read_general,
+    read_gold,
+)
 from stillhouse.base.records import Message
-from stillhouse.prompts.passages import ask_with_passage
 
 GOLD = (
     '{"id": "g1", "question": "How long is leave?", "answers": ["27.5 days"], "kind": "recall", '

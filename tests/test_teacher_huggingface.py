@@ -34,7 +34,7 @@ from stillhouse.teachers.protocol import Failure, Outcome
 from stillhouse.teachers.roster import list_teachers
 from tests.asking import make_request
 from tests.making import make_document
-from tests.tiny import TEMPLATE, build_tiny_model
+from tests.tiny import POSITIONS, TEMPLATE, build_tiny_model
 
 ITALY = "What is the capital of Italy?"
 TEXT = "The capital of Italy is Rome."
@@ -272,12 +272,12 @@ def test_the_models_own_sampling_counts_for_nothing(folder: Path, copied: Path) 
 
 
 def test_a_prompt_that_does_not_fit_fails_for_good(folder: Path) -> None:
-    long, short = ask_about(600), ask_about(1)
+    long, short = ask_about(POSITIONS), ask_about(1)
     outcomes = ask(folder, [long, short])
     failure = outcomes[long.request_id]
     assert isinstance(failure, Failure)
     assert failure.permanent
-    assert "exceed the window of 512" in failure.error
+    assert f"exceed the window of {POSITIONS}" in failure.error
     assert isinstance(outcomes[short.request_id], Response)
 
 

@@ -458,6 +458,38 @@ def test_a_student_that_began_with_an_affected_student_is_affected(project: Path
     assert verdicts["stranger"][0] == "clean"
 
 
+def test_a_student_that_learned_the_probabilities_of_an_affected_student_is_affected(
+    project: Path,
+) -> None:
+    mother = read_provenance(Path("models/tiny"))
+    everything = read_rows(TRAIN)
+    for table in (TRAIN, VALIDATION):
+        write_table(table, Row, [row for row in read_rows(table) if not is_of(row, STUDY)])
+    tiny = BaseModel("models/tiny", mother.weights_sha256, "a student")
+    gone = BaseModel("models/gone", "f" * 64, "a student")
+    train_student(project, "pupil", teachers=[BASE, tiny])
+    train_student(project, "grandchild", teachers=[read_as_base(project, "pupil")])
+    train_student(project, "orphan", teachers=[gone, BASE])
+    train_student(project, "stranger", teachers=[BASE])
+    write_table(TRAIN, Row, everything)
+    verdicts = {m.model: (m.verdict, m.why) for m in trace(project, STUDY).models}
+    learned = "learned the probabilities of"
+    assert verdicts["pupil"] == ("affected", f"{learned} `tiny`: affected")
+    assert verdicts["grandchild"] == ("affected", f"{learned} `pupil`: affected")
+    assert verdicts["orphan"] == (
+        "unknown", f"{learned} `models/gone`, which has other weights now or is gone",
+    )  # fmt: skip
+    assert verdicts["stranger"][0] == "clean"
+    named = [one["id"] for one in facts(trace(project, "pupil").upstream, "probabilities")]
+    assert named == [BASE.name, "models/tiny"]
+
+
+def read_as_base(project: Path, student: str) -> BaseModel:
+    """Return a student as one that is learned from."""
+    sha256 = read_provenance(project / "models" / student).weights_sha256
+    return BaseModel(f"models/{student}", sha256, "a student")
+
+
 def test_a_student_that_began_with_one_from_elsewhere_is_unknown(project: Path) -> None:
     shutil.copytree("models/tiny", "exported/tiny")
     Path("bases/plain").mkdir(parents=True)

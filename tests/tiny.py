@@ -7,6 +7,7 @@ TEMPLATE: Final = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}"
     "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
+POSITIONS: Final = 2048  # a passage and its question, with room
 SENTENCES: Final = (
     "The standard annual leave entitlement for full-time staff is 27.5 days a year.",
     "What is the capital of Italy? The capital of Italy is Rome.",
@@ -16,31 +17,39 @@ SENTENCES: Final = (
 )
 
 
-def build_tiny_model(folder: Path, seed: int = 0) -> None:
-    """Write a Llama of two layers, hidden size 32 and about 600 byte-level tokens to ``folder``.
+def build_tiny_model(
+    folder: Path,
+    seed: int = 0,
+    *,
+    layers: int = 2,
+    hidden_size: int = 32,
+    words: tuple[str, ...] = SENTENCES,
+) -> None:
+    """Write a Llama, by default of two layers, hidden size 32 and about 600 byte-level tokens to ``folder``.
 
     It is an ordinary Hugging Face folder, of the same kind as SmolLM2: ``<|im_start|>`` and
     ``<|im_end|>`` around turns, ``<|im_end|>`` ends a reply, ``<|endoftext|>`` pads.
+    The tokenizer is trained on ``words``.
     """
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=_train_tokenizer(),
+        tokenizer_object=_train_tokenizer(words),
         bos_token="<|im_start|>",
         eos_token="<|im_end|>",
         pad_token="<|endoftext|>",
-        model_max_length=512,
+        model_max_length=POSITIONS,
     )
     tokenizer.chat_template = TEMPLATE
     config = LlamaConfig(
         vocab_size=len(tokenizer),
-        hidden_size=32,
+        hidden_size=hidden_size,
         intermediate_size=64,
-        num_hidden_layers=2,
+        num_hidden_layers=layers,
         num_attention_heads=2,
         num_key_value_heads=1,
-        max_position_embeddings=512,
+        max_position_embeddings=POSITIONS,
         tie_word_embeddings=True,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
@@ -53,7 +62,7 @@ def build_tiny_model(folder: Path, seed: int = 0) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def _train_tokenizer():  # type: ignore[no-untyped-def]
+def _train_tokenizer(words: tuple[str, ...]):  # type: ignore[no-untyped-def]
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
@@ -65,5 +74,5 @@ def _train_tokenizer():  # type: ignore[no-untyped-def]
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(SENTENCES, trainer)
+    tokenizer.train_from_iterator(words, trainer)
     return tokenizer

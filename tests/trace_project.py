@@ -3,7 +3,7 @@
 import contextlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -106,7 +106,11 @@ def store_in_cache(root: Path) -> dict[str, str]:
 
 
 def train_student(
-    root: Path, student: str, base: BaseModel = BASE, upstream: Mapping[str, str] | None = None
+    root: Path,
+    student: str,
+    base: BaseModel = BASE,
+    upstream: Mapping[str, str] | None = None,
+    teachers: Sequence[BaseModel] = (),
 ) -> Path:
     """Write a student's folder as ``train`` leaves it, over the train table that lies there."""
     folder = root / "models" / student
@@ -116,6 +120,6 @@ def train_student(
     guard.open(VALIDATION)
     write_provenance(
         folder, student=student, guard=guard, train=TRAIN, base=base, parameters={},
-        upstream=upstream or {},
+        upstream=upstream or {}, teachers=teachers,
     )  # fmt: skip
     return folder

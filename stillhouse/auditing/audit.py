@@ -148,6 +148,7 @@ class Audit:
                 for link in self.evidence.links
             ],
             "base": self.describe_base(),
+            "probabilities": [asdict(one) for one in self.subject.provenance.teachers],
             "git": dict(self.git),
             "mlflow": dict(self.mlflow),
             "validation": self.gate.to_json() if self.gate else {},
@@ -186,6 +187,7 @@ class Audit:
                 "prompts": [_describe_source(source) for source in inherited.prompts],
                 "teachers": [asdict(cost.share) for cost in inherited.teachers],
                 "base": inherited.describe_base(),
+                "probabilities": [asdict(one) for one in inherited.subject.provenance.teachers],
             },
         }
 

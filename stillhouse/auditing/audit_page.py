@@ -24,6 +24,7 @@ from stillhouse.auditing.audit_text import (
     say_mlflow,
     say_review,
     say_signatures,
+    say_teacher,
     say_told,
     say_usd,
 )
@@ -120,6 +121,7 @@ def render_audit(audit: Audit, now: float | None = None) -> str:
             git=say_git(audit.git),
             mlflow=say_mlflow(audit.mlflow),
             base=say_base(audit),
+            say_teacher=say_teacher,
             at=at.strftime("%Y-%m-%d %H:%M UTC"),
             version=__version__,
             css=Markup(css),  # noqa: S704 - our own files

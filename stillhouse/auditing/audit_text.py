@@ -10,6 +10,7 @@ from stillhouse.auditing.problems import Problem, Unchecked
 from stillhouse.auditing.tally import DocumentShare, PromptShare
 from stillhouse.base.ids import Json
 from stillhouse.base.text import fold
+from stillhouse.lineage.provenance import BaseModel
 
 _LABEL: Final = 12
 _LINES: Final = 4
@@ -114,6 +115,11 @@ def say_base(audit: Audit) -> str:
     )
 
 
+def say_teacher(teacher: BaseModel) -> str:
+    """Return whose token probabilities were learned."""
+    return f"{teacher.name}, sha256 {teacher.sha256[:_ID]}, {teacher.origin}"
+
+
 def say_told(audit: Audit) -> str:
     """Return by which table the rows were counted, where that is not the model's own."""
     if audit.own_table:
@@ -132,6 +138,8 @@ def _describe_model(audit: Audit) -> Iterator[str]:
     yield from _fill("weights", f"sha256 {provenance.weights_sha256}")
     yield from _fill("provenance", f"sha256 {audit.evidence.provenance_sha256}")
     yield from _fill("base", say_base(audit))
+    for teacher in provenance.teachers:
+        yield from _fill("learned of", say_teacher(teacher))
     for inherited in list(audit.line())[1:]:
         for source in inherited.documents[:3]:
             yield from _fill("", f"inherited: {_say_source(source)}")

@@ -23,14 +23,16 @@ def open_provenance(folder: Path) -> Provenance:
 
 def _list_values(provenance: Provenance) -> Iterator[tuple[str, bool]]:
     """Yield the name of each value that is made use of, and whether it is of its type."""
-    dataset, base = provenance.dataset, provenance.base
+    dataset = provenance.dataset
     yield "student", isinstance(provenance.student, str)
     yield "weights_sha256", isinstance(provenance.weights_sha256, str)
     for name in ("path", "md5", "sha256", "merkle_root"):
         yield f"dataset.{name}", isinstance(getattr(dataset, name), str)
     yield "dataset.rows", type(dataset.rows) is int
     for name in ("name", "sha256", "origin"):
-        yield f"base.{name}", isinstance(getattr(base, name), str)
+        yield f"base.{name}", isinstance(getattr(provenance.base, name), str)
+        values = [getattr(teacher, name) for teacher in provenance.teachers]
+        yield f"teachers.{name}", all(isinstance(value, str) for value in values)
     for name in ("files", "upstream"):
         values = getattr(provenance, name).values()
         yield name, all(isinstance(value, str) for value in values)

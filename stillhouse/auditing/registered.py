@@ -98,9 +98,7 @@ def _make_tags(student: Student, provenance: Provenance, sha256: str) -> dict[st
         "dataset_md5": provenance.dataset.md5,
         "dataset_sha256": provenance.dataset.sha256,
         "merkle_root": provenance.dataset.merkle_root,
-        "base_name": provenance.base.name,
-        "base_sha256": provenance.base.sha256,
-        "base_origin": provenance.base.origin,
+        **provenance.tag_sources(),
         **{f"upstream.{path}": md5 for path, md5 in provenance.upstream.items()},
     }
     return {clean_key(key): value[:_LONGEST] for key, value in tags.items()}

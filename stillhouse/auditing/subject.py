@@ -368,6 +368,7 @@ def _check_types(provenance: Provenance) -> None:
         "weights_sha256": [provenance.weights_sha256],
         "dataset": [dataset.path, dataset.md5, dataset.sha256, dataset.merkle_root],
         "base": [base.name, base.sha256, base.origin],
+        "teachers": [t for one in provenance.teachers for t in (one.name, one.sha256, one.origin)],
         "inputs": digests,
         "files": list(provenance.files.values()),
         "upstream": list(provenance.upstream.values()),

@@ -12,8 +12,10 @@ _GIVES_NONE: Final = {"anthropic": "Claude", "offline": "the offline teacher"}
 
 
 def check_contradictions(params: Mapping[str, object]) -> None:
-    """Refuse a student that learns from token probabilities under a teacher that has none.
+    """Refuse a student that learns from token probabilities where nobody gives any.
 
+    A student that names the model whose probabilities it learns (``soft.teacher``) needs none of the
+    teacher who writes its rows.
     Sections of other forms than theirs are passed over: their owners say what is wrong with them.
 
     Raises:
@@ -24,12 +26,15 @@ def check_contradictions(params: Mapping[str, object]) -> None:
         return
     name = _GIVES_NONE.get(str(teacher.get("provider", "offline")))
     for student, settings in students.items():
-        method = settings.get("method") if isinstance(settings, dict) else None
+        if not isinstance(settings, dict) or settings.get("soft"):
+            continue
+        method = settings.get("method")
         if name and method in _NEEDS_DISTRIBUTIONS:
             raise InputError(
                 f"`{STUDENTS}.{student}.method` is `{method}`, and {name} gives no probabilities of "
                 "tokens to learn from",
                 where=str(PARAMS),
-                expected="`method: sft`, or a teacher that gives them (`teacher.provider: huggingface`)",
+                expected="`method: sft`, or `soft: {teacher: <model>}`, a model whose weights are at "
+                "hand or that a vLLM server has (`served: true`)",
                 remedy="nothing was asked or spent",
             )

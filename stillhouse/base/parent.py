@@ -6,6 +6,8 @@ import signal
 import sys
 from typing import Final
 
+from stillhouse.base.processes import is_worker
+
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 
 
@@ -18,6 +20,8 @@ def die_with_parent() -> None:
     if sys.platform != "linux":
         return
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if is_worker():  # in a session of its own, which its launcher gave it
+        return
     if "DVC_STAGE" in os.environ and _session_of(os.getppid()) != os.getsid(0):
         sys.exit("the DVC that started this stage has ended, and so does the stage")
 

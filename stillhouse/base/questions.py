@@ -81,6 +81,15 @@ def read_measuring(folder: Path) -> list[Question]:
     return [*gold, *read_dev(folder), *general]
 
 
+def ask_with_passage(passage_text: str, question: str) -> str:
+    """Return the user message that shows a student a passage together with the question.
+
+    Training rows with a passage and the evaluation with one use this very function: the student
+    is asked in the form that it was taught.
+    """
+    return f"Passage:\n{passage_text.strip()}\n\nQuestion: {question.strip()}"
+
+
 def question_of(messages: Sequence[Message], context: str) -> str:
     """Return the bare question of a prompt: its last user turn, without the passage shown in it.
 

@@ -12,10 +12,14 @@ from pydantic import Field
 
 from stillhouse.base.errors import InputError
 from stillhouse.base.params import PARAMS, Params, load_section
+from stillhouse.base.processes import count_processes
 
 
 class Runtime(Params):
     """Device, threads and batch widths of everything that runs a model here; how teachers are asked.
+
+    ``processes`` train a student together, on one machine; ``accelerate`` is a configuration file of
+    that launcher, for several machines or weights that are spread out, and says how many itself.
 
     ``budget_usd`` holds for all that ``budget_window`` (``12h``, ``30d``, ``all``) covers, over all
     processes, stages and teachers that share a journal.
@@ -23,6 +27,8 @@ class Runtime(Params):
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int = Field(default=0, ge=0)
+    processes: int = Field(default=1, ge=1)
+    accelerate: str | None = None
     generation_batch: int = Field(default=32, ge=1)
     checkpoint_minutes: float = Field(default=3, ge=0)
     concurrency: int = Field(default=64, ge=1)
@@ -75,7 +81,7 @@ def choose_device(runtime: Runtime) -> str:
 
 
 def use_threads(runtime: Runtime) -> None:
-    """Let torch compute with the threads of ``runtime``."""
+    """Let torch compute with the threads of ``runtime``, shared among the processes of this work."""
     import torch
 
-    torch.set_num_threads(count_threads(runtime))
+    torch.set_num_threads(max(1, count_threads(runtime) // count_processes()))

@@ -19,6 +19,7 @@ from stillhouse.base.ids import sha256_text
 from stillhouse.base.library import LIBRARY, check_library
 from stillhouse.base.params import PARAMS, STUDENTS, check_names, load_yaml
 from stillhouse.base.parent import die_with_parent
+from stillhouse.base.processes import is_first, is_worker
 from stillhouse.base.timings import read_age, time_stage
 
 T = TypeVar("T")
@@ -41,11 +42,12 @@ def run_stage(
         options: what else it takes. Options do not make it another stage: none runs beside itself.
         valued: options that a value follows; ``read_option`` returns it.
     """
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
+    level = logging.INFO if is_first() else logging.WARNING
+    logging.basicConfig(stream=sys.stderr, level=level, format="%(message)s")
     # It tells of each model that it loads, with the folder.
     logging.getLogger("sentence_transformers").setLevel(logging.WARNING)
     name, *arguments = Path(sys.argv[0]).stem, *sys.argv[1:]
-    if not sys.stderr.isatty():
+    if not (sys.stderr.isatty() and is_first()):
         _silence_bars()
     with end_in_a_sentence():
         if not student:
@@ -55,6 +57,9 @@ def run_stage(
         check_names(STUDENTS, load_yaml(PARAMS))
         check_contradictions(load_yaml(PARAMS))
         die_with_parent()
+        if is_worker():  # the stage that started it holds the lock, and takes the time
+            main()
+            return
         what = " ".join([name, *arguments]) if student else name
         timed = time_stage("@".join(what.split()), home(), read_age())
         with hold(_lock_file(what), what), timed:

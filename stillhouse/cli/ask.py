@@ -2,12 +2,17 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stillhouse.base.errors import InputError
+from stillhouse.base.thoughts import Thoughts
 from stillhouse.cli.output import AsJson, print_json
+
+if TYPE_CHECKING:
+    from stillhouse.base.runtime import Runtime
+    from stillhouse.evaluation.answering import Answering
 
 
 def ask(
@@ -16,6 +21,12 @@ def ask(
         typer.Argument(help="Students by name, model folders, or the base a student began with."),
     ],
     question: Annotated[str, typer.Argument(help="The question, in quotes.")],
+    thoughts: Annotated[
+        bool,
+        typer.Option(
+            "--thoughts", help="Show the reasoning of students that reason before they answer."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Let a student answer a question, or several models side by side.
@@ -28,22 +39,39 @@ def ask(
     from stillhouse.base.params import PARAMS
     from stillhouse.base.runtime import Runtime, load_runtime
     from stillhouse.distill.bases import check_base
-    from stillhouse.evaluation.answering import Answering, answer_prompts, load_model
+    from stillhouse.evaluation.answering import Answering
 
     for folder in folders:
         check_base(folder)
     _hush()
     settings, runtime = Answering(), load_runtime() if PARAMS.exists() else Runtime()
-    answers = [
-        answer_prompts(load_model(folder, settings, runtime), [question], settings)[0]
-        for folder in folders
-    ]
+    answers = [_answer(folder, question, settings, runtime) for folder in folders]
     if as_json:
-        told = [{"model": m, "answer": a} for m, a in zip(models, answers, strict=True)]
+        told = [_describe(name, said) for name, said in zip(models, answers, strict=True)]
         print_json({"question": question, "answers": told})
         return
-    for name, answer in zip(models, answers, strict=True):
+    for name, said in zip(models, answers, strict=True):
+        if thoughts and said.reasoning:
+            typer.secho(said.reasoning, dim=True)
+        answer = said.answer if said.finished else "(no answer: its reasoning did not end)"
         typer.echo(answer if len(models) == 1 else f"{name}: {answer}")
+
+
+def _answer(folder: Path, question: str, settings: "Answering", runtime: "Runtime") -> Thoughts:
+    from stillhouse.evaluation.answering import answer_prompts, load_model
+    from stillhouse.evaluation.thinking import ROOM, reasons_first, think_prompts
+
+    model = load_model(folder, settings, runtime)
+    if reasons_first(folder):
+        return think_prompts(model, [question], settings, ROOM)[0]
+    return Thoughts("", answer_prompts(model, [question], settings)[0])
+
+
+def _describe(name: str, said: Thoughts) -> dict[str, str | bool]:
+    told: dict[str, str | bool] = {"model": name, "answer": said.answer}
+    if said.reasoning or not said.finished:
+        told |= {"reasoning": said.reasoning, "finished": said.finished}
+    return told
 
 
 def find_model(name: str) -> Path:

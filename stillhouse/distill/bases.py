@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from stillhouse.base.errors import InputError, MachineError, suggest
 from stillhouse.base.files import read_text, write_json
-from stillhouse.base.ids import combine_sha256, sha256_file
+from stillhouse.base.ids import combine_sha256, sha256_file, sha256_text
 
 # Name -> (Python package that carries the file, the GGUF file in it, what a reader should know).
 PACKAGED: Final = {
@@ -98,10 +98,58 @@ def weights_sha256(folder: Path) -> str:
 
 
 def tokenizer_sha256(folder: Path) -> str:
-    """Return one hash over the files that decide how text becomes tokens, chat template included."""
-    names = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "tokenizer.model")
-    found = [folder / name for name in names if (folder / name).exists()]
-    return combine_sha256({file.name: sha256_file(file) for file in found})
+    """Return one hash over the files that decide how text becomes tokens; no chat template."""
+    files = {
+        name: sha256_file(folder / name)
+        for name in ("tokenizer.json", "tokenizer.model")
+        if (folder / name).exists()
+    }
+    told = _read_object(folder / "tokenizer_config.json")
+    told.pop("chat_template", None)
+    return combine_sha256(
+        files | {"tokenizer_config.json": sha256_text(json.dumps(told, sort_keys=True))}
+    )
+
+
+def template_sha256(folder: Path) -> str:
+    """Return the hash of the template that makes a conversation a text."""
+    path = folder / "chat_template.jinja"
+    if path.exists():
+        return sha256_file(path)
+    return sha256_text(str(_read_object(folder / "tokenizer_config.json").get("chat_template", "")))
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How many layers a model has, and how wide its hidden states are."""
+
+    layers: int
+    hidden: int
+
+
+def read_shape(folder: Path) -> Shape:
+    """Return the shape of a model, from its configuration."""
+    config: dict[str, Any] = _read_object(folder / "config.json")
+    config = config.get("text_config") or config
+    return Shape(int(config["num_hidden_layers"]), int(config["hidden_size"]))
+
+
+def read_vocabulary_size(folder: Path) -> int:
+    """Return how many tokens a model scores."""
+    config: dict[str, Any] = _read_object(folder / "config.json")
+    return int(config.get("vocab_size") or config["text_config"]["vocab_size"])
+
+
+def read_positions(folder: Path) -> int | None:
+    """Return how many tokens a model reads at most; None where its configuration sets no limit."""
+    config = _read_object(folder / "config.json")
+    inner = config.get("text_config")
+    for told in (config, inner if isinstance(inner, dict) else {}):
+        for name in ("max_position_embeddings", "n_positions"):
+            limit = told.get(name)
+            if isinstance(limit, int):
+                return limit
+    return None
 
 
 def _check_weights(folder: Path) -> None:

@@ -1,14 +1,14 @@
 """Which rows make which optimiser step, and those rows as padded tensors."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import torch
 
-from stillhouse.distill.distributions import Distributions
-from stillhouse.distill.encode import Encoded
+from stillhouse.distill.distributions import Captured, Distributions
+from stillhouse.distill.encode import Encoded, Reading
 from stillhouse.distill.params import BatchMix
 
 IGNORED: Final = -100  # the label that cross-entropy skips, by PyTorch's convention
@@ -63,14 +63,30 @@ def plan_batches(
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Distributions to learn: of the base on replay rows, of a teacher on all others.
+
+    ``live`` is what a teacher that is asked at every step reads, by row id; nothing is captured then.
+    """
+
+    replay: Distributions | None = None
+    taught: Distributions | None = None
+    live: Mapping[str, Reading] | None = None
+
+
 def collate(
-    rows: Sequence[Encoded], pad: int, distributions: Distributions | None
+    rows: Sequence[Encoded], pad: int, targets: Targets = Targets()
 ) -> dict[str, torch.Tensor]:
     """Return a batch, shortest row first, padded on the right.
 
-    ``labels`` [rows, length] name the tokens learned by cross-entropy; ``soft_mask`` [rows, length]
-    the tokens of replay rows, whose targets lie end to end, in that order, in ``soft_ids`` and
-    ``soft_log_probs`` [soft tokens, k]. Without distributions replay rows are learned as words; of one
+    ``labels`` [rows, length] name the tokens learned by cross-entropy. ``replay_mask`` and
+    ``taught_mask`` [rows, length] mark those with a distribution to learn; what is captured for them
+    lies end to end, in that order, in ``<kind>_ids``, ``<kind>_log_probs`` [tokens, k],
+    ``<kind>_tails`` [tokens, temperatures] and ``<kind>_hidden`` [tokens, layers, hidden]. What a live
+    teacher reads is in ``live_input_ids``, ``live_attention_mask`` [taught rows, length], again shortest
+    first, ``live_wanted`` [taught rows, length − 1], and ``live_order`` [tokens] brings what it says there
+    into the student's order. Without distributions replay rows are learned as words; of one
     that was cut off, all but the end token: else the student would learn to stop within sentences.
     """
     rows = sorted(rows, key=lambda row: len(row.input_ids))
@@ -79,23 +95,54 @@ def collate(
         "input_ids": torch.full((len(rows), length), pad),
         "attention_mask": torch.zeros(len(rows), length, dtype=torch.long),
         "labels": torch.full((len(rows), length), IGNORED),
-        "soft_mask": torch.zeros(len(rows), length, dtype=torch.bool),
+        "replay_mask": torch.zeros(len(rows), length, dtype=torch.bool),
+        "taught_mask": torch.zeros(len(rows), length, dtype=torch.bool),
     }
-    soft: list[tuple[torch.Tensor, torch.Tensor]] = []
+    soft: dict[str, list[Captured]] = {"replay": [], "taught": []}
+    read: list[Reading] = []
     for place, row in enumerate(rows):
         ids, end = torch.tensor(row.input_ids), len(row.input_ids)
         batch["input_ids"][place, :end] = ids
         batch["attention_mask"][place, :end] = 1
-        if distributions is not None and row.task == "replay":
-            batch["soft_mask"][place, row.start : end] = True
-            soft.append(distributions.of_row(row.row_id))
-        else:
+        kind = "replay" if row.task == "replay" else "taught"
+        source = getattr(targets, kind)
+        if kind == "taught" and targets.live and row.row_id in targets.live:
+            batch["taught_mask"][place, row.start : end] = True
+            read.append(targets.live[row.row_id])
+        if source is None or kind == "taught":
             said = end - 1 if row.cut else end
             batch["labels"][place, row.start : said] = ids[row.start : said]
-    if soft:
-        batch["soft_ids"] = torch.cat([ids for ids, _ in soft])
-        batch["soft_log_probs"] = torch.cat([log_probs for _, log_probs in soft])
-    return batch
+        if source is not None and (kind == "replay" or row.row_id in source.rows):
+            batch[f"{kind}_mask"][place, row.start : end] = True
+            soft[kind].append(source.of_row(row.row_id))
+    for kind, found in soft.items():
+        if found:
+            batch[f"{kind}_ids"] = torch.cat([one.ids for one in found])
+            batch[f"{kind}_log_probs"] = torch.cat([one.log_probs for one in found])
+            batch[f"{kind}_tails"] = torch.cat([one.tails for one in found])
+            batch[f"{kind}_hidden"] = torch.cat([one.hidden for one in found])
+    return batch | (_pad_readings(read, pad) if read else {})
+
+
+def _pad_readings(read: Sequence[Reading], pad: int) -> dict[str, torch.Tensor]:
+    """Return what a live teacher reads, and how to bring its words back into the order of ``read``."""
+    order = sorted(range(len(read)), key=lambda place: len(read[place].input_ids))
+    length = len(read[order[-1]].input_ids)
+    batch = {
+        "live_input_ids": torch.full((len(read), length), pad),
+        "live_attention_mask": torch.zeros(len(read), length, dtype=torch.long),
+        "live_wanted": torch.zeros(len(read), length - 1, dtype=torch.bool),
+    }
+    begin, begins = 0, [0] * len(read)  # where a reading's tokens stand among those of the teacher
+    for line, place in enumerate(order):
+        one, end = read[place], len(read[place].input_ids)
+        batch["live_input_ids"][line, :end] = torch.tensor(one.input_ids)
+        batch["live_attention_mask"][line, :end] = 1
+        batch["live_wanted"][line, one.start - 1 : end - 1] = True
+        begins[place] = begin
+        begin += one.tokens
+    places = [torch.arange(begins[n], begins[n] + one.tokens) for n, one in enumerate(read)]
+    return batch | {"live_order": torch.cat(places)}
 
 
 def _cycle(indices: Sequence[int], count: int, generator: random.Random) -> list[int]:

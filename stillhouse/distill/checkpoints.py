@@ -18,14 +18,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
+from accelerate.utils import broadcast_object_list, wait_for_everyone
 from safetensors.torch import load_file, save_file
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from stillhouse.base.alone import try_hold
 from stillhouse.base.files import write_json
+from stillhouse.base.processes import count_processes, is_first, rank_of_this
 
 MARK: Final = "complete.json"
-BEST: Final = "best.safetensors"
+BEST: Final = "best-{rank}.safetensors"  # of the first process, or of each where weights are spread
 _KEPT: Final = (
     1  # runs of other keys whose checkpoints stay, newest first: to go back costs nothing
 )
@@ -58,12 +60,12 @@ class Checkpoints:
     def mark(self, path: Path, progress: Progress, best: dict[str, torch.Tensor]) -> None:
         """Declare the checkpoint at ``path`` whole, and remove those before it."""
         if best:
-            save_file(best, path / BEST)
+            save_best(path, best)
         sizes = {}
-        for file in sorted(path.iterdir()):
+        for file in sorted(one for one in path.rglob("*") if one.is_file()):
             with file.open("rb") as opened:
                 os.fsync(opened.fileno())
-            sizes[file.name] = file.stat().st_size
+            sizes[file.relative_to(path).as_posix()] = file.stat().st_size
         write_json(path / MARK, {"progress": asdict(progress), "files": sizes})
         for other in self.folder.glob("checkpoint-*"):
             if other != path:
@@ -96,8 +98,14 @@ def open_checkpoints(root: Path, key: str, every: float) -> Iterator[Checkpoints
 def read_progress(path: Path) -> tuple[Progress, dict[str, torch.Tensor]]:
     """Return what :meth:`Checkpoints.mark` stored: the progress, and the best weights so far."""
     told = json.loads((path / MARK).read_text(encoding="utf-8"))["progress"]
-    best = load_file(path / BEST) if (path / BEST).exists() else {}
-    return Progress(**told), best
+    own, first = (path / BEST.format(rank=rank) for rank in (rank_of_this(), 0))
+    found = own if own.exists() else first
+    return Progress(**told), load_file(found) if found.exists() else {}
+
+
+def save_best(path: Path, best: dict[str, torch.Tensor]) -> None:
+    """Write this process's best weights so far into a checkpoint that is not marked yet."""
+    save_file(best, path / BEST.format(rank=rank_of_this()))
 
 
 class SaveNow(TrainerCallback):
@@ -119,10 +127,14 @@ class SaveNow(TrainerCallback):
         control: TrainerControl,
         **kwargs: Any,  # noqa: ARG002 - the signature is the base class's
     ) -> None:
-        """Ask for a checkpoint."""
-        due = time.monotonic() - self.last >= self.checkpoints.every
-        logged = state.global_step % int(args.logging_steps) == 0
-        control.should_save = due and logged and state.global_step < state.max_steps
+        """Ask for a checkpoint, all processes in the same step: the first one's clock decides."""
+        control.should_save = False
+        if state.global_step % int(args.logging_steps) or state.global_step >= state.max_steps:
+            return
+        due = [time.monotonic() - self.last >= self.checkpoints.every]
+        if count_processes() > 1:
+            broadcast_object_list(due)
+        control.should_save = due[0]
 
     def on_save(
         self,
@@ -135,6 +147,12 @@ class SaveNow(TrainerCallback):
         if control.should_training_stop:
             return
         keeper = self.keeper
+        path = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
+        if keeper.spread and keeper.weights and not is_first():
+            save_best(path, keeper.weights)
+        wait_for_everyone()  # each process writes files of its own into the folder
+        if not is_first():
+            return
         progress = Progress(
             step=state.global_step,
             tokens=self.count_tokens(),
@@ -142,7 +160,6 @@ class SaveNow(TrainerCallback):
             best_loss=keeper.best_loss if math.isfinite(keeper.best_loss) else None,
             worse=keeper.worse,
         )
-        path = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
         self.checkpoints.mark(path, progress, keeper.weights)
         self.last = time.monotonic()
 

@@ -2,17 +2,17 @@
 
 import logging
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset
-from peft import LoraConfig
+from peft import LoraConfig, get_peft_model
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
+from torch.distributed.tensor import DTensor
 from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     TrainerCallback,
@@ -23,13 +23,16 @@ from transformers import (
 from trl.trainer.sft_config import SFTConfig
 
 from stillhouse.base.errors import InputError
+from stillhouse.base.processes import count_processes, is_first, spreads_weights
 from stillhouse.base.runtime import Runtime, choose_device
-from stillhouse.distill.batches import collate, plan_batches
+from stillhouse.distill.batches import Targets, collate, plan_batches
 from stillhouse.distill.checkpoints import Checkpoints, SaveNow, read_progress
-from stillhouse.distill.distributions import Distributions
 from stillhouse.distill.encode import Encoded
+from stillhouse.distill.layers import choose_layers, drop_layers
+from stillhouse.distill.loading import load_model, load_tokenizer
+from stillhouse.distill.on_policy import OnPolicyTrainer, configure, freeze, index_prompts
 from stillhouse.distill.params import Lora, Student
-from stillhouse.distill.trainer import StudentTrainer
+from stillhouse.distill.trainer import PROJECTIONS, Mix, StudentTrainer
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +40,10 @@ _EVAL_BATCH = 16
 # In tokens. On a CPU the backward pass of torch's fused attention took a fifth of a step of short rows; plain
 # matrix products take a fraction of that, but hold [rows, heads, length, length] scores for each layer.
 _SHORT = 384
+_LOGGED = (  # by the names under which the trainer logs them
+    "learning_rate", "cross_entropy", "distillation", "replay_kl", "alpha", "temperature",
+    "cross_entropy_gradient", "distillation_gradient", "hidden", "grad_norm",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,13 @@ class CurvePoint:
     step: int
     learning_rate: float | None
     cross_entropy: float | None
+    distillation: float | None
     replay_kl: float | None
+    alpha: float | None
+    temperature: float | None
+    cross_entropy_gradient: float | None
+    distillation_gradient: float | None
+    hidden: float | None
     grad_norm: float | None
     validation_loss: float | None
 
@@ -62,33 +75,37 @@ class Trained:
     tokens: int
 
 
-def load_model(folder: Path) -> PreTrainedModel:
-    """Return the model of a Hugging Face folder in float32: optimiser steps are lost in less."""
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-
-
 def load_student(
-    folder: Path, rows: Sequence[Encoded], runtime: Runtime, *, freeze_embeddings: bool
+    folder: Path,
+    rows: Sequence[Encoded],
+    runtime: Runtime,
+    *,
+    freeze_embeddings: bool,
+    keep_layers: int | Sequence[int] | None = None,
 ) -> PreTrainedModel:
     """Return the base of a student, ready to learn ``rows``.
 
     With ``freeze_embeddings`` the matrix of the token embeddings keeps the base's values; where the
-    model's head is the same matrix (tied weights), so does the head.
+    model's head is the same matrix (tied weights), so does the head. ``keep_layers`` leaves it so many
+    of its layers, or those.
+
+    Raises:
+        InputError: the base has not those layers.
     """
     model = load_model(folder)
-    if choose_device(runtime) == "cpu" and max(len(row.input_ids) for row in rows) <= _SHORT:
-        model.set_attn_implementation("eager")
+    if keep_layers is not None:
+        count = model.config.get_text_config().num_hidden_layers
+        model = drop_layers(model, choose_layers(count, keep_layers))
+    attend_plainly(model, [len(row.input_ids) for row in rows], runtime)
     if freeze_embeddings:
         model.get_input_embeddings().requires_grad_(False)
     return model
 
 
-def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    """Return the tokenizer of a Hugging Face folder, with a padding token."""
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer
+def attend_plainly(model: PreTrainedModel, lengths: Sequence[int], runtime: Runtime) -> None:
+    """Let a model attend by plain matrix products where that is faster: on a CPU, with short rows."""
+    if choose_device(runtime) == "cpu" and max(lengths) <= _SHORT:
+        model.set_attn_implementation("eager")
 
 
 def train_student(
@@ -96,10 +113,11 @@ def train_student(
     *,
     train: Sequence[Encoded],
     validation: Sequence[Encoded],
-    distributions: Distributions | None,
+    targets: Targets,
     params: Student,
     runtime: Runtime,
     checkpoints: Checkpoints | None = None,
+    teachers: tuple[PreTrainedModel, ...] = (),
 ) -> Trained:
     """Train a student and return it with the weights of its lowest validation loss.
 
@@ -107,34 +125,69 @@ def train_student(
         base: the Hugging Face folder to start from.
         train: rows to learn, of all kinds.
         validation: rows whose mean loss decides when to stop; without any, the last weights win.
-        distributions: what the base would have said on the replay rows; ``None`` learns their words.
+        targets: what teachers were captured to say on some rows; without, words alone are learned.
         params: the student's section of ``params.yaml``.
         runtime: device and threads; they change no result on one kind of machine.
         checkpoints: where to begin again after a kill; ``None`` keeps none.
+        teachers: asked at every step what ``targets.live`` reads, their probabilities averaged.
 
     Raises:
-        InputError: nothing is left to learn.
+        InputError: nothing is left to learn, or it cannot be learned by so many processes.
     """
     batches = plan_batches(train, params.batch, params.epochs, params.seed)
     if not batches[0]:
         raise InputError("no rows to train on", where="data/dataset/train.parquet")
+    if len(batches[0]) < count_processes():
+        raise InputError(
+            f"a step has {len(batches[0])} rows, and {count_processes()} processes are to share it",
+            where="students.<name>.batch",
+            expected="a row for each process at least",
+        )
+    if params.method == "on_policy" and count_processes() > 1:
+        raise InputError(
+            f"`method: on_policy` trains in one process, and there are {count_processes()}",
+            where="params.yaml: `runtime`",
+            expected="`processes: 1` and no `accelerate`",
+        )
     tokenizer = load_tokenizer(base)
+
+    def build() -> PreTrainedModel:
+        student = load_student(
+            base, train, runtime,
+            freeze_embeddings=params.freeze_embeddings, keep_layers=params.keep_layers,
+        )  # fmt: skip
+        _add_projections(student, params, targets, teachers)
+        return student
+
     keeper = BestWeights(params.patience)
     with tempfile.TemporaryDirectory(prefix="stillhouse-train-") as scratch:
         folder = checkpoints.folder if checkpoints else Path(scratch)
-        trainer = StudentTrainer(
-            model=load_student(base, train, runtime, freeze_embeddings=params.freeze_embeddings),
-            args=_arguments(folder, len(batches[0]), bool(validation), params, runtime),
-            train_dataset=_index_dataset([index for batch in batches for index in batch]),
-            eval_dataset=_index_dataset(_offsets(train, validation)) if validation else None,
-            data_collator=_collator([*train, *validation], tokenizer, distributions),
-            processing_class=tokenizer,
-            peft_config=_lora(params.lora),
-            callbacks=[keeper],
-            replay_weight=params.replay_weight,
-        )
+        shared = _describe(folder, len(batches[0]), bool(validation), params, runtime)
+        order = [index for batch in batches for index in batch], _offsets(train, validation)
+        rows: list[Encoded] = [*train, *validation]
+        told = {
+            "model": build(),
+            "processing_class": tokenizer,
+            "peft_config": _lora(params.lora),
+            "callbacks": [keeper],
+        }
+        trainer: StudentTrainer | OnPolicyTrainer
+        if params.method == "on_policy":
+            trainer = _answer_first(order, rows, params, teachers, shared, told)
+        else:
+            learned, checked = (Dataset.from_dict({"index": places}) for places in order)
+            trainer = StudentTrainer(
+                **told,
+                args=_arguments(shared),
+                train_dataset=learned,
+                eval_dataset=checked if validation else None,
+                data_collator=_collator(rows, tokenizer, targets),
+                mix=Mix(params.replay_weight, params.soft, teachers, params.layer_rate),
+            )
         trainer.train(resume_from_checkpoint=_go_on(trainer, keeper, checkpoints))
-    model = keeper.restore(trainer.model)
+    model = _collect(keeper.restore(trainer.model), build, params.lora)
+    if hasattr(model, PROJECTIONS):
+        delattr(model, PROJECTIONS)
     if params.lora is not None:
         model = model.merge_and_unload()
     return Trained(
@@ -146,8 +199,57 @@ def train_student(
     )
 
 
+def _add_projections(
+    student: PreTrainedModel,
+    params: Student,
+    targets: Targets,
+    teachers: Sequence[PreTrainedModel],
+) -> None:
+    """Put what brings hidden states to the teacher's width under the student, where it learns with it.
+
+    Of equal widths it begins as the identity, else as an orthogonal map.
+    """
+    if params.soft is None or params.soft.hidden is None:
+        return
+    if teachers:
+        theirs = teachers[0].config.get_text_config().hidden_size
+    else:
+        assert targets.taught is not None
+        theirs = targets.taught.origin.hidden
+    own = student.config.get_text_config().hidden_size
+    generator = torch.Generator().manual_seed(params.seed)
+    projections = torch.nn.ModuleList()
+    for _ in params.soft.hidden.layers:
+        project = torch.nn.Linear(own, theirs, bias=False)
+        if own == theirs:
+            torch.nn.init.eye_(project.weight)
+        else:
+            torch.nn.init.orthogonal_(project.weight, generator=generator)
+        projections.append(project)
+    student.add_module(PROJECTIONS, projections)
+
+
+def _collect(model: Any, build: Callable[[], PreTrainedModel], lora: Lora | None) -> Any:
+    """Return the model, or where its weights are spread over processes one that holds all of them.
+
+    Such a one is put together in the first process alone; the others keep their share.
+    """
+    if not spreads_weights():
+        return model
+    whole = StateDictOptions(full_state_dict=True, cpu_offload=True)
+    weights = get_model_state_dict(model, options=whole)
+    if not is_first():
+        return model
+    adapter = _lora(lora)
+    clean: Any = build() if adapter is None else get_peft_model(build(), adapter)
+    clean.load_state_dict(weights)
+    return clean
+
+
 def _go_on(
-    trainer: StudentTrainer, keeper: "BestWeights", checkpoints: Checkpoints | None
+    trainer: StudentTrainer | OnPolicyTrainer,
+    keeper: "BestWeights",
+    checkpoints: Checkpoints | None,
 ) -> str | None:
     """Return the checkpoint to go on from, with what the trainer's own state does not hold put back."""
     if checkpoints is None:
@@ -174,6 +276,7 @@ class BestWeights(TrainerCallback):
         self.best_step = 0
         self.worse = 0
         self.weights: dict[str, torch.Tensor] = {}
+        self.spread = spreads_weights()
 
     def on_evaluate(
         self,
@@ -187,7 +290,7 @@ class BestWeights(TrainerCallback):
         if loss < self.best_loss:
             self.best_loss, self.best_step, self.worse = loss, state.global_step, 0
             self.weights = {
-                name: value.detach().to("cpu", copy=True)
+                name: own_part(value).to("cpu", copy=True)
                 for name, value in kwargs["model"].named_parameters()
                 if value.requires_grad
             }
@@ -202,44 +305,75 @@ class BestWeights(TrainerCallback):
         parameters = dict(model.named_parameters())
         with torch.no_grad():
             for name, value in self.weights.items():
-                parameters[name].copy_(value)
+                own_part(parameters[name]).copy_(value)
         self.weights = {}
         return model
 
 
-def _arguments(
-    scratch: Path, batch: int, validate: bool, params: Student, runtime: Runtime
-) -> SFTConfig:
-    return SFTConfig(
-        output_dir=str(scratch),
-        per_device_train_batch_size=batch,
-        per_device_eval_batch_size=_EVAL_BATCH,
-        num_train_epochs=1,  # the plan already holds every epoch
-        train_sampling_strategy="sequential",
-        learning_rate=params.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=params.warmup_steps,
-        weight_decay=params.weight_decay,
-        max_grad_norm=params.max_grad_norm,
-        optim="adamw_torch_fused",
-        bf16=True,
-        use_cpu=choose_device(runtime) == "cpu",
-        activation_checkpointing=params.gradient_checkpointing,
-        dataset_kwargs={"skip_prepare_dataset": True},
-        max_length=None,
-        dataloader_pin_memory=False,
-        eval_strategy="steps" if validate else "no",
-        eval_steps=params.eval_every,
-        logging_steps=10,
-        save_strategy="no",
-        report_to="none",
-        seed=params.seed,
-        data_seed=params.seed,
+def own_part(weight: torch.Tensor) -> torch.Tensor:
+    """Return the part of a weight that this process holds: all of it, or a share under FSDP."""
+    return weight.to_local().detach() if isinstance(weight, DTensor) else weight.detach()
+
+
+def _answer_first(
+    order: tuple[Sequence[int], Sequence[int]],
+    rows: Sequence[Encoded],
+    params: Student,
+    teachers: Sequence[PreTrainedModel],
+    shared: Mapping[str, Any],
+    told: Mapping[str, Any],
+) -> OnPolicyTrainer:
+    """Return the trainer of a student that learns from its own answers to ``order``, rows by their places."""
+    assert params.soft is not None
+    (teacher,) = teachers
+    learned, checked = (index_prompts(places) for places in order)
+    return OnPolicyTrainer(
+        **told,
+        teacher_model=freeze(teacher),
+        args=configure(params.soft, shared),
+        train_dataset=learned,
+        eval_dataset=checked if len(checked) else None,
+        rows=rows,
     )
 
 
-def _index_dataset(indices: Sequence[int]) -> Dataset:
-    return Dataset.from_dict({"index": list(indices)})
+def _arguments(shared: Mapping[str, Any]) -> SFTConfig:
+    return SFTConfig(
+        **shared,
+        train_sampling_strategy="sequential",
+        dataset_kwargs={"skip_prepare_dataset": True},
+        max_length=None,
+    )
+
+
+def _describe(
+    scratch: Path, batch: int, validate: bool, params: Student, runtime: Runtime
+) -> dict[str, Any]:
+    """Return what every trainer is told."""
+    return {
+        "output_dir": str(scratch),
+        "per_device_train_batch_size": batch,
+        "per_device_eval_batch_size": _EVAL_BATCH,
+        "num_train_epochs": 1,  # the plan already holds every epoch
+        "learning_rate": params.learning_rate,
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": params.warmup_steps,
+        "weight_decay": params.weight_decay,
+        "max_grad_norm": params.max_grad_norm,
+        "optim": "adamw_torch_fused",
+        "bf16": True,
+        "use_cpu": choose_device(runtime) == "cpu",
+        "activation_checkpointing": params.gradient_checkpointing,
+        "dataloader_pin_memory": False,
+        "ddp_find_unused_parameters": False,  # projections learn outside of the model's own forward pass
+        "eval_strategy": "steps" if validate else "no",
+        "eval_steps": params.eval_every,
+        "logging_steps": 10,
+        "save_strategy": "no",
+        "report_to": "none",
+        "seed": params.seed,
+        "data_seed": params.seed,
+    }
 
 
 def _offsets(train: Sequence[Encoded], validation: Sequence[Encoded]) -> list[int]:
@@ -251,11 +385,11 @@ def _offsets(train: Sequence[Encoded], validation: Sequence[Encoded]) -> list[in
 def _collator(
     rows: Sequence[Encoded],
     tokenizer: PreTrainedTokenizerBase,
-    distributions: Distributions | None,
+    targets: Targets,
 ) -> Any:
     def pick(examples: list[dict[str, int]]) -> dict[str, torch.Tensor]:
         return collate(
-            [rows[example["index"]] for example in examples], tokenizer.pad_token_id, distributions
+            [rows[example["index"]] for example in examples], tokenizer.pad_token_id, targets
         )
 
     return pick
@@ -281,11 +415,8 @@ def _curve(history: list[dict[str, float]]) -> tuple[CurvePoint, ...]:
         points.append(
             CurvePoint(
                 step=int(entry["step"]),
-                learning_rate=entry.get("learning_rate"),
-                cross_entropy=entry.get("cross_entropy"),
-                replay_kl=entry.get("replay_kl"),
-                grad_norm=entry.get("grad_norm"),
                 validation_loss=entry.get("eval_loss"),
+                **{name: entry.get(name) for name in _LOGGED},
             )
         )
     return tuple(points)

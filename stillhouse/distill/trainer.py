@@ -1,34 +1,62 @@
-"""TRL's ``SFTTrainer`` with a loss that computes nothing twice and nothing in vain.
+"""TRL's ``SFTTrainer`` with the losses of distillation, at the positions that are learned alone.
 
-Off CUDA, TRL 1.16 scores every position, prompt and padding included, and runs the head's backward
-pass in float32; here only the learned positions are scored. What all rows of a batch begin with (the
-template's system message) is computed once, and short rows do not carry the padding of long ones.
-The losses are equal; ``bench/train.py`` measures both.
+A batch may be spread over processes: what is a mean over tokens is one over those of all processes, so
+that as many processes as one likes learn what one would, but for rounding.
 """
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
+from torch import nn
 from torch.nn import functional
-from transformers import DynamicCache
-from transformers.cache_utils import DynamicLayer
+from torch.utils.data import DataLoader
+from transformers import PreTrainedModel
 from trl.trainer.sft_trainer import SFTTrainer
 
 from stillhouse.distill.batches import IGNORED
-from stillhouse.distill.losses import sparse_forward_kl
+from stillhouse.distill.capture import average
+from stillhouse.distill.layers import scale_rates
+from stillhouse.distill.losses import (
+    dense_divergence,
+    hidden_distance,
+    mix_losses,
+    sparse_divergence,
+    temper,
+)
+from stillhouse.distill.params import Soft
+from stillhouse.distill.schedules import temperature_at, value_at
+from stillhouse.distill.scoring import Scored, score
 
-# What a further run through the backbone costs, in tokens: all weights are read, and their gradients
-# written, once more. At 48 a step on two cores took longer than with one run, for all the padding saved.
-_RUN_COST: Final = 150
+PROJECTIONS = "hidden_projections"  # the submodule that goes when training ends
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """How the losses of a step are weighed, and what is asked while training runs.
+
+    ``replay_weight`` is that of the KL to the base on replay rows. ``soft`` says how much of the rest is
+    the teacher's distribution, and at which temperature; ``None`` learns words alone. ``teachers`` are
+    asked at every step; without any, what was captured stands in the batch.
+    """
+
+    replay_weight: float
+    soft: Soft | None = None
+    teachers: tuple[PreTrainedModel, ...] = ()
+    layer_rate: float = 1.0
 
 
 class StudentTrainer(SFTTrainer):
-    """Cross-entropy on completions, plus ``replay_weight`` × KL to the base's own distribution."""
+    """Cross-entropy on completions, mixed with the distance to what teachers say of them."""
 
-    def __init__(self, *args: Any, replay_weight: float, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, mix: Mix, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.replay_weight = replay_weight
+        self.mix = mix
+        for teacher in mix.teachers:
+            teacher.requires_grad_(False)
+            teacher.train(mode=False)
+            nn.Module.to(teacher, self.accelerator.device)
 
     @property
     def train_tokens(self) -> int:
@@ -39,6 +67,33 @@ class StudentTrainer(SFTTrainer):
     def train_tokens(self, count: int) -> None:
         self._total_train_tokens = count
 
+    def get_train_dataloader(self) -> Any:
+        """Return the planned batches, of which each process takes every so manieth row."""
+        world, rank = self.accelerator.num_processes, self.accelerator.process_index
+        if world == 1:
+            return super().get_train_dataloader()
+        size, count = int(self.args.per_device_train_batch_size), len(self.train_dataset)  # type: ignore[arg-type]
+        own = [list(range(start + rank, start + size, world)) for start in range(0, count, size)]
+        return DataLoader(self.train_dataset, batch_sampler=own, collate_fn=self.data_collator)  # type: ignore[arg-type]
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """Return the optimizer, with one group of parameters for each learning rate."""
+        if self.mix.layer_rate == 1.0 or self.optimizer is not None:
+            return super().create_optimizer() if model is None else super().create_optimizer(model)
+        learner: Any = self.model if model is None else model
+        decays = set(self.get_decay_parameter_names(learner))
+        groups: dict[tuple[float, bool], list[torch.nn.Parameter]] = {}
+        for name, weight, factor in scale_rates(learner, self.mix.layer_rate):
+            groups.setdefault((factor, name in decays), []).append(weight)
+        kind, options = self.get_optimizer_cls_and_kwargs(self.args, learner)
+        described = [
+            {"params": weights, "lr": self.args.learning_rate * factor,
+             "weight_decay": self.args.weight_decay if decayed else 0.0}
+            for (factor, decayed), weights in sorted(groups.items(), key=lambda one: one[0], reverse=True)
+        ]  # fmt: skip
+        self.optimizer = kind(described, **options)
+        return self.optimizer
+
     def compute_loss(
         self,
         model: Any,
@@ -46,126 +101,158 @@ class StudentTrainer(SFTTrainer):
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
-        """Return the batch's loss; cross-entropy is a mean over the labels of the optimiser step."""
-        labels = inputs["labels"][:, 1:]
-        soft = inputs["soft_mask"][:, 1:]
-        hard = labels != IGNORED
-        with self.accelerator.autocast():  # the backbone is called past the wrapper that autocasts
-            logits = _score(model, inputs, hard | soft)
-        is_soft = soft[hard | soft]
-        count = hard.sum() if num_items_in_batch is None else num_items_in_batch
-        ce = functional.cross_entropy(
-            logits[~is_soft].float(), labels[hard], reduction="sum"
-        ) / torch.as_tensor(count).clamp(min=1)
-        loss = ce
+        """Return the batch's loss; each part of it is a mean over its tokens of the optimiser step.
+
+        ``cross_entropy``, ``distillation`` (without T²) and ``replay_kl`` are logged in nats a token.
+        """
         mode = "train" if model.training else "eval"
-        self._metrics[mode]["cross_entropy"].append(ce.item())
-        if is_soft.any():
-            kl = sparse_forward_kl(
-                logits[is_soft], inputs["soft_ids"], inputs["soft_log_probs"]
-            ).mean()
-            self._metrics[mode]["replay_kl"].append(kl.item())
-            loss = loss + self.replay_weight * kl
+        labels = inputs["labels"][:, 1:]
+        replay, taught = (inputs[f"{kind}_mask"][:, 1:] for kind in ("replay", "taught"))
+        hard = labels != IGNORED
+        wanted = hard | replay
+        counts = Counts(*self._sum(torch.stack([hard.sum(), replay.sum(), taught.sum()]), mode))
+        layers = self._student_layers() if mode == "train" and counts.taught else ()
+        with self.accelerator.autocast():  # the backbone is called past the wrapper that autocasts
+            scored = score(model, inputs["input_ids"], inputs["attention_mask"], wanted, layers)
+        words = hard[wanted]
+        ce = functional.cross_entropy(scored.logits[words].float(), labels[hard], reduction="sum")
+        items = counts.hard if num_items_in_batch is None else num_items_in_batch
+        loss = ce = self._spread(ce, mode) / torch.as_tensor(items).clamp(min=1)
+        self._log(mode, "cross_entropy", ce)
+        if self.mix.soft is not None and mode == "train" and counts.taught:
+            loss = self._mix_soft(self.mix.soft, ce, scored, taught[wanted], inputs, counts.taught)
+        if counts.replay:
+            apart = _measure(scored.logits[replay[wanted]], inputs, "replay", 0, 1.0, "forward")
+            kl = self._spread(apart.sum(), mode) / counts.replay
+            self._log(mode, "replay_kl", kl)
+            loss = loss + self.mix.replay_weight * kl
         self._count_tokens(mode, inputs["attention_mask"])
         return (loss, {"loss": loss}) if return_outputs else loss
 
+    def _mix_soft(
+        self,
+        soft: Soft,
+        ce: torch.Tensor,
+        scored: Scored,
+        taught: torch.Tensor,
+        inputs: dict[str, torch.Tensor],
+        count: int,
+    ) -> torch.Tensor:
+        """Return α · T² · divergence + (1 − α) · cross-entropy + w · hidden, with this step's α and T."""
+        progress = self.state.global_step / max(1, self.state.max_steps)
+        temperature = temperature_at(soft.temperature, progress)
+        alpha = value_at(soft.alpha, progress)
+        own = scored.logits[taught]
+        if self.mix.teachers:
+            said = self._ask_teachers(inputs)
+            apart = dense_divergence(
+                own, said.logits, temperature=temperature, kind=soft.divergence
+            )
+            states: Sequence[torch.Tensor] = said.states
+        else:
+            place = soft.temperatures.index(temperature)
+            apart = _measure(own, inputs, "taught", place, temperature, soft.divergence)
+            states = inputs["taught_hidden"].unbind(1) if soft.hidden and len(apart) else ()
+        kd = self._spread(apart.sum().float(), "train") / count
+        if (self.state.global_step + 1) % int(self.args.logging_steps) == 0:  # as it will be logged
+            for name, part in (("cross_entropy", ce), ("distillation", kd)):
+                (slope,) = torch.autograd.grad(part, scored.logits, retain_graph=True)
+                self._log("train", f"{name}_gradient", slope.norm())
+        self._log("train", "distillation", kd)
+        self._log("train", "alpha", torch.tensor(alpha, device=kd.device))
+        self._log("train", "temperature", torch.tensor(temperature, device=kd.device))
+        loss = mix_losses(ce, kd, alpha=alpha, temperature=temperature)
+        if soft.hidden is not None:
+            hidden = self._match_hidden(soft, [state[taught] for state in scored.states], states)
+            hidden = self._spread(hidden, "train") / count
+            self._log("train", "hidden", hidden)
+            loss = loss + soft.hidden.weight * hidden
+        return loss
+
+    def _ask_teachers(self, inputs: dict[str, torch.Tensor]) -> Scored:
+        """Return what the teachers say now, in the order of the student's taught positions."""
+        if "live_input_ids" not in inputs:  # none of this process's rows is taught
+            width = self.mix.teachers[0].config.get_text_config().vocab_size
+            return Scored(torch.zeros(0, width, device=self.accelerator.device))
+        ids, mask, wanted = (
+            inputs[f"live_{name}"] for name in ("input_ids", "attention_mask", "wanted")
+        )
+        layers = self.mix.soft.teacher_layers if self.mix.soft else ()
+        with torch.no_grad(), self.accelerator.autocast():
+            each = [score(teacher, ids, mask, wanted, layers) for teacher in self.mix.teachers]
+        order = inputs["live_order"]
+        said = average([one.logits[order] for one in each])
+        return Scored(said, tuple(state[order] for state in each[0].states))
+
+    def _student_layers(self) -> list[int]:
+        soft = self.mix.soft
+        return [own for own, _ in soft.hidden.layers] if soft and soft.hidden else []
+
+    def _match_hidden(
+        self, soft: Soft, own: Sequence[torch.Tensor], theirs: Sequence[torch.Tensor]
+    ) -> torch.Tensor:
+        """Return the summed distance of hidden states over positions, a mean over the chosen layers."""
+        assert soft.hidden is not None
+        projections = getattr(self.accelerator.unwrap_model(self.model), PROJECTIONS)
+        projected = [
+            project(state.float()) for project, state in zip(projections, own, strict=True)
+        ]
+        theirs = theirs or [torch.zeros_like(state) for state in projected]  # of no position
+        parts = [
+            hidden_distance(state, other, soft.hidden.loss).sum()
+            for state, other in zip(projected, theirs, strict=True)
+        ]
+        return torch.stack(parts).mean()
+
+    def _sum(self, counts: torch.Tensor, mode: str) -> Iterator[int]:
+        """Yield counts of this step, those of all processes where they train one batch together."""
+        if mode == "train" and self.accelerator.num_processes > 1:
+            counts = self.accelerator.reduce(counts, reduction="sum")
+        return (int(count) for count in counts)
+
+    def _spread(self, value: torch.Tensor, mode: str) -> torch.Tensor:
+        """Return a process's share of a sum so that the mean over processes, of gradients, is the sum."""
+        return value * self.accelerator.num_processes if mode == "train" else value
+
+    def _log(self, mode: str, name: str, value: torch.Tensor) -> None:
+        if self.accelerator.num_processes > 1:
+            value = self.accelerator.gather(value.detach().float().reshape(1)).mean()
+        self._metrics[mode][name].append(value.item())
+
     def _count_tokens(self, mode: str, attention_mask: torch.Tensor) -> None:
         if mode == "train":
-            self._total_train_tokens += int(attention_mask.sum())
+            self._total_train_tokens += next(self._sum(attention_mask.sum().reshape(1), mode))
         self._metrics[mode]["num_tokens"] = [self._total_train_tokens]
 
     def _set_signature_columns_if_needed(self) -> None:
         self._signature_columns = ["index"]  # type: ignore[assignment]  # Trainer starts it as None
 
 
-def _score(model: Any, inputs: dict[str, torch.Tensor], wanted: torch.Tensor) -> torch.Tensor:
-    """Return logits [wanted positions, vocabulary]; ``wanted`` is [rows, length − 1].
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many tokens of a step are learned as words, held to the base, and learned from a teacher."""
 
-    Models that scale or cap their logits after the head are scored by their own forward pass.
-    """
-    core = model.module if hasattr(model, "module") else model
-    config = core.config.get_text_config()
-    marks = ("final_logit_softcapping", "logit_scale", "logits_scaling", "lm_head_multiplier")
-    passed = {name: inputs[name] for name in ("input_ids", "attention_mask")}
-    if any(getattr(config, mark, None) is not None for mark in marks) or core is not model:
-        logits: torch.Tensor = model(**passed, use_cache=False).logits[:, :-1][wanted]
-        return logits
-    inner = core.get_base_model() if hasattr(core, "peft_config") else core
-    cached = not (
-        inner.is_activation_checkpointing and inner.training
-    )  # which runs without a cache
-    shared = count_shared(passed["input_ids"], wanted) if cached else 0
-    hidden = _run_backbone(inner.base_model, passed, wanted, shared)
-    scored: torch.Tensor = inner.get_output_embeddings()(hidden)
-    return scored
+    hard: int
+    replay: int
+    taught: int
 
 
-def count_shared(input_ids: torch.Tensor, wanted: torch.Tensor) -> int:
-    """Return how many tokens all rows begin with, short of the first wanted position of any row.
-
-    ``input_ids`` is [rows, length], ``wanted`` [rows, length - 1]. With a chat template it is the
-    system message at least: about half of a short row.
-    """
-    differs = (input_ids != input_ids[:1]).any(0)
-    needed = wanted.any(0)
-    first = torch.nonzero(differs[:-1] | needed)
-    return int(first[0]) if len(first) else input_ids.shape[1] - 1
-
-
-def group_rows(lengths: Sequence[int]) -> list[slice]:
-    """Return runs of rows, sorted by length, that cost least when each is padded to its longest.
-
-    A run of its own costs ``_RUN_COST`` tokens more. Least cost over all ways to cut, by dynamic
-    programming: n² steps for the n rows of a batch.
-    """
-    best: list[tuple[int, int]] = [(0, 0)]  # for the first k rows: cost, start of the last run
-    for end in range(1, len(lengths) + 1):
-        tried = (
-            (best[start][0] + (end - start) * lengths[end - 1] + _RUN_COST, start)
-            for start in range(end)
-        )
-        best.append(min(tried))
-    runs: list[slice] = []
-    end = len(lengths)
-    while end:
-        runs.append(slice(best[end][1], end))
-        end = best[end][1]
-    return runs[::-1]
-
-
-def _run_backbone(
-    backbone: Any, passed: dict[str, torch.Tensor], wanted: torch.Tensor, shared: int
+def _measure(
+    logits: torch.Tensor,
+    inputs: dict[str, torch.Tensor],
+    kind: str,
+    place: int,
+    temperature: float,
+    divergence: Any,
 ) -> torch.Tensor:
-    """Return the hidden states of the wanted positions, [wanted positions, hidden], row by row.
+    """Return the distance [positions] of the logits to the captured tokens of one kind, in float64.
 
-    The shared beginning is run once and its keys and values are handed to every row. A causal model
-    computes the same for each row anyway, and the gradients of all rows add up in the one run. The
-    rest runs in groups of rows of like length, each without the padding that the others need.
+    ``place`` is that of the temperature among those that were captured.
     """
-    lengths = passed["attention_mask"].sum(1).tolist()
-    beginning = passed["input_ids"][:1, :shared]
-    first = backbone(input_ids=beginning, use_cache=True).past_key_values if shared else None
-    if first is not None and any(type(layer) is not DynamicLayer for layer in first.layers):
-        first, shared = None, 0  # a sliding or recurrent memory cannot simply be handed out
-    found = []
-    for rows in group_rows([length - shared for length in lengths]):
-        end = lengths[rows.stop - 1]
-        cache = None if first is None else _hand_out(first, rows.stop - rows.start)
-        states = backbone(
-            input_ids=passed["input_ids"][rows, shared:end],
-            attention_mask=passed["attention_mask"][rows, :end],
-            past_key_values=cache,
-            use_cache=cache is not None,
-        ).last_hidden_state
-        mask = wanted[rows, shared:end]
-        found.append(states[:, : mask.shape[1]][mask])
-    return torch.cat(found)
-
-
-def _hand_out(first: DynamicCache, rows: int) -> DynamicCache:
-    """Return the memory of one row as that of several; gradients flow back into the one."""
-    layers: list[Any] = list(first.layers)
-    pairs = ((layer.keys, layer.values) for layer in layers)
-    return DynamicCache(
-        [(keys.expand(rows, -1, -1, -1), values.expand(rows, -1, -1, -1)) for keys, values in pairs]
+    if not len(logits):
+        return logits.sum(-1).double()  # none of this process's rows is of this kind
+    tails = inputs[f"{kind}_tails"][:, place]
+    teacher = temper(inputs[f"{kind}_log_probs"], tails, temperature)
+    return sparse_divergence(
+        logits, inputs[f"{kind}_ids"], teacher, temperature=temperature, kind=divergence
     )

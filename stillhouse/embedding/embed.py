@@ -10,9 +10,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from stillhouse.base.byte_store import ByteStore
 from stillhouse.base.ids import sha256_text
 from stillhouse.base.runtime import Runtime, choose_device, use_threads
-from stillhouse.embedding.store import VectorStore
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +33,7 @@ class Embedder:
 
     def __init__(self, runtime: Runtime, store: Path | None = None) -> None:
         self._runtime = runtime
-        self._store = VectorStore(store) if store else None
+        self._store = ByteStore(store) if store else None
         self._model: Any = None
 
     def embed(self, texts: Sequence[str]) -> "npt.NDArray[np.float32]":

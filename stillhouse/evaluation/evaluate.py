@@ -17,13 +17,18 @@ from stillhouse.evaluation.executing import settle
 from stillhouse.evaluation.metrics import summarise, tabulate
 from stillhouse.evaluation.records import Prediction
 from stillhouse.evaluation.references import Examinee, ask
+from stillhouse.evaluation.thinking import ROOM
 
 
 class EvaluateParams(Params):
-    """What is asked, how it is answered, and what counts as having been taught."""
+    """What is asked, how it is answered, and what counts as having been taught.
+
+    ``reasoning_tokens`` is the room for what a student writes before its answer, if it reasons first.
+    """
 
     answering: Answering
     exam: ExamParams
+    reasoning_tokens: int = Field(default=ROOM, ge=1, le=4096)
     coverage_words: int = Field(default=1, ge=0)
     seed: int = 0
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from stillhouse.base.errors import InputError, suggest
 from stillhouse.base.ids import content_id
 from stillhouse.base.params import Params
-from stillhouse.base.questions import Question, row_answer, row_question
+from stillhouse.base.questions import Question, ask_with_passage, row_answer, row_question
 from stillhouse.base.records import Chunk, Row
 from stillhouse.evaluation.matching import declines
 from stillhouse.evaluation.notation import STOPWORDS
@@ -19,7 +19,6 @@ from stillhouse.evaluation.records import UNANSWERABLE, Item
 from stillhouse.evaluation.values import canonical_tokens, common_words, find_values, prepare
 from stillhouse.execution.tables import Table
 from stillhouse.execution.tasks import VERIFIED
-from stillhouse.prompts.passages import ask_with_passage
 
 REPLAY: Final = "replay"
 ABSTAIN: Final = "abstain"

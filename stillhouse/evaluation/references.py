@@ -14,7 +14,7 @@ from pydantic import Field
 from stillhouse.base.ids import content_id
 from stillhouse.base.model_name import BaseName
 from stillhouse.base.params import Params
-from stillhouse.base.questions import row_answer, row_question
+from stillhouse.base.questions import ask_with_passage, row_answer, row_question
 from stillhouse.base.records import Chunk
 from stillhouse.base.runtime import Runtime, choose_device, use_threads
 from stillhouse.evaluation.exam import ABSTAIN, REPLAY, Exam, Material
@@ -23,7 +23,6 @@ from stillhouse.evaluation.passages import find_passage, retrieve
 from stillhouse.evaluation.records import Item, Prediction, name_prediction
 from stillhouse.evaluation.values import NAME, NUMBER, Value, find_values, prepare
 from stillhouse.execution.tasks import VERIFIED
-from stillhouse.prompts.passages import ask_with_passage
 
 _EMBEDDED: Final = (
     64  # texts at once; no knob: with another width the vectors differ in the last bits

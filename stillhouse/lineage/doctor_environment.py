@@ -15,7 +15,7 @@ from packaging.version import InvalidVersion, Version
 
 from stillhouse.base.errors import InputError
 from stillhouse.base.files import read_text
-from stillhouse.base.model_name import is_student
+from stillhouse.base.model_name import is_student, list_models
 from stillhouse.base.params import PARAMS
 from stillhouse.base.runtime import Runtime, count_threads, load_runtime
 from stillhouse.distill.bases import PACKAGED
@@ -147,11 +147,13 @@ def _check_packaged(name: str, package: str, file_name: str) -> Finding:
 
 
 def _name_bases(root: Path) -> set[str]:
-    """Return the models that params.yaml says students begin with, are compared to, or replay."""
+    """Return the models that params.yaml says students begin with, learn from, are compared to, or replay."""
     params = read_params(root) or {}
     students, bases = params.get("students"), find_value(params, "references.bases")
     sections = students.values() if isinstance(students, Mapping) else ()
-    models = [section.get("model") for section in sections if isinstance(section, Mapping)]
+    models: list[object] = []
+    for section in sections:
+        models += list_models(section) if isinstance(section, Mapping) else ()
     models += [*(bases if isinstance(bases, list) else ()), find_value(params, "render.base")]
     return {model for model in models if isinstance(model, str)}
 

@@ -82,12 +82,20 @@ def _list_items(over: object, params: Mapping[str, object]) -> Iterator[tuple[st
     if isinstance(over, str) and (whole := _WHOLE.fullmatch(over)):
         over = find_value(params, whole[1])
     if isinstance(over, Mapping):
-        for key in over:
-            yield str(key), {"key": str(key)}
+        for key, item in over.items():
+            yield str(key), {"key": str(key), **_name_values("item", item)}
     elif isinstance(over, list):
         for item in over:
             if isinstance(item, str | int | float):
                 yield str(item), {"item": str(item)}
+
+
+def _name_values(name: str, value: object) -> dict[str, str]:
+    """Return dotted name -> text of the values within a template's variable."""
+    if isinstance(value, Mapping):
+        inner = (_name_values(f"{name}.{key}", item) for key, item in value.items())
+        return {key: text for values in inner for key, text in values.items()}
+    return {name: str(value)} if isinstance(value, str | int | float) else {}
 
 
 def _read_stage(name: str, body: Mapping[str, object], values: Mapping[str, str]) -> DeclaredStage:

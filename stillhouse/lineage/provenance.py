@@ -6,7 +6,7 @@ same bytes anywhere; what belongs to one run on one machine is a tag in MLflow.
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -75,7 +75,8 @@ class Provenance:
     """All of ``provenance.json``.
 
     ``files`` holds the sha256 of every other file of the folder, ``rows.parquet`` among them;
-    ``upstream`` the md5 by which DVC knew each stage's output behind the dataset.
+    ``upstream`` the md5 by which DVC knew each stage's output behind the dataset. ``teachers`` are the
+    models whose token probabilities it learned beside the words.
     """
 
     version: int
@@ -88,6 +89,16 @@ class Provenance:
     base: BaseModel
     parameters: Mapping[str, Json]
     packages: Mapping[str, str]
+    teachers: tuple[BaseModel, ...] = ()
+
+    def tag_sources(self) -> dict[str, str]:
+        """Return the tags by which MLflow finds what goes back to a base, or to a teacher's probabilities."""
+        teachers = {f"teacher_{place}": one for place, one in enumerate(self.teachers, start=1)}
+        return {
+            f"{role}_{name}": str(getattr(one, name))
+            for role, one in {"base": self.base, **teachers}.items()
+            for name in ("name", "sha256", "origin")
+        }
 
 
 def write_provenance(
@@ -99,6 +110,7 @@ def write_provenance(
     base: BaseModel,
     parameters: Mapping[str, Json],
     upstream: Mapping[str, str],
+    teachers: Sequence[BaseModel] = (),
 ) -> Provenance:
     """Check a trained student's folder and inputs, then write the provenance, as the last file.
 
@@ -111,6 +123,7 @@ def write_provenance(
         parameters: everything from ``params.yaml`` that shaped the training.
         upstream: path -> md5 from ``dvc.lock``, of all that the dataset was made from; only stage
             outputs are written down.
+        teachers: the models whose token probabilities were learned.
 
     Raises:
         DriftError: an input changed since it was opened.
@@ -134,6 +147,7 @@ def write_provenance(
         base=replace(base, name=plain_name(base.name)),
         parameters={key: _portable(value) for key, value in parameters.items()},
         packages=list_packages(),
+        teachers=tuple(replace(one, name=plain_name(one.name)) for one in teachers),
     )
     write_json(folder / PROVENANCE, asdict(provenance))
     check_model_folder(folder)  # once more, for the parameters and the base's origin
@@ -156,6 +170,7 @@ def read_provenance(folder: Path) -> Provenance:
             raise InputError(f"not a provenance (`{wrong[0]}` is no object)", where=str(path))
         value["dataset"] = Dataset(**value["dataset"])
         value["base"] = BaseModel(**value["base"])
+        value["teachers"] = tuple(BaseModel(**one) for one in value.get("teachers", ()))
         value["inputs"] = {name: Digest(**digest) for name, digest in value["inputs"].items()}
         return Provenance(**value)
     except (json.JSONDecodeError, KeyError, TypeError) as exc:
@@ -191,6 +206,8 @@ def _portable(value: Json) -> Json:
         return plain_name(value)
     if isinstance(value, Mapping):
         return {key: _portable(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_portable(inner) for inner in value]
     return value
 
 

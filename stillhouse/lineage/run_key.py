@@ -18,6 +18,8 @@ def training_key(
     base_sha256: str,
     parameters: Mapping[str, Json],
     device: str,
+    processes: int = 1,
+    spread: bool = False,
 ) -> str:
     """Return the id of everything that shapes a student's weights.
 
@@ -26,6 +28,8 @@ def training_key(
         base_sha256: the weights that it begins with.
         parameters: the student's section of ``params.yaml``.
         device: ``cpu`` or ``cuda``: they round differently.
+        processes: how many share each step: sums over several round differently, too.
+        spread: whether each holds a share of the weights, which makes other checkpoints.
     """
     return content_id(
         "training",
@@ -36,6 +40,8 @@ def training_key(
             "code": hash_code(_PACKAGE / folder for folder in _CODE),
             "packages": list_packages(),
             "device": device,
+            "processes": processes,
+            "spread": spread,
         },
     )
 

@@ -9,7 +9,7 @@ from stillhouse.pilot.foresight import Foresight
 from stillhouse.pilot.fractions import Cell
 from stillhouse.pilot.outcome import Flag, Gate, Unit, Yield, find_poor
 from stillhouse.pilot.projection import NOTHING, Projection, Stratum, project_total
-from stillhouse.pilot.settings import PROBE
+from stillhouse.pilot.settings import PROBE, choose_probed
 from stillhouse.report.scores import Metrics
 
 _BY_PAIRS: Final = ("judge", "curate", "review", "split", "validate")
@@ -194,16 +194,14 @@ def project_seconds(
     elif new_requests:
         unmeasured.append(f"asking {new_requests:,} requests (the pilot had its answers already)")
     if measured.steps:
-        probed = students[next(iter(students))].model
-        same = [student for student in students.values() if student.model == probed]
-        unmeasured += [
-            f"student {name} (another base)"
-            for name, student in students.items()
-            if student.model != probed
-        ]
+        probed = students[choose_probed({name: one.model_dump() for name, one in students.items()})]
+        apart = {name: _tell_apart(one, probed) for name, one in students.items()}
+        same = [students[name] for name, reason in apart.items() if not reason]
+        unmeasured += [f"student {name} ({reason})" for name, reason in apart.items() if reason]
         steps = count_steps(same, found, taught)
         factors[f"train@{PROBE}"] = steps.scale(1 / measured.steps)
-        factors[f"capture@{PROBE}"] = _exactly(len(same)) if not found.replay else ratio
+        captures = probed.method == "logits" or found.replay
+        factors[f"capture@{PROBE}"] = ratio if captures else _exactly(len(same))
         if measured.exam and measured.whole_exam:
             factors["references"] = _grow(measured.exam.references, measured.whole_exam.references)
             grown = _grow(measured.exam.student, measured.whole_exam.student)
@@ -216,6 +214,17 @@ def project_seconds(
         fixed = min(startup, seconds[name])
         total += _exactly(fixed) + factor.scale(seconds[name] - fixed)
     return (total if known and measured.steps else None), tuple(unmeasured)
+
+
+def _tell_apart(student: Student, probed: Student) -> str:
+    """Return why a step of a student takes another time than the probe's, or nothing."""
+    reasons = {
+        "another base": student.model != probed.model,
+        "another method": student.method != probed.method,
+        "another teacher": student.soft != probed.soft,
+        "other layers": student.keep_layers != probed.keep_layers,
+    }
+    return next((reason for reason, true in reasons.items() if true), "")
 
 
 def count_steps(students: Sequence[Student], found: Yield, taught: Projection) -> Projection:

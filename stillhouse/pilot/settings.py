@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from stillhouse.base.dvc_config import find_remote_url
 from stillhouse.base.errors import InputError
-from stillhouse.base.params import STUDENTS, list_keys, load_section
+from stillhouse.base.model_name import NOTHING, list_models
+from stillhouse.base.params import PARAMS, STUDENTS, list_keys, load_section
 from stillhouse.distill.params import Student
 from stillhouse.evaluation.evaluate import EvaluateParams
 from stillhouse.evaluation.references import ReferenceParams
@@ -58,7 +59,7 @@ def build_params(
         fractions: of each task that is asked.
         taught_rows: rows of train that teach, once they are known, and so how long the probe trains.
     """
-    first = params[STUDENTS][list_keys(STUDENTS)[0]]
+    first = params[STUDENTS][choose_probed(params[STUDENTS])]
     settings: dict[str, object] = {
         f"render.plan.{cell.group}.{cell.task}.fraction": fraction
         for cell, fraction in fractions.items()
@@ -70,6 +71,22 @@ def build_params(
     if remote := _find_remote(params):
         settings["journal.remote"] = remote
     return change_params(params, settings)
+
+
+def choose_probed(students: Mapping[str, Any]) -> str:
+    """Return the student whose recipe a probe takes: the first that needs no other student's training.
+
+    Raises:
+        InputError: each needs another.
+    """
+    for name, student in students.items():
+        if student.get("needs", NOTHING) == NOTHING:
+            return name
+    raise InputError(
+        "each student needs another one to be trained before it",
+        where=f"{PARAMS}, `{STUDENTS}.<name>.needs`",
+        expected="one at least that a model from outside teaches",
+    )
 
 
 def _shorten(student: Mapping[str, Any], taught_rows: int | None) -> dict[str, object]:
@@ -109,7 +126,7 @@ def list_local_bases(params: Mapping[str, Any]) -> tuple[str, ...]:
     names = [
         (params.get("render") or {}).get("base", ""),
         *((params.get("references") or {}).get("bases") or ()),
-        *(student.get("model", "") for student in students.values()),
+        *(name for student in students.values() for name in list_models(student)),
         *_list_teachers(params.get("teacher") or {}),
     ]
     return tuple(
@@ -148,8 +165,8 @@ def check_sections() -> None:
     Raises:
         InputError: there is no student, or a section that is read here has a mistake.
     """
-    for name in list_keys(STUDENTS):
-        load_section(f"{STUDENTS}.{name}", Student)
+    students = {name: load_section(f"{STUDENTS}.{name}", Student) for name in list_keys(STUDENTS)}
+    choose_probed({name: student.model_dump() for name, student in students.items()})
     load_section("references", ReferenceParams)
     load_section("evaluate", EvaluateParams)
     load_section("render", RenderParams)

@@ -95,15 +95,6 @@ def cut_told(text: str) -> str:
     return text
 
 
-def ask_with_passage(passage_text: str, question: str) -> str:
-    """Return the user message that shows a student a passage together with the question.
-
-    Training rows with a passage and the evaluation with one use this very function: the student
-    is asked in the form that it was taught.
-    """
-    return f"Passage:\n{passage_text.strip()}\n\nQuestion: {question.strip()}"
-
-
 def _defuse(text: str) -> str:
     return _TAG.sub(r"<\\\1\2", text)
 

@@ -20,12 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from stillhouse.base.byte_store import ByteStore
 from stillhouse.base.ids import canonical_json, sha256_text
-from stillhouse.base.questions import question_of
+from stillhouse.base.questions import ask_with_passage, question_of
 from stillhouse.base.records import Judgement, Pair
 from stillhouse.base.runtime import Runtime, choose_device, use_threads
-from stillhouse.embedding.store import VectorStore
-from stillhouse.prompts.passages import ask_with_passage, parse_passages
+from stillhouse.prompts.passages import parse_passages
 from stillhouse.quality.judge import REPLAY, LikelihoodParams
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def judge_likelihood(
     passages: Mapping[str, str],
     params: LikelihoodParams,
     open_reader: Callable[[], "Reader"],
-    store: VectorStore,
+    store: ByteStore,
     weights: str,
 ) -> Iterator[Judgement]:
     """Yield the score of each pair that is drawn and has a passage; the model is opened when needed.

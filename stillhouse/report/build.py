@@ -28,6 +28,8 @@ from stillhouse.report.summary import interval, open_book, percent, summary_sent
 _CURVES: Final = {
     "cross_entropy": "Loss on training rows",
     "validation_loss": "Loss on validation rows",
+    "distillation": "Distance to the teacher's probabilities",
+    "hidden": "Distance to the teacher's layers",
     "replay_kl": "KL to the base on replay rows",
 }
 
@@ -152,11 +154,15 @@ def _build_curves(points: tuple[Point, ...]) -> Iterable[Curve]:
             points=" ".join(
                 f"{100 * step / steps[-1]:.2f},{100 - 100 * value / top:.2f}" for step, value in own
             ),
-            first=f"{values[0]:.2f}",
-            last=f"{values[-1]:.2f}",
-            low=f"{min(values):.2f}",
+            first=_round(values[0]),
+            last=_round(values[-1]),
+            low=_round(min(values)),
             steps=steps[-1],
         )
+
+
+def _round(value: float) -> str:
+    return f"{value:.2f}" if value == 0 or value >= 0.1 else f"{value:.2g}"
 
 
 def _best_step(points: tuple[Point, ...]) -> int | None:
@@ -176,6 +182,8 @@ def _build_hashes(source: StudentSource) -> Iterable[Hash]:
     yield Hash("Weights, all files", provenance.weights_sha256, "")
     yield Hash("Provenance", source.provenance_sha256, f"sha256sum {folder}/provenance.json")
     yield Hash(f"Base, {provenance.base.name}", provenance.base.sha256, "")
+    for teacher in provenance.teachers:
+        yield Hash(f"Teacher of probabilities, {teacher.name}", teacher.sha256, "")
 
 
 def _build_making(sources: Sources, params: Report) -> Making:

@@ -34,6 +34,7 @@ _COPIED: Final = (
     ".gitignore",
     "data/seed/everyday.jsonl",
     "data/seed/instructions.jsonl",
+    "data/seed/nothing.txt",
 )
 _RENDERED: Final = {
     "README.md": "README.md",

@@ -13,6 +13,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError
 
 from stillhouse.base.ids import Json, content_id
+from stillhouse.base.questions import ask_with_passage
 from stillhouse.base.records import (
     Message,
     Pair,
@@ -23,7 +24,7 @@ from stillhouse.base.records import (
     split_slot,
 )
 from stillhouse.base.text import normalise
-from stillhouse.prompts.passages import Passage, ask_with_passage, parse_passages
+from stillhouse.prompts.passages import Passage, parse_passages
 
 STAGE: Final = "generate"
 PLAIN_TASK: Final = "replay"

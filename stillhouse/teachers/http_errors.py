@@ -1,5 +1,6 @@
 """What a server's refusal means: for one request, for all, or for the moment only."""
 
+import json
 import math
 import re
 import time
@@ -66,6 +67,16 @@ def explain_status(
     if status in _FOR_GOOD or any(word in words for word in service.too_large):
         return Failure(request_id, error, permanent=True)
     raise PassingError(error, overload=status in _OVERLOADED, retry_after=read_retry_after(headers))
+
+
+def read_error(body: object) -> str:
+    """Return the words of an error in the form of OpenAI's, and its code, which says more."""
+    if not isinstance(body, Mapping):
+        return str(body)
+    message = body.get("message")
+    said = message if isinstance(message, str) else json.dumps(dict(body), default=str)
+    marks = [str(body[name]) for name in ("code", "param") if body.get(name)]
+    return f"{said} ({', '.join(marks)})" if marks and message is said else said
 
 
 def refuse_proxy(error: str) -> TeacherError:

@@ -4,8 +4,6 @@ vLLM, Ollama, llama.cpp and others are reached by `teachers.openai.base_url`. On
 `openai` package, which is an extra.
 """
 
-import json
-import os
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import MappingProxyType
@@ -14,16 +12,16 @@ from typing import Any, Final
 from stillhouse.base.errors import InputError
 from stillhouse.base.records import Request
 from stillhouse.base.runtime import Runtime
-from stillhouse.base.secrets import keep_secret, quote_server
+from stillhouse.base.secrets import quote_server
 from stillhouse.base.stage import log
 from stillhouse.teachers.completion import read_completion
 from stillhouse.teachers.dialect import Dialect, write_body
 from stillhouse.teachers.estimate import Estimator
-from stillhouse.teachers.http_errors import Service, explain_status
+from stillhouse.teachers.http_errors import Service, explain_status, read_error
 from stillhouse.teachers.params import OpenaiAccess, TeachersParams
 from stillhouse.teachers.protocol import Reply, Source
 from stillhouse.teachers.scheduler import Call, Limits, run_calls
-from stillhouse.teachers.sdk import check_address, check_key_text, post_json, write_options
+from stillhouse.teachers.sdk import check_address, post_json, read_key, write_options
 
 _PATH: Final = "/chat/completions"
 _WHERE: Final = "params.yaml: teachers.openai"
@@ -79,7 +77,7 @@ def connect(access: OpenaiAccess, runtime: Runtime) -> Any:
             "an OpenAI-compatible server cannot be asked: the package `openai` is not installed",
             remedy="pip install 'stillhouse[openai]'",
         ) from exc
-    key = read_key(access)
+    key = read_key(access.key, "teachers.openai.key")
     shared = write_options(openai, runtime)
     client: Any
     try:
@@ -98,28 +96,6 @@ def connect(access: OpenaiAccess, runtime: Runtime) -> Any:
         ) from exc
     check_address(client, _ADDRESS)
     return client
-
-
-def read_key(access: OpenaiAccess) -> str | None:
-    """Return the key, which no message will show from now on; None where the server wants none.
-
-    Raises:
-        InputError: the variable that should hold it is not set, or holds something else.
-    """
-    if access.key is None:
-        return None
-    keep_secret(access.key)
-    key = os.environ.get(access.key, "").strip()
-    if not key:
-        raise InputError(
-            "there is no key for the server",
-            where="the environment",
-            expected=access.key,
-            remedy="set it (it is never written anywhere), or `teachers.openai.key: null` where "
-            "the server wants none",
-        )
-    check_key_text(key, access.key)
-    return key
 
 
 class _Chat:
@@ -146,7 +122,7 @@ class _Chat:
             try:
                 message = await post_json(openai, self._client, _PATH, body, plain=self._plain)
             except openai.APIStatusError as exc:
-                status, said = exc.status_code, _read_error(exc.body or exc.response.text)
+                status, said = exc.status_code, read_error(exc.body or exc.response.text)
                 if status in _OVER_A_PARAMETER and self._learn(model, dialect, said):
                     continue
                 headers = exc.response.headers
@@ -167,19 +143,9 @@ class _Chat:
         return True
 
 
-def _read_error(body: object) -> str:
-    """Return the words of an error, and its code, which says more."""
-    if not isinstance(body, Mapping):
-        return str(body)
-    message = body.get("message")
-    said = message if isinstance(message, str) else json.dumps(dict(body), default=str)
-    marks = [str(body[name]) for name in ("code", "param") if body.get(name)]
-    return f"{said} ({', '.join(marks)})" if marks and message is said else said
-
-
 def _explain_error(error: object, request: Request) -> Reply:
     """Return the failure that a gateway wraps in a success (HTTP 200)."""
     code = error.get("code") if isinstance(error, Mapping) else None
     status = code if isinstance(code, int) and 400 <= code < 600 else 500
-    said = _read_error(error)
+    said = read_error(error)
     return Reply(explain_status(_SERVICE, status, said, request.request_id, MappingProxyType({})))

@@ -5,9 +5,9 @@ No stage lists these sections: no edit here asks anything again. Keys stand in t
 
 import re
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
 from stillhouse.base.params import PARAMS, Params, load_section
 
@@ -34,24 +34,34 @@ class AnthropicAccess(Params):
     cache: bool = True
 
 
+def _check_variable(key: str | None) -> str | None:
+    # The message does not show it: who writes something else here has written the key itself.
+    if key is not None and not _VARIABLE.fullmatch(key):
+        raise ValueError(
+            "what stands there is not the name of an environment variable; "
+            "expected a name such as OPENAI_API_KEY, never the key itself"
+        )
+    return key
+
+
+# The name of the variable that holds a key; None where the server wants none.
+KeyVariable = Annotated[str | None, AfterValidator(_check_variable)]
+
+
 class OpenaiAccess(Params):
     """How an OpenAI-compatible server is reached; ``key`` is the name of the variable that holds it."""
 
     base_url: str | None = None
-    key: str | None = "OPENAI_API_KEY"
+    key: KeyVariable = "OPENAI_API_KEY"
     azure_version: str | None = None
     logprobs: bool = True
 
-    @field_validator("key")
-    @classmethod
-    def _names_a_variable(cls, key: str | None) -> str | None:
-        # The message does not show it: who writes something else here has written the key itself.
-        if key is not None and not _VARIABLE.fullmatch(key):
-            raise ValueError(
-                "what stands there is not the name of an environment variable; "
-                "expected a name such as OPENAI_API_KEY, never the key itself"
-            )
-        return key
+
+class VllmAccess(Params):
+    """How the vLLM server is reached that has the teachers of students (``soft.served``)."""
+
+    base_url: str | None = None
+    key: KeyVariable = None
 
 
 class TeachersParams(Params):
@@ -59,6 +69,7 @@ class TeachersParams(Params):
 
     anthropic: AnthropicAccess = AnthropicAccess()
     openai: OpenaiAccess = OpenaiAccess()
+    vllm: VllmAccess = VllmAccess()
     ids: dict[str, str] = Field(default_factory=dict)
     prices: dict[str, Price] = Field(default_factory=dict)
 

@@ -109,7 +109,7 @@ class _Engine:
     ) -> None:
         self._open_calls, self._limits, self._count_tokens = open_calls, limits, count_tokens
         self._throttle = Throttle(limits.concurrency)
-        self._limiters = _make_limiters(limits)
+        self._limiters = make_limiters(limits)
         self._loop = asyncio.new_event_loop()
         self._closing = asyncio.Event()
         self._call: Call | None = None
@@ -326,7 +326,7 @@ class _Engine:
         self._came.set()
 
 
-def _make_limiters(limits: Limits) -> list[tuple[AsyncLimiter, int | None]]:
+def make_limiters(limits: Limits) -> list[tuple[AsyncLimiter, int | None]]:
     """Return a limiter with what each request takes of it; None: its tokens."""
     limiters: list[tuple[AsyncLimiter, int | None]] = []
     if limits.requests_per_minute:

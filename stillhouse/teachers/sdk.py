@@ -6,6 +6,7 @@ more time for a call than all the rest (`python -m bench.teachers`).
 
 import json
 import logging
+import os
 import ssl
 from collections.abc import Mapping
 from functools import lru_cache
@@ -13,7 +14,7 @@ from typing import Any, Final
 
 from stillhouse.base.errors import InputError, TeacherError
 from stillhouse.base.runtime import Runtime
-from stillhouse.base.secrets import quote_server
+from stillhouse.base.secrets import keep_secret, quote_server
 from stillhouse.teachers.http_errors import PROXY_REFUSES, refuse_proxy
 from stillhouse.teachers.scheduler import PassingError
 
@@ -72,6 +73,32 @@ def read_shared(text: str) -> Any:
     return json.loads(text)
 
 
+def read_key(variable: str | None, setting: str) -> str | None:
+    """Return a server's key, which no message will show from now on; None where it wants none.
+
+    Args:
+        variable: what holds it.
+        setting: where that variable is named.
+
+    Raises:
+        InputError: the variable is not set, or holds something else.
+    """
+    if variable is None:
+        return None
+    keep_secret(variable)
+    key = os.environ.get(variable, "").strip()
+    if not key:
+        raise InputError(
+            "there is no key for the server",
+            where="the environment",
+            expected=variable,
+            remedy=f"set it (it is never written anywhere), or `{setting}: null` where the server "
+            "wants none",
+        )
+    check_key_text(key, variable)
+    return key
+
+
 async def post_json(
     sdk: Any, client: Any, path: str, body: Mapping[str, Any], *, plain: bool
 ) -> dict[str, Any]:
@@ -95,15 +122,16 @@ async def post_json(
     except sdk.APIStatusError:
         raise
     except sdk.APIConnectionError as exc:
-        raise _explain_connection(client, _find_root(exc)) from exc
+        raise explain_connection(client, exc) from exc
     except (ValueError, httpx2.HTTPError) as exc:
         raise PassingError(f"half an answer came ({quote_server(str(exc))})") from exc
     return message if isinstance(message, dict) else {}
 
 
-def _explain_connection(client: Any, cause: BaseException) -> Exception:
+def explain_connection(client: Any, exc: BaseException) -> Exception:
+    """Return what to raise where a client got no answer: what may pass, or concerns all calls."""
     # By the first cause: what the SDKs make of it calls a server that is down a timeout.
-    url = client.base_url
+    url, cause = client.base_url, _find_root(exc)
     server = f"{url.scheme}://{url.netloc.decode()}"  # without the name and password it may hold
     if isinstance(cause, ssl.SSLCertVerificationError):
         return TeacherError(

@@ -33,8 +33,8 @@ class Listed:
     """A student and the rows that it was trained on, by number.
 
     ``problem`` says why its list cannot be read or believed, and is empty where it can; then there
-    is a provenance. ``base_doubt`` says why its base may have seen what no row tells of, and is empty
-    where it cannot. ``tables`` are those that it was made of, as far as they are found. ``commits`` are
+    is a provenance. ``doubts`` say, by the sha256 of its base's and its teachers' weights, why one may
+    have seen what no row tells of; nothing of one that cannot. ``tables`` are those that it was made of, as far as they are found. ``commits`` are
     those whose ``dvc.lock`` names it, newest first, and ``where`` says so in words.
     """
 
@@ -42,7 +42,7 @@ class Listed:
     rows: Numbers
     provenance: Provenance | None
     problem: str
-    base_doubt: str = ""
+    doubts: Mapping[str, str] = field(default_factory=dict)
     tables: Mapping[Path, Path] = field(default_factory=dict)
     commits: tuple[str, ...] = ()
     where: str = ""
@@ -139,10 +139,10 @@ def _list_one(index: Index, root: Path, one: _Named, tables: Mapping[Path, Path]
         rows = index.seen(manifest.rows).row
     except StillhouseError as exc:
         return replace(listed, problem=_cannot_be_read(exc))
-    doubt = _doubt_base(root, manifest.provenance.base)
-    return replace(
-        listed, rows=rows, provenance=manifest.provenance, base_doubt=doubt, tables=tables
-    )
+    sources = name_sources(manifest.provenance)
+    told = {source.sha256: _doubt_source(root, did, source) for did, source in sources}
+    doubts = {sha256: doubt for sha256, doubt in told.items() if doubt}
+    return replace(listed, rows=rows, provenance=manifest.provenance, doubts=doubts, tables=tables)
 
 
 def _read_folder(index: Index, folder: Path) -> _Manifest:
@@ -199,18 +199,25 @@ def _parse(data: bytes, expected: str, folder: Path) -> Provenance:
     return read_provenance(folder)
 
 
-def _doubt_base(root: Path, base: BaseModel) -> str:
-    """Return why a base that is no student of any version may have seen the thing all the same; else empty.
+def name_sources(provenance: Provenance) -> list[tuple[str, BaseModel]]:
+    """Return the models that a student's weights go back to, each with what the student did with it."""
+    learned = [("learned the probabilities of", teacher) for teacher in provenance.teachers]
+    return [("began with", provenance.base), *learned]
+
+
+def _doubt_source(root: Path, did: str, source: BaseModel) -> str:
+    """Return why a model that is no student of any version may have seen the thing all the same; else empty.
 
     What comes from a hub or a package is a third one's; a local folder is that only while it lies
     there to be looked into. Of one outside the project a provenance holds the last part of the path.
     """
-    if is_student(base.name, root):
-        return f"began with `{base.name}`, which has other weights now or is gone"
-    if (root / base.name / PROVENANCE).is_file():
-        return f"began with the student `{base.name}`, whose weights none in `{MODELS}/` has"
-    if base.origin == LOCAL_ORIGIN and not (root / base.name).is_dir():
-        return f"began with the folder `{base.name}`, which is not here: what it saw cannot be told"
+    name = source.name
+    if is_student(name, root):
+        return f"{did} `{name}`, which has other weights now or is gone"
+    if (root / name / PROVENANCE).is_file():
+        return f"{did} the student `{name}`, whose weights none in `{MODELS}/` has"
+    if source.origin == LOCAL_ORIGIN and not (root / name).is_dir():
+        return f"{did} the folder `{name}`, which is not here: what it saw cannot be told"
     return ""
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from stillhouse.tracing.index import Index
 from stillhouse.tracing.lexicon import Numbers
-from stillhouse.tracing.listed import Listed
+from stillhouse.tracing.listed import Listed, name_sources
 from stillhouse.tracing.past import Past, look_back
 from stillhouse.tracing.reach import Reach
 from stillhouse.tracing.tables import DATASET
@@ -60,7 +60,7 @@ def describe_verdict(model: Listed, verdict: Verdict, rows: int, why: str) -> Mo
 def inherit_verdicts(
     listed: Sequence[Listed], verdicts: Mapping[str, ModelVerdict]
 ) -> dict[str, ModelVerdict]:
-    """Return the verdicts by model, each with what it began with: that student's, or a third one's."""
+    """Return the verdicts by model, each with those of the students whose weights its own go back to."""
     found = dict(verdicts)
     by_weights: dict[str, list[str]] = {}
     for model in listed:
@@ -138,19 +138,21 @@ def _inherit(
     by_weights: Mapping[str, Sequence[str]],
     verdicts: Mapping[str, ModelVerdict],
 ) -> ModelVerdict:
-    """Return the verdict with that of the student, if any, whose weights training began with."""
+    """Return the verdict with that of the students, if any, whose weights its own go back to."""
     if model.provenance is None or own.verdict == "affected":
         return own
-    # Several students may have equal weights: each of them may be the one it began with.
-    same = [verdicts[name] for name in by_weights.get(model.provenance.base.sha256, ())]
-    if same:
-        worst = worst_verdict(same)
-        if worst in ("clean", own.verdict):
-            return own
-        name = next(verdict.model for verdict in same if verdict.verdict == worst)
-        return replace(own, verdict=worst, why=f"began with `{name}`: {worst}")
-    if own.verdict == "clean" and model.base_doubt:
-        return replace(own, verdict="unknown", why=model.base_doubt)
+    # Several students may have equal weights: each of them may be the one.
+    found, doubts = [], []
+    for did, source in name_sources(model.provenance):
+        same = by_weights.get(source.sha256, ())
+        found += [(did, verdicts[name]) for name in same]
+        doubts += [] if same else [model.doubts.get(source.sha256, "")]
+    worst = worst_verdict([verdict for _, verdict in found])
+    if worst not in ("clean", own.verdict):
+        did, name = next((did, one.model) for did, one in found if one.verdict == worst)
+        return replace(own, verdict=worst, why=f"{did} `{name}`: {worst}")
+    if own.verdict == "clean" and any(doubts):
+        return replace(own, verdict="unknown", why=next(filter(None, doubts)))
     return own
 
 

@@ -49,13 +49,15 @@ class _Material:
 def step_up_student(index: Index, root: Path, student: Listed) -> Iterator[Step]:
     """Yield what a student was made from, each with the number of its training rows, most first.
 
-    Its base, teachers, prompts, documents, and the table. A row of two documents counts for both.
+    Its base, whose probabilities it learned, teachers, prompts, documents, and the table. A row of two documents counts for both.
     """
     if student.provenance is None:
         yield Step("problem", student.problem, {})
         return
     base = student.provenance.base
     yield Step("base", base.name, {"sha256": base.sha256, "origin": base.origin})
+    for one in student.provenance.teachers:
+        yield Step("probabilities", one.name, {"sha256": one.sha256, "origin": one.origin})
     material = _gather(index, root, student)
     yield from _show_teachers(index, material)
     yield from _show_prompts(index, root, material)
@@ -72,14 +74,14 @@ def step_up_student(index: Index, root: Path, student: Listed) -> Iterator[Step]
 
 
 def step_down_student(verdicts: Sequence[ModelVerdict]) -> Iterator[Step]:
-    """Yield the students that began with its weights, themselves or through another one."""
+    """Yield the students that go back to its weights, themselves or through another one."""
     for verdict in verdicts:
         if verdict.verdict == "affected":
             yield Step("student", f"models/{verdict.model}", {"why": verdict.why})
 
 
 def judge_heirs(student: Listed, listed: Sequence[Listed]) -> list[ModelVerdict]:
-    """Return a verdict on every other student: affected if it began with this one's weights."""
+    """Return a verdict on every other student: affected if this one's weights were its base or teacher."""
     others = [model for model in listed if model.model != student.model]
     if student.provenance is None:
         why = f"which weights `models/{student.model}` had cannot be told ({student.problem})"

@@ -118,7 +118,7 @@ def _tell(step: Step) -> str:
     match step.kind:
         case "document":
             return _join(facts["source"], facts["license"], facts["state"], _rows(facts))
-        case "base":
+        case "base" | "probabilities":
             return _join(step.id, str(facts["sha256"])[:_SHOWN_ID], facts["origin"])
         case "teacher":
             return _join(step.id, facts["model"], _rows(facts))

@@ -1,16 +1,16 @@
-"""Vectors that were computed before, in one SQLite file; a convenience, never evidence."""
+"""What was computed before, as bytes by name in one SQLite file; a convenience, never evidence."""
 
 import sqlite3
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 _BLOCK: Final = 500  # names in one question to SQLite
 _BROKEN: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
-class VectorStore:
+class ByteStore:
     """Remembers bytes by name. What cannot be read counts as not there.
 
     A file that is no database, or a broken one, gives way to a new one; where none can be written,
@@ -22,22 +22,29 @@ class VectorStore:
         self._database = _open(path)
 
     def read(self, names: Collection[str]) -> dict[str, bytes]:
-        """Return the vectors that are known, by name."""
-        wanted, found = list(names), dict[str, bytes]()
+        """Return the bytes that are known, by name."""
+        return dict(self._select("name, vector", names))
+
+    def find(self, names: Collection[str]) -> set[str]:
+        """Return the names for which bytes are known."""
+        return {name for (name,) in self._select("name", names)}
+
+    def _select(self, columns: str, names: Collection[str]) -> list[tuple[Any, ...]]:
+        wanted, found = list(names), list[tuple[Any, ...]]()
         with suppress(sqlite3.DatabaseError):
             for start in range(0, len(wanted), _BLOCK):
                 part = wanted[start : start + _BLOCK]
                 marks = ",".join("?" * len(part))
-                query = f"SELECT name, vector FROM vectors WHERE name IN ({marks})"  # noqa: S608 - marks
-                found |= dict(self._database.execute(query, part))
+                query = f"SELECT {columns} FROM vectors WHERE name IN ({marks})"  # noqa: S608 - no values
+                found += self._database.execute(query, part)
         return found
 
-    def write(self, vectors: Mapping[str, bytes]) -> None:
-        """Remember vectors."""
+    def write(self, values: Mapping[str, bytes]) -> None:
+        """Remember bytes by name; what a name already stands for stays."""
         with suppress(sqlite3.DatabaseError), self._database:
             self._database.execute("BEGIN")
             self._database.executemany(
-                "INSERT OR IGNORE INTO vectors VALUES (?, ?)", vectors.items()
+                "INSERT OR IGNORE INTO vectors VALUES (?, ?)", values.items()
             )
 
 

@@ -1,0 +1,152 @@
+"""Students that learn from their own answers: TRL's losses are ours, and they come nearer to their teacher."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from pydantic import ValidationError
+from trl.trainer.distillation_trainer import _chunked_divergence_loss
+
+from stillhouse.distill.bases import weights_sha256
+from stillhouse.distill.batches import Targets
+from stillhouse.distill.checkpoints import Checkpoints
+from stillhouse.distill.encode import Encoded
+from stillhouse.distill.loading import load_model, load_tokenizer
+from stillhouse.distill.losses import Divergence, dense_divergence
+from stillhouse.distill.on_policy import BETA, OnPolicyTrainer
+from stillhouse.distill.params import BatchMix, Lora, Soft, Student
+from stillhouse.distill.students import save_student
+from stillhouse.distill.train import Trained, train_student
+from tests.test_checkpoints import ALWAYS, Killed
+from tests.test_distill_train import PARAMS, RUNTIME, base, distance, rows, teacher
+
+__all__ = ["base", "rows", "teacher"]  # fixtures
+
+SOFT = Soft(teacher="teacher", alpha=1.0, temperature=1.0, max_new_tokens=8)
+ASKED = PARAMS.model_copy(
+    update={
+        "method": "on_policy", "soft": SOFT, "batch": BatchMix(taught=2, abstain=0.0, replay=0),
+        "epochs": 10, "eval_every": 10, "patience": 99,
+    }
+)  # fmt: skip
+
+
+def train(
+    base: Path,
+    teacher: Path,
+    rows: list[Encoded],
+    params: Student = ASKED,
+    checkpoints: Checkpoints | None = None,
+) -> Trained:
+    return train_student(
+        base, train=rows, validation=rows[:2], targets=Targets(), params=params, runtime=RUNTIME,
+        checkpoints=checkpoints, teachers=(load_model(teacher),),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("temperature", [1.0, 3.0])
+@pytest.mark.parametrize("divergence", BETA)
+def test_trl_measures_what_we_do(divergence: Divergence, temperature: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    own, theirs = (torch.randn(2, 5, 40, generator=generator) * 3 for _ in range(2))
+    mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]])
+    head = torch.eye(40)
+    found, _, count = _chunked_divergence_loss(
+        own, theirs, head, head, mask, BETA[divergence], temperature=temperature
+    )
+    learned = mask.bool()
+    wanted = dense_divergence(
+        own[learned], theirs[learned], temperature=temperature, kind=divergence
+    )
+    assert int(count) == 7
+    assert found.item() == pytest.approx(wanted.mean().item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("divergence", BETA)
+def test_a_student_comes_nearer_to_its_teacher_by_its_own_answers(
+    base: Path, teacher: Path, rows: list[Encoded], divergence: Divergence
+) -> None:
+    params = ASKED.model_copy(update={"soft": SOFT.model_copy(update={"divergence": divergence})})
+    trained = train(base, teacher, rows, params)
+    measured = [point.distillation for point in trained.curve if point.distillation is not None]
+    assert measured[-1] < 0.85 * measured[0]
+    still = train(base, teacher, rows, params.model_copy(update={"learning_rate": 1e-9}))
+    assert distance(trained, teacher, rows) < 0.9 * distance(still, teacher, rows)
+    assert trained.tokens > trained.steps * 2 * 8
+    assert {point.cross_entropy for point in trained.curve} == {None}
+    assert [p.step for p in trained.curve if p.validation_loss is not None] == [10, 20, 30]
+
+
+def test_answering_twice_gives_the_same_weights(
+    base: Path, teacher: Path, rows: list[Encoded], tmp_path: Path
+) -> None:
+    for name in ("a", "b"):
+        trained = train(base, teacher, rows)
+        save_student(tmp_path / name, trained, load_tokenizer(base), "bfloat16")
+    assert weights_sha256(tmp_path / "a") == weights_sha256(tmp_path / "b")
+
+
+def test_a_killed_run_answers_on_where_it_stood(
+    base: Path,
+    teacher: Path,
+    rows: list[Encoded],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    undisturbed = train(base, teacher, rows)
+    step, left = OnPolicyTrainer.training_step, iter(range(13))
+
+    def die(self: OnPolicyTrainer, *args: object, **kwargs: object) -> torch.Tensor:
+        if next(left, None) is None:
+            raise Killed
+        return step(self, *args, **kwargs)
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(OnPolicyTrainer, "training_step", die)
+        train(base, teacher, rows, checkpoints=Checkpoints(tmp_path, ALWAYS))
+    found = Checkpoints(tmp_path, ALWAYS).find()
+    assert found is not None
+    assert found.name == "checkpoint-10"
+    resumed = train(base, teacher, rows, checkpoints=Checkpoints(tmp_path, ALWAYS))
+    assert resumed.curve == undisturbed.curve
+    assert (resumed.steps, resumed.best_step, resumed.tokens) == (
+        undisturbed.steps, undisturbed.best_step, undisturbed.tokens,
+    )  # fmt: skip
+    weights = resumed.model.state_dict()
+    for name, value in undisturbed.model.state_dict().items():
+        assert torch.equal(weights[name], value), name
+
+
+def test_a_merged_adapter_and_frozen_embeddings_come_out_as_plain_weights(
+    base: Path, teacher: Path, rows: list[Encoded]
+) -> None:
+    before = load_model(base).state_dict()
+    for changes in ({"lora": Lora(rank=4, alpha=8)}, {"freeze_embeddings": True}):
+        after = train(base, teacher, rows, ASKED.model_copy(update=changes)).model.state_dict()
+        assert after.keys() == before.keys()
+        assert torch.equal(after["model.embed_tokens.weight"], before["model.embed_tokens.weight"])
+        assert any(not torch.equal(after[name], before[name]) for name in before)
+
+
+@pytest.mark.parametrize(
+    ("changes", "soft", "said"),
+    [
+        ({}, {"teacher": ["a", "b"]}, "names several"),
+        ({}, {"reads": "passage"}, "the teacher reads what the student answered"),
+        ({}, {"alpha": 0.7}, "no words are learned"),
+        ({}, {"temperature": [2.0, 1.0]}, "there is one, of sampling and of learning"),
+        ({}, {"hidden": {"layers": [[1, 1]]}}, "`soft.hidden` is set"),
+        ({"batch": {"taught": 2, "abstain": 0.0, "replay": 1}}, {}, "there is no replay"),
+        ({"layer_rate": 0.9}, {}, "`layer_rate` is not 1"),
+        ({"reasoning": "before_answer"}, {}, "no words are learned"),
+        ({"soft": None}, {}, "needs `soft`"),
+    ],
+)
+def test_what_cannot_be_had_is_refused_before_anything_runs(
+    changes: dict[str, object], soft: dict[str, object], said: str
+) -> None:
+    settings = ASKED.model_dump(mode="json")
+    settings["soft"] |= soft
+    with pytest.raises(ValidationError, match=said):
+        Student.model_validate({**settings, **changes})
+    assert Student.model_validate(ASKED.model_dump(mode="json")) == ASKED
