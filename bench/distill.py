@@ -1,12 +1,14 @@
 """What distillation costs: a step from captured distributions against words alone, a live teacher and TRL.
 
-Every recipe trains the same rows in the same batches from the same base; the teacher is that base, so
-both are of equal size, and reads what the student reads. Each measurement is a process of its own, for
-its peak memory, and the recipes take turns. The peer is TRL's ``GKDTrainer`` with ``lmbda=0``: fixed
+Every recipe trains the same rows in the same batches from the same base, its embeddings frozen as those of
+the shipped student (``--embeddings`` trains them, too); the teacher is that base, so both are of equal size,
+and reads what the student reads. Each measurement is a process of its own, set up as the stage ``train`` is,
+for its peak memory, and the recipes take turns. The peer is TRL's ``GKDTrainer`` with ``lmbda=0``: fixed
 rows and a live teacher. A step is the time from the end of one to the end of the next, the making of its
-batch included; padding is not counted as work done.
+batch included; padding is not counted as work done. Of each step the fastest of all turns counts, since
+what else a machine does makes one only slower; what is printed is the median of those over the steps.
 
-``python -m bench.distill``; ``--rounds 3`` for more turns.
+``python -m bench.distill``; ``--rounds 6`` for more turns.
 """
 
 import argparse
@@ -19,6 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import stages  # noqa: F401 - how threads wait is set before torch is imported
 from bench.processes import ROOT, describe_machine, run
 
 TRAIN: Final = Path("data/dataset/train.parquet")
@@ -38,18 +41,27 @@ SHOWN: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Median seconds a step after the warm-up, tokens in such a step, and the peak in megabytes."""
+    """Seconds of each step after the warm-up, tokens in such a step (median), and the peak in megabytes."""
 
-    seconds: float
+    steps: list[float]
     tokens: float
     memory: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """The median of the steps."""
+        return statistics.median(self.steps)
 
 
 def main() -> None:
     """Print seconds, tokens a second and memory of each recipe, and the ratios that matter."""
     args = _read_arguments()
     if args.measure:
-        print(json.dumps(asdict(measure(args.measure, args.captured))))
+        print(
+            json.dumps(
+                asdict(measure(args.measure, args.captured, train_embeddings=args.embeddings))
+            )
+        )
         return
     print(describe_machine())
     found: dict[str, list[Measured]] = {name: [] for name in RECIPES}
@@ -58,7 +70,7 @@ def main() -> None:
         capture(folder)
         for _ in range(args.rounds):
             for name, measured in found.items():
-                measured.append(_measure_apart(name, folder))
+                measured.append(_measure_apart(name, folder, train_embeddings=args.embeddings))
     report({name: _best(measured) for name, measured in found.items()})
 
 
@@ -78,23 +90,24 @@ def report(found: dict[str, Measured]) -> None:
 
 def _read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.distill", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=2, help="turns of each recipe (default 2)")
+    parser.add_argument("--rounds", type=int, default=4, help="turns of each recipe (default 4)")
+    parser.add_argument("--embeddings", action="store_true", help="train the embeddings, too")
     parser.add_argument("--measure", choices=RECIPES, help=argparse.SUPPRESS)
     parser.add_argument("--captured", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def _measure_apart(name: str, folder: Path) -> Measured:
-    command = (sys.executable, "-m", "bench.distill", "--measure", name, "--captured", str(folder))
-    done = run(command, ROOT)
+def _measure_apart(name: str, folder: Path, *, train_embeddings: bool) -> Measured:
+    command = [sys.executable, "-m", "bench.distill", "--measure", name, "--captured", str(folder)]
+    done = run((*command, *(["--embeddings"] if train_embeddings else [])), ROOT)
     told = json.loads(done.printed.splitlines()[-1])
-    return Measured(told["seconds"], told["tokens"], done.memory)
+    return Measured(told["steps"], told["tokens"], done.memory)
 
 
 def _best(measured: list[Measured]) -> Measured:
-    """Return the fastest turn, with the greatest peak of all."""
-    fastest = min(measured, key=lambda one: one.seconds)
-    return Measured(fastest.seconds, fastest.tokens, max(one.memory for one in measured))
+    """Return each step at its fastest turn, with the greatest peak of all."""
+    steps = [min(turns) for turns in zip(*(one.steps for one in measured), strict=True)]
+    return Measured(steps, measured[0].tokens, max(one.memory for one in measured))
 
 
 def capture(folder: Path) -> None:
@@ -115,19 +128,19 @@ def capture(folder: Path) -> None:
     write_distributions(folder / "captured", origin, rows, read)
 
 
-def measure(name: str, folder: Path) -> Measured:
+def measure(name: str, folder: Path, *, train_embeddings: bool) -> Measured:
     """Train a few steps by one recipe and return what they took."""
     from stillhouse.base.runtime import load_runtime, use_threads
 
     use_threads(load_runtime())
-    batches = _plan()
+    batches, build = _plan(), _build_peer if name == "gkd" else _build_ours
     clock = _clock()
     with tempfile.TemporaryDirectory() as scratch:
-        trainer = (_build_peer if name == "gkd" else _build_ours)(name, folder, batches, scratch)
+        trainer = build(name, folder, batches, scratch, freeze_embeddings=not train_embeddings)
         trainer.add_callback(clock)
         trainer.train()
     sizes = [sum(len(row.input_ids) for row in batch) for batch in batches[WARM:]]
-    return Measured(statistics.median(clock.seconds[WARM - 1 :]), statistics.median(sizes))
+    return Measured(clock.seconds[WARM - 1 :], statistics.median(sizes))
 
 
 def _clock() -> Any:
@@ -173,7 +186,9 @@ def _plan() -> list[list[Any]]:
     return [[rows[index] for index in batch] for batch in plan]
 
 
-def _build_ours(name: str, folder: Path, batches: list[list[Any]], scratch: str) -> Any:
+def _build_ours(
+    name: str, folder: Path, batches: list[list[Any]], scratch: str, *, freeze_embeddings: bool
+) -> Any:
     from stillhouse.base.runtime import load_runtime
     from stillhouse.distill.batches import Targets, collate
     from stillhouse.distill.distributions import read_distributions
@@ -199,7 +214,7 @@ def _build_ours(name: str, folder: Path, batches: list[list[Any]], scratch: str)
         attend_plainly(teachers[0], [len(row.input_ids) for row in rows], load_runtime())
     return StudentTrainer(
         model=load_student(
-            base, rows, load_runtime(), freeze_embeddings=False,
+            base, rows, load_runtime(), freeze_embeddings=freeze_embeddings,
             keep_layers=LAYERS if name.endswith("-10") else None,
         ),
         data_collator=lambda found: collate(
@@ -211,7 +226,9 @@ def _build_ours(name: str, folder: Path, batches: list[list[Any]], scratch: str)
     )  # fmt: skip
 
 
-def _build_peer(_: str, __: Path, batches: list[list[Any]], scratch: str) -> Any:
+def _build_peer(
+    _: str, __: Path, batches: list[list[Any]], scratch: str, *, freeze_embeddings: bool
+) -> Any:
     from trl.experimental.gkd import GKDConfig, GKDTrainer
 
     from stillhouse.base.runtime import load_runtime
@@ -229,7 +246,7 @@ def _build_peer(_: str, __: Path, batches: list[list[Any]], scratch: str) -> Any
         return {name: batch[name] for name in ("input_ids", "attention_mask", "labels")}
 
     return GKDTrainer(
-        model=load_student(base, rows, load_runtime(), freeze_embeddings=False),
+        model=load_student(base, rows, load_runtime(), freeze_embeddings=freeze_embeddings),
         teacher_model=teacher,
         data_collator=pick,
         processing_class=tokenizer,

@@ -17,7 +17,7 @@ from stillhouse.base.tables import read_all
 from stillhouse.distill.bases import open_base
 from stillhouse.distill.capture import Sources, capture_by, capture_rows, open_store
 from stillhouse.distill.distributions import MANIFEST, Captured, write_distributions
-from stillhouse.distill.encode import Reading, encode_rows
+from stillhouse.distill.encode import Reading, check_reasoning, encode_rows
 from stillhouse.distill.loading import load_tokenizer
 from stillhouse.distill.params import Student
 from stillhouse.distill.parts import Part, choose_rows, find_earlier, list_parts, place_of
@@ -37,6 +37,7 @@ def main() -> None:
     parts = list_parts(params, base, lambda model: open_base(model, home() / "bases"))
     rows = read_all(TRAIN, Row) if parts else []
     tokenizer = load_tokenizer(base.folder)
+    check_reasoning(rows, params.reasoning)
     encoded = encode_rows(rows, tokenizer, params.max_tokens, params.reasoning) if parts else []
     captured = computed = 0
     for part in parts:

@@ -12,11 +12,16 @@ from stillhouse.base.runtime import choose_device, load_runtime, use_threads
 from stillhouse.base.stage import run_stage, say_counts
 from stillhouse.base.tables import read_all
 from stillhouse.distill.bases import open_base
-from stillhouse.distill.encode import encode_rows
+from stillhouse.distill.encode import check_reasoning, encode_rows
 from stillhouse.distill.loading import load_tokenizer
 from stillhouse.distill.params import Student
 from stillhouse.distill.parts import TEACHER, list_parts, place_of
-from stillhouse.distill.processes import run_processes, share_checkpoints, wants_processes
+from stillhouse.distill.processes import (
+    check_alone,
+    run_processes,
+    share_checkpoints,
+    wants_processes,
+)
 from stillhouse.distill.students import save_student, write_curve
 from stillhouse.distill.teaching import open_teaching
 from stillhouse.distill.train import train_student
@@ -34,6 +39,7 @@ def main() -> None:
     name = choose_student(sys.argv[1:])
     params, runtime, guard = load_section(f"students.{name}", Student), load_runtime(), InputGuard()
     if wants_processes(runtime):
+        check_alone(params.method, several=True)
         run_processes(runtime, "stages.train", sys.argv[1:])
         return
     use_threads(runtime)
@@ -42,6 +48,7 @@ def main() -> None:
     read_gate(guard.open(GATE), guard.opened, rows)
     base = open_base(params.model, home() / "bases")
     tokenizer = load_tokenizer(base.folder)
+    check_reasoning(rows[TRAIN], params.reasoning)
     train = encode_rows(rows[TRAIN], tokenizer, params.max_tokens, params.reasoning)
     taught = [row for row in rows[VALIDATION] if row.task not in ("abstain", "replay")]
     guard.open(place_of(name, ""))

@@ -1,5 +1,7 @@
 """Students that learn from their own answers: TRL's losses are ours, and they come nearer to their teacher."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,17 +9,23 @@ import torch
 from pydantic import ValidationError
 from trl.trainer.distillation_trainer import _chunked_divergence_loss
 
-from stillhouse.distill.bases import weights_sha256
+import stages.train as stage
+import stillhouse.distill.train as module
+from stillhouse.base.errors import InputError
+from stillhouse.base.runtime import Runtime
+from stillhouse.distill.bases import open_base, weights_sha256
 from stillhouse.distill.batches import Targets
 from stillhouse.distill.checkpoints import Checkpoints
-from stillhouse.distill.encode import Encoded
+from stillhouse.distill.encode import Encoded, Reading
 from stillhouse.distill.loading import load_model, load_tokenizer
 from stillhouse.distill.losses import Divergence, dense_divergence
 from stillhouse.distill.on_policy import BETA, OnPolicyTrainer
 from stillhouse.distill.params import BatchMix, Lora, Soft, Student
+from stillhouse.distill.parts import choose_rows, list_parts
 from stillhouse.distill.students import save_student
 from stillhouse.distill.train import Trained, train_student
 from tests.test_checkpoints import ALWAYS, Killed
+from tests.test_distill_batches import row_of
 from tests.test_distill_train import PARAMS, RUNTIME, base, distance, rows, teacher
 
 __all__ = ["base", "rows", "teacher"]  # fixtures
@@ -150,3 +158,51 @@ def test_what_cannot_be_had_is_refused_before_anything_runs(
     with pytest.raises(ValidationError, match=said):
         Student.model_validate({**settings, **changes})
     assert Student.model_validate(ASKED.model_dump(mode="json")) == ASKED
+
+
+def test_several_processes_are_refused_before_any_is_started(
+    base: Path, teacher: Path, rows: list[Encoded], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "`method: on_policy` trains in one process, and several are asked for"
+    with monkeypatch.context() as patch:
+        patch.setattr(stage, "load_section", lambda *_: ASKED)
+        patch.setattr(stage, "load_runtime", lambda: Runtime(processes=2))
+        patch.setattr(stage, "choose_student", lambda _: "tiny")
+        patch.setattr(stage, "run_processes", pytest.fail)
+        with pytest.raises(InputError, match=said):
+            stage.main()
+    monkeypatch.setattr(module, "count_processes", lambda: 2)  # of whom this one is begun by hand
+    with pytest.raises(InputError, match=said):
+        train(base, teacher, rows)
+
+
+@pytest.mark.parametrize("shorter", ["student", "teacher"])
+def test_an_answer_that_would_be_longer_than_a_model_reads_is_refused_before_it_is_given(
+    base: Path, teacher: Path, rows: list[Encoded], tmp_path: Path, shorter: str
+) -> None:
+    folders = {"student": base, "teacher": teacher}
+    short = folders[shorter] = Path(shutil.copytree(folders[shorter], tmp_path / "short"))
+    longest = max(row.start for row in rows)
+    config = json.loads((short / "config.json").read_text())
+
+    def choose(positions: int) -> list[Reading]:
+        told = json.dumps({**config, "max_position_embeddings": positions})
+        (short / "config.json").write_text(told)
+        student = open_base(str(folders["student"]), tmp_path)
+        params = ASKED.model_copy(update={"model": str(folders["student"])})
+        (part,) = list_parts(
+            params, student, lambda _: open_base(str(folders["teacher"]), tmp_path)
+        )
+        return choose_rows(
+            part, [row_of("recall", "?", "", row.row_id) for row in rows], rows, dict
+        )
+
+    assert choose(longest + 8) == []
+    with pytest.raises(InputError) as told:
+        choose(longest + 7)
+    assert str(told.value) == (
+        f"students.<name>.soft.max_new_tokens: row {max(rows, key=lambda row: row.start).row_id[:12]} has "
+        f"a prompt of {longest} tokens, the student answers with 8 at most, and {short} reads no more than "
+        f"{longest + 7}; expected at most 7; shorten the answers, choose models that read more, or lower "
+        "`ingest.max_tokens`"
+    )

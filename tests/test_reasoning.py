@@ -3,24 +3,29 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from stillhouse.base.errors import InputError
-from stillhouse.base.thoughts import write_thoughts
+from stillhouse.base.thoughts import Thoughts, write_thoughts
 from stillhouse.cli.main import app
 from stillhouse.distill.batches import Targets
-from stillhouse.distill.encode import encode_rows, read_rows
+from stillhouse.distill.encode import check_reasoning, encode_rows, read_rows
 from stillhouse.distill.loading import load_tokenizer
 from stillhouse.distill.students import save_student
 from stillhouse.distill.train import train_student
+from stillhouse.evaluation import thinking
 from stillhouse.evaluation.answering import Answering, Model, load_model
+from stillhouse.evaluation.intervals import share
 from stillhouse.evaluation.thinking import Thinker, reasons_first, think_prompts
 from tests.test_distill_batches import row_of
 from tests.test_distill_train import PARAMS, RUNTIME
 from tests.tiny import build_tiny_model
 
+ROOT = Path(__file__).parent.parent
 QUESTIONS = {
     "Which code?": ("It says HB-021.", "HB-021."),
     "How many days?": ("27.5 days.", "27.5."),
@@ -86,6 +91,40 @@ def test_a_row_that_is_too_long_with_its_reasoning_says_what_would_help(base: Pa
         encode_rows(ROWS, tokenizer, longest, "before_answer")
 
 
+def test_reasoning_that_nobody_wrote_is_refused() -> None:
+    bare = [replace(row, reasoning="") for row in ROWS]
+    with pytest.raises(InputError) as told:
+        check_reasoning(bare, "before_answer")
+    assert str(told.value) == (
+        "students.<name>.reasoning: `reasoning: before_answer`, and none of the 2 rows has reasoning to "
+        "learn; expected rows whose teacher gave its reasoning (`reasoning` in "
+        "data/dataset/train.parquet); ask for it in the prompts of the tasks, or set `reasoning: none`"
+    )
+    check_reasoning([*bare, ROWS[0]], "before_answer")
+    check_reasoning(bare, "none")
+
+
+def test_a_tokenizer_whose_tags_are_special_tokens_is_refused(base: Path) -> None:
+    tokenizer = load_tokenizer(base)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<think>", "</think>"]})
+    with pytest.raises(InputError, match="does not give back the tags that part reasoning from"):
+        encode_rows(ROWS, tokenizer, 200, "before_answer")
+    assert encode_rows(ROWS, tokenizer, 200)
+    plain = load_tokenizer(base)
+    plain.add_tokens(["<think>", "</think>"])  # tokens of their own, as Qwen3 has them
+    assert encode_rows(ROWS, plain, 200, "before_answer")
+
+
+def test_a_template_that_opens_the_reasoning_itself_is_refused(base: Path) -> None:
+    tokenizer = load_tokenizer(base)
+    tokenizer.chat_template = str(tokenizer.chat_template).replace(
+        "assistant\n{% endif %}", "assistant\n<think>\n{% endif %}"
+    )
+    with pytest.raises(InputError, match="writes <think> before the student says anything"):
+        encode_rows(ROWS, tokenizer, 200, "before_answer")
+    assert encode_rows(ROWS, tokenizer, 200)
+
+
 def test_a_teacher_reads_the_reasoning_that_the_student_learns(base: Path) -> None:
     tokenizer = load_tokenizer(base)
     rows = [replace(row, chunk_ids=("c",)) for row in ROWS]
@@ -113,8 +152,12 @@ def test_reasoning_that_does_not_end_is_no_answer_and_is_counted(model: Model) -
     assert thinker.answer(list(QUESTIONS), "asked") == ["HB", "27"]
     narrow = Thinker(model, SETTINGS.model_copy(update={"max_new_tokens": 3}), 1)
     assert narrow.answer(list(QUESTIONS), "asked") == ["", ""]
-    assert narrow.describe() == {"replies": 2, "reasoned": 0.0, "unfinished": 1.0}
-    assert thinker.describe() == {"replies": 2, "reasoned": 1.0, "unfinished": 0.0}
+    none, all_of_two = share([False] * 2, ["a", "b"]), share([True] * 2, ["a", "b"])
+    never = {"share": 0.0, "low": 0.0, "high": round(none.high, 6)}
+    always = {"share": 1.0, "low": round(all_of_two.low, 6), "high": 1.0}
+    assert 0.3 < all_of_two.low < 0.4  # Wilson's for two of two
+    assert narrow.describe() == {"replies": 2, "reasoned": never, "unfinished": always}
+    assert thinker.describe() == {"replies": 2, "reasoned": always, "unfinished": never}
 
 
 def test_who_reasons_is_told_by_its_folder(base: Path, student: Path, tmp_path: Path) -> None:
@@ -126,6 +169,27 @@ def test_who_reasons_is_told_by_its_folder(base: Path, student: Path, tmp_path: 
         (tmp_path / "provenance.json").write_text(torn)
         with pytest.raises(InputError, match="not a provenance"):
             reasons_first(tmp_path)
+
+
+def test_ask_gives_the_room_that_the_projects_evaluation_gives(
+    student: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["evaluate"]["reasoning_tokens"] = 1
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    monkeypatch.chdir(tmp_path)
+    given: list[int] = []
+
+    def think(*asked: object) -> list[Thoughts]:
+        given.append(cast("int", asked[3]))
+        return [Thoughts("", "", finished=False)]
+
+    monkeypatch.setattr(thinking, "think_prompts", think)
+    said = CliRunner().invoke(app, ["ask", str(student), "Which code?"])
+    monkeypatch.chdir(student)  # which is no project
+    CliRunner().invoke(app, ["ask", str(student), "Which code?"])
+    assert said.stdout == "(no answer: its reasoning did not end)\n"
+    assert given == [1, 128]
 
 
 def test_ask_prints_the_answer_and_the_reasoning_where_it_is_wanted(student: Path) -> None:

@@ -3,7 +3,10 @@
 import json
 import logging
 import math
+import os
+import signal
 import stat
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -236,12 +239,34 @@ def change_values(change: Callable[[float], object]) -> Callable[[Any], None]:
     return spoil
 
 
+def swap_prompt(answer: Any) -> None:
+    found = entries(answer)
+    found[1], found[2] = found[2], found[1]
+
+
+def add_strangers(answer: Any) -> None:
+    entries(answer)[-1].update({str(t): {"logprob": -50.0, "rank": 500} for t in range(5, 8)})
+
+
 SPOILT: dict[str, tuple[Callable[[Any], object], str]] = {
     "no choices": (lambda a: a.update(choices=[]), "has no `prompt_logprobs`"),
     "null": (lambda a: a["choices"][0].update(prompt_logprobs=None), "has no `prompt_logprobs`"),
     "short": (lambda a: entries(a).pop(), r"is about \d+ tokens of \d+"),
     "long": (lambda a: entries(a).append({}), r"is about \d+ tokens of \d+"),
-    "shifted": (shift, r"the entry of token \d+ is about another token"),
+    "shifted": (shift, r"is about another token|token that is not its own"),
+    "a prompt in another order": (
+        swap_prompt,
+        r"token [12] is about another token|token that is not its own",
+    ),
+    "an empty entry of the prompt": (
+        lambda a: entries(a)[1].clear(),
+        "the entry of token 1 is about another token",
+    ),
+    "no entry of the prompt": (
+        lambda a: entries(a).__setitem__(1, None),
+        "token 1 has no log-probabilities",
+    ),
+    "other tokens beside it": (add_strangers, rf"log-probabilities, {K} were asked for"),
     "an empty entry": (lambda a: entries(a)[-1].clear(), "is about another token"),
     "no entry": (lambda a: entries(a).__setitem__(-1, None), r"token \d+ has no log-probabilities"),
     "no number": (change_values(lambda _: "much"), "has no log-probabilities"),
@@ -440,6 +465,22 @@ def test_the_servers_order_holds_among_equals() -> None:
     assert read_answer(message, row, origin).ids.tolist() == [[7, 9]]
 
 
+def test_a_token_beyond_the_likeliest_is_the_rows_own_or_the_answer_is_of_another_row() -> None:
+    row = Reading("r" * 64, "t" * 64, (1, 4), 1)
+    origin = Origin("big", "", "", "", "", 10, "prompt", 2, (1.0,))
+
+    def read(*values: tuple[int, float]) -> list[list[int]]:
+        told = {str(token): {"logprob": value} for token, value in values}
+        return read_answer(
+            {"choices": [{"prompt_logprobs": [None, told]}]}, row, origin
+        ).ids.tolist()  # type: ignore[no-any-return]
+
+    assert read((7, -1.0), (9, -2.0), (4, -3.0)) == [[7, 9]]
+    assert read((4, -1.0), (9, -2.0)) == [[4, 9]]
+    with pytest.raises(TeacherError, match="a token that is not its own"):
+        read((4, -1.0), (9, -2.0), (7, -3.0))
+
+
 def make_student(folder: Path, **soft: object) -> Student:
     shipped = yaml.safe_load((ROOT / "params.yaml").read_text())["students"]["smollm2"]
     changed = {"model": str(folder), "method": "logits", "soft": {**SOFT, **soft}}
@@ -581,6 +622,34 @@ def test_the_stage_asks_once_and_for_what_another_passage_or_revision_makes_new(
     assert len(longest) > len(shortest) + 15
     write_params(folder, stub.url, revision="b2")
     assert count() == 3
+
+
+def test_a_capture_that_is_killed_has_kept_each_answer_that_came(
+    project: Path, stub: StubVllm
+) -> None:
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["runtime"]["concurrency"] = 1
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    code = "from stages import capture; capture.main()"
+    command = [sys.executable, "-c", code, "tiny"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "STILLHOUSE_HOME": str(project)}
+    killed: list[subprocess.Popen[bytes]] = []
+
+    def kill_at_the_third(answer: Any) -> Any:
+        if len(stub.bodies) == 3:
+            killed[0].kill()
+            killed[0].wait()
+        return answer
+
+    stub.spoil = kill_at_the_third
+    killed.append(subprocess.Popen(command, env=environment))
+    assert killed[0].wait(120) == -signal.SIGKILL
+    assert not (project / "data/distributions/tiny/teacher/manifest.json").exists()
+    stage.main()
+    asked = [tuple(body["prompt"]) for body in stub.bodies]
+    assert len(asked) == 4
+    assert asked[3] == asked[2]  # whose answer never came; those of the first two are not asked for
+    assert len(set(asked)) == 3
 
 
 def test_the_stages_mistakes_are_errors_of_the_user(

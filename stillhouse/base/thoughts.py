@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-_OPEN: Final = "<think>"
+OPEN: Final = "<think>"
 _CLOSE: Final = "</think>"
 _INSIDE: Final = re.compile(r"<(\\*)/think>")
 _ESCAPED: Final = re.compile(r"<\\(\\*)/think>")
@@ -26,9 +26,9 @@ class Thoughts:
 
 def write_thoughts(reasoning: str, answer: str) -> str:
     """Return reasoning and answer as one text, from which ``read_thoughts`` gets back both, whatever they hold."""
-    if not reasoning and not answer.startswith(_OPEN) and not _begins_to_open(answer):
+    if not reasoning and not answer.startswith(OPEN) and not _begins_to_open(answer):
         return answer
-    return f"{_OPEN}\n{_INSIDE.sub(_add_backslash, reasoning)}\n{_CLOSE}\n\n{answer}"
+    return f"{OPEN}\n{_INSIDE.sub(_add_backslash, reasoning)}\n{_CLOSE}\n\n{answer}"
 
 
 def read_thoughts(text: str) -> Thoughts:
@@ -38,9 +38,9 @@ def read_thoughts(text: str) -> Thoughts:
     """
     if _begins_to_open(text):
         return Thoughts("", "", finished=False)
-    if not text.startswith(_OPEN):
+    if not text.startswith(OPEN):
         return Thoughts("", text)
-    inside, end, answer = text.removeprefix(_OPEN).removeprefix("\n").partition(_CLOSE)
+    inside, end, answer = text.removeprefix(OPEN).removeprefix("\n").partition(_CLOSE)
     reasoning = _ESCAPED.sub(_take_backslash, inside)
     if not end:
         return Thoughts(reasoning, "", finished=False)
@@ -49,7 +49,7 @@ def read_thoughts(text: str) -> Thoughts:
 
 def _begins_to_open(text: str) -> bool:
     """Say whether a text ends within the opening tag."""
-    return text not in ("", _OPEN) and _OPEN.startswith(text)
+    return text not in ("", OPEN) and OPEN.startswith(text)
 
 
 def _add_backslash(found: re.Match[str]) -> str:

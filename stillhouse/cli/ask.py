@@ -59,12 +59,22 @@ def ask(
 
 def _answer(folder: Path, question: str, settings: "Answering", runtime: "Runtime") -> Thoughts:
     from stillhouse.evaluation.answering import answer_prompts, load_model
-    from stillhouse.evaluation.thinking import ROOM, reasons_first, think_prompts
+    from stillhouse.evaluation.thinking import reasons_first, think_prompts
 
+    room = _read_room() if reasons_first(folder) else None
     model = load_model(folder, settings, runtime)
-    if reasons_first(folder):
-        return think_prompts(model, [question], settings, ROOM)[0]
+    if room is not None:
+        return think_prompts(model, [question], settings, room)[0]
     return Thoughts("", answer_prompts(model, [question], settings)[0])
+
+
+def _read_room() -> int:
+    """Return how many tokens a student may reason: as in the project's evaluation, where there is one."""
+    from stillhouse.base.params import PARAMS, load_section
+    from stillhouse.evaluation.evaluate import EvaluateParams
+    from stillhouse.evaluation.thinking import ROOM
+
+    return load_section("evaluate", EvaluateParams).reasoning_tokens if PARAMS.exists() else ROOM
 
 
 def _describe(name: str, said: Thoughts) -> dict[str, str | bool]:

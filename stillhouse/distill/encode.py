@@ -8,7 +8,7 @@ from stillhouse.base.errors import InputError
 from stillhouse.base.ids import content_id
 from stillhouse.base.questions import ask_instead, ask_with_passage, row_question
 from stillhouse.base.records import Row
-from stillhouse.base.thoughts import write_thoughts
+from stillhouse.base.thoughts import OPEN, Thoughts, read_thoughts, write_thoughts
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -107,6 +107,47 @@ def check_lengths(rows: Sequence[Reading], longest: int | None, teacher: str) ->
         )
 
 
+def check_reasoning(rows: Sequence[Row], reasoning: Reasoning) -> None:
+    """Refuse training rows of which a student that is to reason first could not learn to.
+
+    Raises:
+        InputError: not one of them has reasoning.
+    """
+    if reasoning != "none" and rows and not any(row.reasoning for row in rows):
+        raise InputError(
+            f"`reasoning: {reasoning}`, and none of the {len(rows)} rows has reasoning to learn",
+            where="students.<name>.reasoning",
+            expected="rows whose teacher gave its reasoning (`reasoning` in data/dataset/train.parquet)",
+            remedy="ask for it in the prompts of the tasks, or set `reasoning: none`",
+        )
+
+
+def _check_tags(tokenizer: "PreTrainedTokenizerBase") -> None:
+    """Refuse a tokenizer or template with which reasoning and answer could not be told apart.
+
+    Replies are decoded without special tokens, so that tags which are such tokens would be gone; and a
+    template that opens the reasoning itself has the student open it twice.
+    """
+    wrote = write_thoughts("why", "what")
+    ids = tokenizer(wrote, add_special_tokens=False)["input_ids"]
+    read = read_thoughts(str(tokenizer.decode(ids, skip_special_tokens=True)).strip())
+    asked = tokenizer.apply_chat_template(
+        [{"role": "user", "content": "?"}], add_generation_prompt=True, tokenize=False
+    )
+    if read != Thoughts("why", "what"):
+        problem = "does not give back the tags that part reasoning from answer"
+    elif OPEN in str(asked).rpartition("?")[2]:
+        problem = f"has a chat template that writes {OPEN} before the student says anything"
+    else:
+        return
+    raise InputError(
+        f"the tokenizer {tokenizer.name_or_path} {problem}: what a student reasons could not be read",
+        where="students.<name>.reasoning",
+        expected=f"a base whose prompt ends where its reply begins, and to which {OPEN} is text",
+        remedy="choose another base, or set `reasoning: none`",
+    )
+
+
 def _show(row: Row, passages: Mapping[str, str]) -> Row:
     """Return the row with its passages before its question, in the form that students are shown one."""
     if row.context or not row.chunk_ids:
@@ -128,6 +169,10 @@ def encode_rows(
     completion is the answer and the end token, without the line end that some templates add. With
     ``reasoning`` ``before_answer`` a row that has some is completed with it and then the answer
     (``write_thoughts``); of the others nothing changes.
+
+    Raises:
+        InputError: there is no chat template, a row is too long, or a student that reasons first could
+            not be understood with this tokenizer.
     """
     if not tokenizer.chat_template:
         raise InputError(
@@ -135,6 +180,8 @@ def encode_rows(
             where=str(tokenizer.name_or_path),
             remedy="choose an instruction-tuned student",
         )
+    if reasoning != "none":
+        _check_tags(tokenizer)
     encoded = [_encode(row, tokenizer, reasoning) for row in rows]
     long = [item for item in encoded if len(item.input_ids) > max_tokens]
     if long:

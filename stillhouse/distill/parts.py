@@ -33,13 +33,21 @@ TEACHER: Final = "teacher"
 
 
 @dataclass(frozen=True, slots=True)
+class OwnAnswers:
+    """What a teacher reads that scores the answers of a student of ``base``, at most so many tokens each."""
+
+    base: Base
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """One capture of a student: of which rows, from which models, and with which origin.
 
     ``models`` are those at hand, none where a server has the teacher; ``reader`` is the model whose chat
     template makes the teacher's prompt.
     Of a ``live`` one only what the models read is written down: they are asked at every step. Of one
-    with ``own_answers`` nothing is known before: it reads what the student says.
+    with ``own_answers`` only the prompts are known before: it reads what the student says.
     """
 
     name: str
@@ -47,7 +55,7 @@ class Part:
     origin: Origin
     reader: Base
     live: bool = False
-    own_answers: bool = False
+    own_answers: OwnAnswers | None = None
 
     @property
     def served(self) -> bool:
@@ -84,8 +92,8 @@ def list_parts(params: Student, base: Base, find_base: Callable[[str], Base]) ->
         parts.append(Part(TEACHER, (), describe_served(base, params.soft), base))
     elif params.soft is not None:
         soft, teachers = params.soft, open_teachers(params, base, find_base)
-        own = params.method == "on_policy"
-        live = own or params.method == "logits_online"
+        own = OwnAnswers(base, soft.max_new_tokens) if params.method == "on_policy" else None
+        live = own is not None or params.method == "logits_online"
         kept = (0, ()) if live else (soft.top_k, soft.temperatures)
         origin = describe_origin(base, teachers, *kept, soft.reads)
         if soft.teacher_layers:
@@ -176,8 +184,11 @@ def choose_rows(
     student's does.
 
     Raises:
-        InputError: a row is longer than a model at hand can read.
+        InputError: a row is longer than a model at hand can read; where a student answers itself, a
+            prompt and the longest answer are longer than it or its teacher can read.
     """
+    if part.own_answers is not None:
+        _check_own_answers(part, part.own_answers, encoded)
     chosen = [(row, one) for row, one in zip(rows, encoded, strict=True) if _is_of(part, one.task)]
     readings = read_rows(
         [row for row, _ in chosen],
@@ -190,6 +201,21 @@ def choose_rows(
     return readings
 
 
+def _check_own_answers(part: Part, own: OwnAnswers, encoded: Sequence[Encoded]) -> None:
+    longest = max(encoded, key=lambda row: row.start, default=None)
+    for model in (own.base, *part.models):
+        most = read_positions(model.folder)
+        if longest is None or most is None or longest.start + own.tokens <= most:
+            continue
+        raise InputError(
+            f"row {longest.row_id[:12]} has a prompt of {longest.start} tokens, the student answers with "
+            f"{own.tokens} at most, and {model.name} reads no more than {most}",
+            where="students.<name>.soft.max_new_tokens",
+            expected=f"at most {max(most - longest.start, 0)}",
+            remedy="shorten the answers, choose models that read more, or lower `ingest.max_tokens`",
+        )
+
+
 def name_tokens(part: Part, encoded: Sequence[Encoded]) -> dict[str, str]:
     """Return row id -> id of its tokens, of the rows that a capture must hold."""
     return {row.row_id: row.tokens_id for row in encoded if _is_of(part, row.task)}
@@ -197,7 +223,7 @@ def name_tokens(part: Part, encoded: Sequence[Encoded]) -> dict[str, str]:
 
 def _is_of(part: Part, task: str) -> bool:
     """Say whether a capture holds rows of a task."""
-    return not part.own_answers and (task == REPLAY) == (part.name == REPLAY)
+    return part.own_answers is None and (task == REPLAY) == (part.name == REPLAY)
 
 
 def place_of(student: str, part: str) -> Path:

@@ -18,6 +18,7 @@ from stillhouse.base.params import PARAMS
 from stillhouse.base.processes import count_processes, is_first, is_worker
 from stillhouse.base.runtime import Runtime, choose_device, count_threads
 from stillhouse.distill.checkpoints import Checkpoints, open_checkpoints
+from stillhouse.distill.params import Method
 
 _KINDS: Final = ("NO", "MULTI_CPU", "MULTI_GPU", "FSDP")  # accelerate's names
 
@@ -25,6 +26,20 @@ _KINDS: Final = ("NO", "MULTI_CPU", "MULTI_GPU", "FSDP")  # accelerate's names
 def wants_processes(runtime: Runtime) -> bool:
     """Say whether this process is to start others instead of doing the work."""
     return not is_worker() and (runtime.processes > 1 or runtime.accelerate is not None)
+
+
+def check_alone(method: Method, *, several: bool) -> None:
+    """Refuse several processes to a method that TRL trains with one.
+
+    Raises:
+        InputError: there are several.
+    """
+    if several and method == "on_policy":
+        raise InputError(
+            f"`method: {method}` trains in one process, and several are asked for",
+            where="params.yaml: `runtime`",
+            expected="`processes: 1` and `accelerate: null`",
+        )
 
 
 def run_processes(runtime: Runtime, module: str, arguments: list[str]) -> None:

@@ -32,6 +32,7 @@ from stillhouse.distill.layers import choose_layers, drop_layers
 from stillhouse.distill.loading import load_model, load_tokenizer
 from stillhouse.distill.on_policy import OnPolicyTrainer, configure, freeze, index_prompts
 from stillhouse.distill.params import Lora, Student
+from stillhouse.distill.processes import check_alone
 from stillhouse.distill.trainer import PROJECTIONS, Mix, StudentTrainer
 
 log = logging.getLogger(__name__)
@@ -143,12 +144,7 @@ def train_student(
             where="students.<name>.batch",
             expected="a row for each process at least",
         )
-    if params.method == "on_policy" and count_processes() > 1:
-        raise InputError(
-            f"`method: on_policy` trains in one process, and there are {count_processes()}",
-            where="params.yaml: `runtime`",
-            expected="`processes: 1` and no `accelerate`",
-        )
+    check_alone(params.method, several=count_processes() > 1)
     tokenizer = load_tokenizer(base)
 
     def build() -> PreTrainedModel:

@@ -10,6 +10,8 @@ from stillhouse.base.files import read_text
 from stillhouse.base.ids import Json
 from stillhouse.base.thoughts import Thoughts, read_thoughts
 from stillhouse.evaluation.answering import Answering, Model, answer_prompts
+from stillhouse.evaluation.intervals import share
+from stillhouse.evaluation.metrics import DIGITS
 
 ROOM: Final = 128  # tokens of reasoning, where nothing else is asked for
 _PROVENANCE: Final = "provenance.json"
@@ -67,7 +69,7 @@ class Thinker:
 
     def __init__(self, model: Model, settings: Answering, room: int) -> None:
         self._model, self._settings, self._room = model, settings, room
-        self._replies = self._reasoned = self._unfinished = 0
+        self._reasoned, self._unfinished = list[bool](), list[bool]()
 
     def answer(self, prompts: Sequence[str], what: str) -> list[str]:
         """Return an answer for each prompt; where the reasoning did not end, an empty one."""
@@ -79,17 +81,29 @@ class Thinker:
         return self._ask(prompts, self._settings.model_copy(update=update), what)
 
     def describe(self) -> dict[str, Json]:
-        """Return how many replies there were, and the share that reasoned and that never came to an answer."""
-        total = max(self._replies, 1)
+        """Return how many replies there were, and the shares that reasoned and that came to no answer.
+
+        Both with a Wilson interval of 95 %, each reply for itself.
+        """
         return {
-            "replies": self._replies,
-            "reasoned": round(self._reasoned / total, 6),
-            "unfinished": round(self._unfinished / total, 6),
+            "replies": len(self._reasoned),
+            "reasoned": _describe(self._reasoned),
+            "unfinished": _describe(self._unfinished),
         }
 
     def _ask(self, prompts: Sequence[str], settings: Answering, what: str) -> list[str]:
         found = think_prompts(self._model, prompts, settings, self._room, what)
-        self._replies += len(found)
-        self._reasoned += sum(bool(one.reasoning) for one in found)
-        self._unfinished += sum(not one.finished for one in found)
+        self._reasoned += [bool(one.reasoning) for one in found]
+        self._unfinished += [not one.finished for one in found]
         return [one.answer for one in found]
+
+
+def _describe(replies: Sequence[bool]) -> dict[str, Json]:
+    if not replies:
+        return {"n": 0}
+    found = share(replies, [str(place) for place in range(len(replies))])
+    return {
+        "share": round(found.value, DIGITS),
+        "low": round(found.low, DIGITS),
+        "high": round(found.high, DIGITS),
+    }

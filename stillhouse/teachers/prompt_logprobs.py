@@ -41,10 +41,11 @@ def read_answer(message: object, row: Reading, origin: Origin) -> Captured:
             log-probabilities: nothing of it is to be kept.
     """
     entries = _find_entries(message, row)
-    best = [
-        _read_entry(entries[place], row, place, origin)
-        for place in range(row.start, len(row.input_ids))
+    # Those of the prompt are read as well, for their checks: an answer may be another row's in its beginning.
+    every = [
+        _read_entry(entries[place], row, place, origin) for place in range(1, len(row.input_ids))
     ]
+    best = every[row.start - 1 :]
     ids = torch.tensor([[token for token, _ in one] for one in best])
     log_probs = torch.tensor([[value for _, value in one] for one in best], dtype=torch.float64)
     if (log_probs.logsumexp(-1) > _ROUNDING).any():
@@ -87,6 +88,16 @@ def _find_entries(message: object, row: Reading) -> list[Any]:
     return entries
 
 
+def _check_count(count: int, row: Reading, place: int, origin: Origin) -> None:
+    """Refuse an entry of other than the k likeliest tokens, and the row's own where it is none of them."""
+    if count < origin.top_k:
+        raise _refuse(row, f"token {place} has {count} log-probabilities of {origin.top_k}")
+    if count > origin.top_k + 1:
+        raise _refuse(
+            row, f"token {place} has {count} log-probabilities, {origin.top_k} were asked for"
+        )
+
+
 def _read_entry(entry: object, row: Reading, place: int, origin: Origin) -> list[tuple[int, float]]:
     """Return the k likeliest tokens of one entry with their log-probabilities, likeliest first."""
     try:
@@ -95,15 +106,17 @@ def _read_entry(entry: object, row: Reading, place: int, origin: Origin) -> list
         raise _refuse(row, f"token {place} has no log-probabilities") from exc
     if row.input_ids[place] not in found:  # of other tokens, or of an earlier request's
         raise _refuse(row, f"the entry of token {place} is about another token")
-    if len(found) < origin.top_k:
-        raise _refuse(row, f"token {place} has {len(found)} log-probabilities of {origin.top_k}")
     if not all(0 <= token < origin.vocabulary for token in found):
         raise _refuse(row, f"it names tokens beyond the {origin.vocabulary} of the vocabulary")
+    _check_count(len(found), row, place, origin)
     if not all(
         value <= _ROUNDING for value, _ in found.values()
     ):  # NaN is no log-probability either
         raise _refuse(row, f"what it gives to token {place} are no log-probabilities")
-    ranked = sorted(found.items(), key=lambda one: (-one[1][0], one[1][1], one[0]))
+    own = row.input_ids[place]
+    ranked = sorted(found.items(), key=lambda one: (-one[1][0], one[1][1], one[0] == own, one[0]))
+    if any(token != own for token, _ in ranked[origin.top_k :]):
+        raise _refuse(row, f"token {place} has the log-probability of a token that is not its own")
     return [(token, value) for token, (value, _) in ranked[: origin.top_k]]
 
 
