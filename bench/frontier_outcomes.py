@@ -1,4 +1,4 @@
-"""What the arms of the distillation study say: each recipe's means, and its difference to ``sft`` and ``replay``."""
+"""What the arms of the distillation study say: each recipe's means, and its differences to three of them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,6 +10,8 @@ from stillhouse.evaluation.intervals import Interval, paired_difference
 
 SETS: Final = ("gold", "general")
 CLOSE: Final = 0.02  # recall within this much counts as equal
+
+AGAINST: Final = ("sft", "replay", "seeds")  # the last is what the ablations change one knob of
 
 Outcome = dict[str, Any]  # one line of the results: JSON
 
@@ -27,9 +29,9 @@ def print_arms(outcomes: Sequence[Outcome], *, head: bool = True) -> None:
 
 
 def print_differences(outcomes: Sequence[Outcome], facts: Mapping[str, str]) -> None:
-    """Print what each recipe gains or loses against ``sft`` and ``replay``, with both intervals."""
+    """Print what each recipe gains or loses against ``sft``, ``replay`` and ``seeds``, with both intervals."""
     found = group_recipes(outcomes)
-    for other in ("sft", "replay"):
+    for other in AGAINST:
         for recipe in found:
             if recipe == other or other not in found:
                 continue

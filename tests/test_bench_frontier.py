@@ -219,3 +219,11 @@ def test_what_is_printed_says_where_recall_is_matched(capsys: pytest.CaptureFixt
     apart = [{**one, "replies": {**one["replies"], "gold": {"q0": one["recipe"] == "sft"}}} for one in TOLD]  # fmt: skip
     print_differences(apart, FACTS)
     assert "context - sft\n  gold    -1.000" in capsys.readouterr().out
+
+
+def test_ablations_stand_beside_what_they_change_one_knob_of(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    one_knob = outcome_of("T-1", 0, {"q0": True, "q1": True})
+    print_differences([outcome_of("seeds", 0, {"q0": True, "q1": False}), one_knob], FACTS)
+    assert "T-1 - seeds\n  gold    +0.500" in capsys.readouterr().out
