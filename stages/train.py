@@ -15,7 +15,7 @@ from stillhouse.distill.bases import open_base
 from stillhouse.distill.encode import check_reasoning, encode_rows
 from stillhouse.distill.loading import load_tokenizer
 from stillhouse.distill.params import Student
-from stillhouse.distill.parts import TEACHER, list_parts, place_of
+from stillhouse.distill.parts import TEACHER, check_own_answers, list_parts, place_of
 from stillhouse.distill.processes import (
     check_alone,
     run_processes,
@@ -51,8 +51,11 @@ def main() -> None:
     check_reasoning(rows[TRAIN], params.reasoning)
     train = encode_rows(rows[TRAIN], tokenizer, params.max_tokens, params.reasoning)
     taught = [row for row in rows[VALIDATION] if row.task not in ("abstain", "replay")]
+    validation = encode_rows(taught, tokenizer, params.max_tokens, params.reasoning)
     guard.open(place_of(name, ""))
     parts = list_parts(params, base, lambda model: open_base(model, home() / "bases"))
+    for part in parts:
+        check_own_answers(part, validation)
     device = choose_device(runtime)
     key = training_key(
         guard.opened, base.sha256, parameters, device, count_processes(), spreads_weights()
@@ -63,7 +66,7 @@ def main() -> None:
         trained = train_student(
             base.folder,
             train=train,
-            validation=encode_rows(taught, tokenizer, params.max_tokens, params.reasoning),
+            validation=validation,
             targets=targets,
             params=params,
             runtime=runtime,

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
@@ -13,7 +15,7 @@ import stages.train as stage
 import stillhouse.distill.train as module
 from stillhouse.base.errors import InputError
 from stillhouse.base.runtime import Runtime
-from stillhouse.distill.bases import open_base, weights_sha256
+from stillhouse.distill.bases import open_base, read_positions, weights_sha256
 from stillhouse.distill.batches import Targets
 from stillhouse.distill.checkpoints import Checkpoints
 from stillhouse.distill.encode import Encoded, Reading
@@ -174,6 +176,39 @@ def test_several_processes_are_refused_before_any_is_started(
     monkeypatch.setattr(module, "count_processes", lambda: 2)  # of whom this one is begun by hand
     with pytest.raises(InputError, match=said):
         train(base, teacher, rows)
+
+
+def test_the_longest_prompt_may_be_one_of_the_validation_rows(
+    base: Path,
+    teacher: Path,
+    rows: list[Encoded],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    most = read_positions(base)
+    assert most is not None
+    soft = SOFT.model_copy(
+        update={"teacher": (str(teacher),), "max_new_tokens": most - max(row.start for row in rows)}
+    )
+    params = ASKED.model_copy(update={"model": str(base), "soft": soft})
+    longer = replace(rows[0], start=most - soft.max_new_tokens + 1)
+
+    def run(validation: list[Encoded]) -> None:
+        encoded = iter([rows, validation])
+        monkeypatch.setattr(stage, "encode_rows", lambda *_: next(encoded))
+        stage.main()
+
+    for name in ("read_all", "read_gate", "check_reasoning", "training_key", "InputGuard"):
+        monkeypatch.setattr(stage, name, mock.MagicMock())
+    monkeypatch.setattr(stage, "home", lambda: tmp_path)
+    monkeypatch.setattr(stage, "choose_student", lambda _: "tiny")
+    monkeypatch.setattr(stage, "load_section", lambda *_: params)
+    monkeypatch.setattr(stage, "load_runtime", lambda: RUNTIME)
+    monkeypatch.setattr(stage, "open_teaching", mock.Mock(side_effect=Killed))
+    with pytest.raises(Killed):  # beyond all checks
+        run(rows[:1])
+    with pytest.raises(InputError, match=f"a prompt of {longer.start} tokens"):
+        run([longer])
 
 
 @pytest.mark.parametrize("shorter", ["student", "teacher"])

@@ -187,8 +187,7 @@ def choose_rows(
         InputError: a row is longer than a model at hand can read; where a student answers itself, a
             prompt and the longest answer are longer than it or its teacher can read.
     """
-    if part.own_answers is not None:
-        _check_own_answers(part, part.own_answers, encoded)
+    check_own_answers(part, encoded)
     chosen = [(row, one) for row, one in zip(rows, encoded, strict=True) if _is_of(part, one.task)]
     readings = read_rows(
         [row for row, _ in chosen],
@@ -201,7 +200,15 @@ def choose_rows(
     return readings
 
 
-def _check_own_answers(part: Part, own: OwnAnswers, encoded: Sequence[Encoded]) -> None:
+def check_own_answers(part: Part, encoded: Sequence[Encoded]) -> None:
+    """Check that a student which answers itself can read each prompt with its longest answer, as its teacher must.
+
+    Raises:
+        InputError: one of them cannot.
+    """
+    own = part.own_answers
+    if own is None:
+        return
     longest = max(encoded, key=lambda row: row.start, default=None)
     for model in (own.base, *part.models):
         most = read_positions(model.folder)

@@ -128,7 +128,8 @@ def train_student(
         validation: rows whose mean loss decides when to stop; without any, the last weights win.
         targets: what teachers were captured to say on some rows; without, words alone are learned.
         params: the student's section of ``params.yaml``.
-        runtime: device and threads; they change no result on one kind of machine.
+        runtime: device and threads. Sums in bfloat16 round otherwise in another number of threads, and
+            on another kind of machine: equal weights come of equal ones.
         checkpoints: where to begin again after a kill; ``None`` keeps none.
         teachers: asked at every step what ``targets.live`` reads, their probabilities averaged.
 
